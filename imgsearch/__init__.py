@@ -60,6 +60,14 @@ if TYPE_CHECKING:
         MeaningMap as MeaningMap,
         MeaningPoints as MeaningPoints,
     )
+    from imgsearch.features.saved.operations import Saved as Saved
+    from imgsearch.features.saved.queries import saved_name_of as saved_name_of
+    from imgsearch.features.saved.records import (
+        OutputsReport as OutputsReport,
+        SavedSearch as SavedSearch,
+        SavedSearchOutputs as SavedSearchOutputs,
+        SavedSearchSummary as SavedSearchSummary,
+    )
     from imgsearch.features.strips.operations import Strips as Strips
     from imgsearch.features.strips.records import StripPeriod as StripPeriod
     from imgsearch.features.text.operations import PictureText as PictureText
@@ -84,7 +92,6 @@ if TYPE_CHECKING:
     from imgsearch.library import Library as Library
     from imgsearch.operations.changes import ChangeHistory as ChangeHistory
     from imgsearch.operations.marks import Marks as Marks
-    from imgsearch.operations.saved import Saved as Saved
     from imgsearch.operations.tray import Tray as Tray
     from imgsearch.outputs.copies import (
         copies_problem as copies_problem,
@@ -163,12 +170,6 @@ if TYPE_CHECKING:
         Understanding as Understanding,
         UnderstoodPart as UnderstoodPart,
     )
-    from imgsearch.records.saved import (
-        OutputsReport as OutputsReport,
-        SavedSearch as SavedSearch,
-        SavedSearchOutputs as SavedSearchOutputs,
-        SavedSearchSummary as SavedSearchSummary,
-    )
     from imgsearch.records.status import (
         Counts as Counts,
         EncoderInfo as EncoderInfo,
@@ -185,7 +186,6 @@ if TYPE_CHECKING:
         EncoderTrial as EncoderTrial,
         TrialQuery as TrialQuery,
     )
-    from imgsearch.search.saved_queries import saved_name_of as saved_name_of
     from imgsearch.service.answering import (
         OperationAnswer as OperationAnswer,
         RequestedOperation as RequestedOperation,
@@ -236,7 +236,6 @@ _NAMES = {
     "imgsearch.library": ("Library",),
     "imgsearch.operations.changes": ("ChangeHistory",),
     "imgsearch.operations.marks": ("Marks",),
-    "imgsearch.operations.saved": ("Saved",),
     "imgsearch.operations.tray": ("Tray",),
     "imgsearch.outputs.copies": (
         "copies_problem",
@@ -294,12 +293,6 @@ _NAMES = {
         "Understanding",
         "UnderstoodPart",
     ),
-    "imgsearch.records.saved": (
-        "OutputsReport",
-        "SavedSearch",
-        "SavedSearchOutputs",
-        "SavedSearchSummary",
-    ),
     "imgsearch.records.status": (
         "Counts",
         "EncoderInfo",
@@ -313,7 +306,6 @@ _NAMES = {
     "imgsearch.records.suggestion": ("Suggestion",),
     "imgsearch.records.tray": ("PickedPhotos",),
     "imgsearch.records.trial": ("EncoderTrial", "TrialQuery"),
-    "imgsearch.search.saved_queries": ("saved_name_of",),
     "imgsearch.service.answering": ("OperationAnswer", "RequestedOperation", "requested"),
     "imgsearch.service.api": ("Asking",),
     "imgsearch.service.connections": (

@@ -28,7 +28,9 @@ from imgsearch.store.store import Store
 from ui.features import PageFeature
 
 CHECKOUT = Path(__file__).parent.parent
-_COMMON_WORDS = {"meaning", "text"}  # of which only addresses and names in code are of a feature
+# Of these words, only addresses, filters, names in code, and phrases are of a feature.
+_COMMON_WORDS = {"meaning", "saved", "text"}
+_PHRASES = {"saved": "saved search(?:es)?"}
 _CODE = ("imgsearch", "ui", "pyproject.toml")  # what a process runs from
 
 
@@ -38,6 +40,10 @@ def _fill_albums(library: Library) -> None:
 
 def _fill_duplicates(library: Library) -> None:
     library.duplicates.choose(1, is_kept=True)
+
+
+def _fill_saved(library: Library) -> None:
+    library.saved.save("Book", "a cat")
 
 
 def _fill_meaning(library: Library) -> None:
@@ -55,12 +61,14 @@ FILL: dict[str, Callable[[Library], object]] = {
     "albums": _fill_albums,
     "duplicates": _fill_duplicates,
     "meaning": _fill_meaning,
+    "saved": _fill_saved,
     "text": _fill_text,
 }
 ROWS: dict[str, Callable[[Library], object]] = {
     "albums": lambda library: library.albums.photos("Book"),
     "duplicates": lambda library: library.duplicates.choices(),
     "meaning": lambda library: library.meaning.clusters(),
+    "saved": lambda library: library.saved.get("Book"),
     "text": lambda library: library.pictures.text_of(1),
 }
 
@@ -93,14 +101,16 @@ def words_of(name: str) -> re.Pattern[str]:
     """
     feature = features()[name]
     shown = called(feature.page) if feature.page is not None else PageFeature()
-    brought = {*feature.parts, *feature.filters, *feature.details, *feature.facts}
+    brought = {*feature.parts, *feature.filters, *feature.queries, *feature.details, *feature.facts}
     stems = {re.sub("[-_]", "[- _]", each) for each in brought - _COMMON_WORDS}
+    stems |= {_PHRASES[each] for each in brought & _PHRASES.keys()}
     views = shown.views.keys() - vars(Library).keys() - _COMMON_WORDS
     stems |= {each.replace("-", "[-_]") for each in views}
     names = "|".join(sorted(stems))
     patterns = [rf"(?<![^\W_])(?:{names})s?(?![^\W_])"] if names else []
-    patterns += [rf"(?:/|\blibrary\.){each}\b(?!\.)" for each in sorted(brought & _COMMON_WORDS)]
-    filters = sorted(feature.filters.keys() & _COMMON_WORDS)
+    common = sorted(brought & _COMMON_WORDS)
+    patterns += [rf"(?:/|\blibrary\.){each}\b(?!\.)" for each in common]
+    filters = sorted((feature.filters.keys() | feature.queries.keys()) & _COMMON_WORDS)
     patterns += [rf"--{each}\b|(?<![\w\"]){each}:(?=[\w\"])" for each in filters]
     patterns += [rf"\bimgsearch {each}\b|^ +{each}  " for each in feature.commands]
     return re.compile("|".join(patterns), re.IGNORECASE | re.MULTILINE)

@@ -34,6 +34,7 @@ def core_names() -> str:
         "command": COMMANDS.keys() - installed.commands().keys(),
         "filter": (FIELDS.keys() | OTHER_NAMES.keys())
         - installed.filters().keys()
+        - installed.queries().keys()
         - of_fact_filters,
         "part": {each for each in dir(Library) if not each.startswith("_")}
         - installed.parts().keys(),

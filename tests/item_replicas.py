@@ -29,6 +29,8 @@ from imgsearch.archive.lance import tables
 from imgsearch.archive.replica.sending import ItemSending
 from imgsearch.features.albums.store import AlbumStore
 from imgsearch.features.duplicates.choices import DuplicateChoices
+from imgsearch.features.saved.records import PlacedTerm, SavedSearch
+from imgsearch.features.saved.store import SavedSearchStore
 from imgsearch.records.browse import PhotoEvent
 from imgsearch.records.concepts import ConceptExample, ConceptProbe, FittedConcept
 from imgsearch.records.faces import FoundFace
@@ -36,7 +38,6 @@ from imgsearch.records.files import FileStat, IngestResult
 from imgsearch.records.index import EncoderRow
 from imgsearch.records.photo import Facts
 from imgsearch.records.query import Example, Term
-from imgsearch.records.saved import PlacedTerm, SavedSearch
 from imgsearch.store.changes import ChangeStore
 from imgsearch.store.corrections import CorrectionStore
 from imgsearch.store.database import Database
@@ -79,6 +80,7 @@ class Sharer:
         self.add_photos(contents)
         database = self.store.database
         self.albums = AlbumStore(database)
+        self.saved_searches = SavedSearchStore(database)
         self.tray = TrayStore(database)
         self.corrections = CorrectionStore(database)
         self.events = EventTitleStore(database)
@@ -145,7 +147,7 @@ class Sharer:
         )
         made_at = datetime.fromisoformat("2026-01-01T00:00:00+00:00")
         search = SavedSearch(name, line, placed, None, False, made_at, made_at)
-        assert self.store.saved_searches.save(search, (), replace=True)
+        assert self.saved_searches.save(search, (), replace=True)
 
     def shift_clock(self, seconds: int) -> None:
         """Make the last changes as they would be on a machine whose clock is wrong."""
@@ -194,7 +196,7 @@ class Sharer:
         }
         searches = [
             (search.name, search.line, [_named(self, each) for each in search.examples])
-            for search in self.store.saved_searches.all()
+            for search in self.saved_searches.all()
         ]
         examples = self.rows(
             "SELECT name, content_hash, is_like, photo_id IS NULL FROM concept_examples JOIN "

@@ -25,7 +25,6 @@ from imgsearch.operations.memory import Memory
 from imgsearch.operations.packs import Packs
 from imgsearch.operations.people import People
 from imgsearch.operations.pictures import Pictures
-from imgsearch.operations.saved import Saved
 from imgsearch.operations.tray import Tray
 from imgsearch.operations.upkeep import Upkeep
 from imgsearch.service.openapi import openapi_document
@@ -38,7 +37,6 @@ PARTS: dict[str, type] = {
     "pictures": Pictures,
     "lines": Lines,
     "memory": Memory,
-    "saved": Saved,
     "tray": Tray,
     "marks": Marks,
     "corrections": Corrections,

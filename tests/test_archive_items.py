@@ -186,7 +186,7 @@ def test_everything_that_is_removed_goes_from_another_replica(anna: Sharer, ben:
     ben.add_photos([])
     ben.store.labels.delete_facet("scenery")
     ben.store.concepts.delete("plants")
-    ben.store.saved_searches.remove("beaches")
+    ben.saved_searches.remove("beaches")
     ben.events.set(ben.event(9, 12), "")
     said = settle(anna, ben)
     assert said == empty
@@ -201,7 +201,7 @@ def test_albums_and_saved_searches_are_renamed_and_photos_taken_out(
     settle(anna, ben)
     ben.albums.rename("seaside", "Coast")
     anna.albums.take_out("Seaside", anna.ids(ONE))
-    ben.store.saved_searches.rename("Beaches", "Shores")
+    ben.saved_searches.rename("Beaches", "Shores")
     said = settle(anna, ben)
     assert said["albums"] == {"Coast": ["03", "02"]}
     assert [name for name, *_ in said["searches"]] == ["Shores"]
@@ -520,7 +520,7 @@ def change_something(replica: Sharer, chosen: random.Random) -> None:
         lambda: replica.teach(name, replica.example(chosen.choice(CONTENTS))),
         lambda: replica.store.concepts.delete(name),
         lambda: replica.save_search(name, str(first), photos[0]),
-        lambda: replica.store.saved_searches.rename(name, "Blue"),
+        lambda: replica.saved_searches.rename(name, "Blue"),
         lambda: replica.changes.undo(),
         lambda: replica.changes.undo(),
         lambda: replica.changes.redo(),

@@ -20,7 +20,6 @@ from imgsearch.records.pack import (
     PackedConcept,
     PackedExample,
     PackedFile,
-    PackedSearch,
     PackedVectors,
 )
 from imgsearch.records.photo import Facts
@@ -261,7 +260,6 @@ def test_files_beside_a_pack_are_not_taken_for_its_journals(
         ({"folder": "../elsewhere"}, "folder has no name"),
         ({"folder": "a\0b"}, "folder has no name"),
         ({"volume": "1", "volume_path": "a\0b"}, "folder has no name"),
-        ({"searches": (PackedSearch("a", "photo:3", None, False, NOW, {3: "00"}),)}, "no content"),
         ({"concepts": (PackedConcept("a", None, (PackedExample("", True),)),)}, "no content"),
     ],
 )
@@ -297,6 +295,7 @@ def test_an_impossible_pack_is_damage(
             "INSERT INTO saved_searches VALUES (1, 'a', 'a', 'dog', 'x', 0, '', '', x'', x'')",
             "another type",
         ),
+        ("INSERT INTO named_photos VALUES (3, x'00')", "no content"),
         ("DELETE FROM batches", "another number of photos"),
         ("UPDATE batches SET photos = 3", "another number of photos"),
         ("INSERT INTO batches VALUES (7, 0, '')", "a part has no photo"),

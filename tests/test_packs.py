@@ -30,7 +30,6 @@ from imgsearch.errors import (
     StoreError,
     UsageError,
 )
-from imgsearch.indexer.pack_notes import merge_searches
 from imgsearch.indexer.packs import PackPlace, find_place, merge_pack
 from imgsearch.indexer.volumes import MountTable
 from imgsearch.progress import Job
@@ -39,7 +38,6 @@ from imgsearch.records.pack import (
     PackedExample,
     PackedFile,
     PackedPhoto,
-    PackedSearch,
     PackedVectors,
     PackEncoder,
 )
@@ -1097,6 +1095,7 @@ def test_a_pack_that_is_stopped_leaves_the_old_one(
     assert not list(tmp_path.glob(".*.new"))
 
 
+@pytest.mark.features("saved")
 def test_saved_searches_and_concepts_go_with_the_photos(
     open_library: Callable[..., Library], album: Path, tmp_path: Path
 ) -> None:
@@ -1113,13 +1112,13 @@ def test_saved_searches_and_concepts_go_with_the_photos(
         alone = library.packs.make(album, tmp_path / "alone.imgsearch", photos_only=True)
         assert alone.run().photos == 11
         info = library.packs.verify(tmp_path / "alone.imgsearch").run()
-        assert (info.searches, info.concepts) == ((), ())
+        assert (info.of_features["saved"], info.concepts) == ((), ())
     with open_library("second") as library:
         library.index([write_photos(tmp_path / "other", 30)]).run()
         library.concepts.teach("taken", [tmp_path / "other" / "0001.png"])
         library.saved.save("GARDEN", "in:other")
         report = library.packs.merge(pack, at=album).run()
-        assert (report.searches, report.concepts) == (1, 1)
+        assert (report.of_features["saved"], report.concepts) == (1, 1)
         saved = {each.name: each for each in library.saved.all()}
         assert sorted(saved) == ["GARDEN", "like three"]
         assert saved["GARDEN"].line == "in:other", "a name that is taken stays"
@@ -1131,7 +1130,7 @@ def test_saved_searches_and_concepts_go_with_the_photos(
         assert (noise.likes, noise.unlikes) == (2, 1)
         assert library.concepts.get("taken").likes == 1
         again = library.packs.merge(pack, at=album).run()
-        assert (again.searches, again.concepts) == (0, 0)
+        assert (again.of_features["saved"], again.concepts) == (0, 0)
 
 
 def ids_by_name(library: Library) -> dict[str, int]:
@@ -1153,14 +1152,14 @@ def test_albums_go_with_their_photos(
         library.tray.add([ours["4.png"]])
         assert library.packs.make(album, pack).run().photos == 11
         info = library.packs.verify(pack).run()
-        assert info.of_features == {"albums": ("Book", "taken")}
+        assert info.of_features["albums"] == ("Book", "taken")
         alone = library.packs.make(album, tmp_path / "alone.imgsearch", photos_only=True).run()
-        assert library.packs.verify(alone.file).run().of_features == {}
+        assert "albums" not in library.packs.verify(alone.file).run().of_features
     with open_library("second") as library:
         library.index([write_photos(tmp_path / "other", 40)]).run()
         (here, *_) = library.search("in:other", k=1)
         library.albums.make("TAKEN", [here.photo.id])
-        assert library.packs.merge(pack, at=album).run().of_features == {"albums": 1}
+        assert library.packs.merge(pack, at=album).run().of_features["albums"] == 1
         theirs = ids_by_name(library)
         assert {each.name for each in library.albums.all()} == {"Book", "TAKEN"}
         book = library.albums.photos("book").photo_ids
@@ -1168,7 +1167,7 @@ def test_albums_go_with_their_photos(
         assert library.albums.photos("taken").photo_ids == (here.photo.id,)
         assert library.tray.photos().photo_ids == ()
         library.albums.take_out("Book", [theirs["3.png"]])
-        assert library.packs.merge(pack, at=album).run().of_features == {"albums": 0}
+        assert library.packs.merge(pack, at=album).run().of_features["albums"] == 0
         assert library.albums.photos("Book").photo_ids == (theirs["1.png"],)
 
 
@@ -1308,7 +1307,7 @@ def test_albums_that_no_library_could_have_are_left_out(
     pack = pack_with_an_album(open_library, album, tmp_path)
     change(pack, statement)
     with open_library("second") as library:
-        assert library.packs.merge(pack, at=album).run().of_features == {"albums": 0}
+        assert library.packs.merge(pack, at=album).run().of_features["albums"] == 0
         assert library.albums.all() == () and library.photo_count() == 11
 
 
@@ -1334,21 +1333,37 @@ def test_tables_of_albums_that_are_none_are_damage(
         library.packs.verify(pack).run()
 
 
+@pytest.mark.features("saved")
 @pytest.mark.parametrize(
     "search",
     [
-        PackedSearch("a/b", "dog", None, False, NOW, {}),
-        PackedSearch("bad", "rating:x", None, False, NOW, {}),
-        PackedSearch("empty", "", None, False, NOW, {}),  # the library could not be packed again
-        PackedSearch("none", "dog", 0, False, NOW, {}),
-        PackedSearch("unknown", "photo:3", None, False, NOW, {3: "00" * 32}),
-        PackedSearch("unnamed", "photo:3", None, False, NOW, {}),
-        PackedSearch("other", "saved:nothing", None, False, NOW, {}),
+        ("a/b", "dog", None),
+        ("bad", "rating:x", None),
+        ("empty", "", None),  # the library could not be packed again
+        ("none", "dog", 0),
+        ("unknown", "photo:3", None),
+        ("unnamed", "photo:4", None),
+        ("other", "saved:nothing", None),
     ],
 )
 def test_searches_that_cannot_be_answered_here_are_left_out(
-    tmp_path: Path, search: PackedSearch
+    open_library: Callable[..., Library],
+    album: Path,
+    tmp_path: Path,
+    search: tuple[str, str, int | None],
 ) -> None:
-    with writing(tmp_path) as store:
-        assert merge_searches(store, [search]) == 0
-        assert store.saved_searches.names() == []
+    name, line, k = search
+    at = NOW.isoformat()
+    with open_library("first") as library:
+        library.index([album]).run()
+        pack = library.packs.make(album, tmp_path / "p.imgsearch").run().file
+    limit = "NULL" if k is None else k
+    change(
+        pack,
+        f"INSERT INTO saved_searches VALUES (1, '{name}', '{name}', '{line}', {limit}, 0, '{at}', "
+        f"'{at}', x'', x'')",
+        "INSERT INTO named_photos VALUES (3, zeroblob(32))",
+    )
+    with open_library("second") as library:
+        assert library.packs.merge(pack, at=album).run().of_features["saved"] == 0
+        assert library.saved.all() == () and library.photo_count() == 11

@@ -270,16 +270,19 @@ def crop(source: str, region: Region | None, key: str) -> tuple[Region | None] |
     return (Region(x, y, width, height, percent=True),)
 
 
-def search_field(line: str) -> None:
+def search_field(line: str, icons: Mapping[str, str]) -> None:
     """Show the search field with its suggestions, and the button for an image to search by.
 
     It shows `line` unless the visitor has typed another one meanwhile. `typed_lines` returns these.
+    `icons` are by the kinds of suggestions that features bring.
     """
-    data = {"line": line, "placeholder": "two kids jumping into a lake"}
-    data_with_events: dict[str, object] = {**data, "handled": _handled(_SEARCH_FIELD)}
-    _search_field(
-        key=_SEARCH_FIELD, data=data_with_events, on_events_change=query_line().note_click
-    )
+    data = {
+        "line": line,
+        "placeholder": "two kids jumping into a lake",
+        "icons": {**icons},
+        "handled": _handled(_SEARCH_FIELD),
+    }
+    _search_field(key=_SEARCH_FIELD, data=data, on_events_change=query_line().note_click)
 
 
 def typed_lines() -> Iterator[str]:

@@ -90,17 +90,19 @@ class PageFeature(Struct, frozen=True):
 
     Nothing of it is shown for a library that lacks `part`, if it names one. `actions` is an ES
     module with actions for photos: see `components/shared/tray.js`. `header` draws something above
-    the results of a search, and `shelf` returns links for the start page, to what `shelf_title`
-    names. `card` returns a card for the viewer of a photo, or None. `views` are by the path of
-    their address, and `jobs` by their names in `imgsearch.features.declared.Feature`.
-    `library_section` draws a section in the view of the library; it is called with the status, and
-    whether something changes the library. `commands` are by the beginning of a command:
-    "imgsearch read-text".
+    the results of a search, `search_button` a button beside the search field of the first view, and
+    `shelf` returns links for the start page, to what `shelf_title` names. `card` returns a card for
+    the viewer of a photo, or None. `views` are by the path of their address, and `jobs` by their
+    names in `imgsearch.features.declared.Feature`. `library_section` draws a section in the view of
+    the library; it is called with the status, and whether something changes the library. `commands`
+    are by the beginning of a command: "imgsearch read-text". `icons` are those of its kinds of
+    suggestions.
     """
 
     part: str | None = None
     actions: str | None = None
     header: Callable[[SearchInput], None] | None = None
+    search_button: Callable[[SearchInput], None] | None = None
     shelf: Callable[[], Sequence[ShelfEntry]] | None = None
     shelf_title: str = ""
     card: Callable[[Hit], Card | None] | None = None
@@ -109,6 +111,7 @@ class PageFeature(Struct, frozen=True):
     jobs: Mapping[str, PageJob] = {}
     library_section: Callable[[Status, bool], None] | None = None
     commands: Mapping[str, CommandButton] = {}
+    icons: Mapping[str, str] = {}
 
 
 def page_features() -> tuple[PageFeature, ...]:
@@ -119,6 +122,11 @@ def page_features() -> tuple[PageFeature, ...]:
 def feature_views() -> dict[str, ShownView]:
     """Return the views of features, by the path of their address."""
     return {name: shown for each in page_features() for name, shown in each.views.items()}
+
+
+def suggestion_icons() -> dict[str, str]:
+    """Return the icons of the suggestions that features bring, by their kind."""
+    return {kind: icon for each in page_features() for kind, icon in each.icons.items()}
 
 
 def problems() -> tuple[str, ...]:

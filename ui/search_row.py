@@ -9,9 +9,10 @@ from msgspec.structs import replace
 from streamlit.delta_generator import DeltaGenerator
 
 from imgsearch import ImgsearchError, QueryError, parse
-from ui import cards, elements, filters, saved_shelf
+from ui import cards, elements, filters
 from ui.addresses import START, address_of, put_in_address
 from ui.example_upload import EXAMPLE_PX
+from ui.features import shown_features, suggestion_icons
 from ui.navigation import go_to
 from ui.query_line import query_line
 from ui.search_state import SearchInput
@@ -46,11 +47,12 @@ def narrowing(view: str) -> None:
     """
     with _row():
         line = query_line().line
-        elements.search_field(line)
+        elements.search_field(line, suggestion_icons())
         filter_button = st.popover("Filters", icon=":material/tune:")
         search_input = replace(SearchInput.of_address(), line=line)
-        if view == START and session().has("saved"):
-            saved_shelf.save_popover(search_input)
+        for feature in shown_features() if view == START else ():
+            if feature.search_button is not None:
+                feature.search_button(search_input)
     # Before the elements that follow reach the browser: a click on one of them sends the URL along,
     # and an old one would bring back the old query.
     _set_address(search_input, view)
@@ -65,7 +67,7 @@ def leading_to_results() -> None:
     """Show the row in a view that a search does not narrow: what is typed leads to its results."""
     with _row():
         line = query_line().line
-        elements.search_field(line)
+        elements.search_field(line, suggestion_icons())
     search_input = SearchInput.of_address()
     query_line().note_address(search_input.line)
     state, wanted = st.session_state, (line, search_input.token)

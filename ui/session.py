@@ -24,8 +24,6 @@ from imgsearch import (
     LibraryLocked,
     MemoryCache,
     Query,
-    Saved,
-    SavedSearchSummary,
     Settings,
     StoredEncoder,
     path_text,
@@ -38,7 +36,6 @@ MESSAGES_KEPT = 20
 # For how long a value is used without asking whether the library has changed.
 CONTENTS_S = 2.0
 COUNTS_S = 60.0
-SAVED_S = 5.0
 MOST_VALUES = 100
 MAX_AGE_S = 60.0  # of an answer: a drive may have been unplugged, which the library does not record
 
@@ -55,7 +52,8 @@ class Session:
         self._cache: MemoryCache[str] = MemoryCache(MOST_VALUES, keeps_outdated=True)
         self.tasks = BackgroundTasks(on_end=self.forget_counts)
         self._model_lock = threading.Lock()
-        self._ask = Asking(settings, self.exclusive_library, self.library.working_folder)
+        # Calls operations: of the resident service if it runs, whose model is loaded.
+        self.ask = Asking(settings, self.exclusive_library, self.library.working_folder)
         if address:  # the first copy takes a while: it answers from the beginning
             self.start(COPY, lambda library: library.fleet.update_copy())
 
@@ -111,7 +109,7 @@ class Session:
 
     def _read_contents(self) -> tuple[int, Hashable]:
         # The version last: a view with this number of photos has them all in its answers.
-        photos = self._cached("photos", self.photos_now)
+        photos = self.cached("photos", self.photos_now)
         return photos, self._version()
 
     def _version(self) -> Hashable:
@@ -128,44 +126,36 @@ class Session:
 
         Up to a minute old.
         """
-        return self._cached("counts", self.library.folders.counts, COUNTS_S)
+        return self.cached("counts", self.library.folders.counts, COUNTS_S)
 
     def values_of(self, fact: Literal["camera", "format"]) -> tuple[str, ...]:
         """Return the cameras or the formats of the photos, sorted; up to a minute old."""
         values = partial(self.library.browse.values, fact)
-        return self._cached(fact, lambda: tuple(sorted(values())), COUNTS_S)
+        return self.cached(fact, lambda: tuple(sorted(values())), COUNTS_S)
 
     def stored_encoders(self) -> tuple[StoredEncoder, ...]:
         """Return the models with vectors in the library, up to a minute old, with counts."""
-        return self._cached("models", self.library.encoders.stored, COUNTS_S)
+        return self.cached("models", self.library.encoders.stored, COUNTS_S)
 
-    def saved_searches(self) -> tuple[SavedSearchSummary, ...]:
-        """Return the saved searches and what they find, up to 5 s old.
-
-        From the service if it runs.
-        """
-        return self._cached("saved", lambda: self._ask(Saved.all), SAVED_S)
-
-    def mark_looked_at(self, name: str) -> tuple[int, ...]:
-        """Record that the user has looked at a saved search; returns the photos new in it."""
-        self.forget_saved_searches()
-        return self._ask(Saved.mark_looked_at, name)
-
-    def forget_saved_searches(self) -> None:
-        """Read them anew: one of them has changed."""
-        self._cache.forget("saved")
+    def forget(self, name: str) -> None:
+        """Forget a value that `cached` keeps under this name."""
+        self._cache.forget(name)
 
     def forget_counts(self) -> None:
         """Count anew: folders or vectors were removed, or another model is in use."""
         self._cache.clear()
 
-    def _cached(self, name: str, compute: Callable[[], Value], unchecked_s: float = 0.0) -> Value:
-        """Streamlit reruns the whole page at every click; most reruns need the same values."""
+    def cached(self, name: str, compute: Callable[[], Value], unchecked_s: float = 0.0) -> Value:
+        """Return a value that is kept under a name until the library changes.
+
+        For `unchecked_s` it is used without asking whether that has happened: Streamlit reruns the
+        whole page at every click, and most reruns need the same values.
+        """
         return self._cache.get(name, compute, self._version, unchecked_s=unchecked_s)
 
     def find(self, query: Query, k: int, cursor: str | None = None) -> Answer:
         """Return one page of results, from the resident service if it runs: its model is loaded."""
-        return self._ask(Library.find, query, k, cursor)
+        return self.ask(Library.find, query, k, cursor)
 
     @contextmanager
     def exclusive_library(self) -> Iterator[Library]:

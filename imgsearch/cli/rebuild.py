@@ -70,7 +70,7 @@ def command(
 
     With --trial as well, only a sample is embedded, and the library keeps its model. The command
     estimates time, disk and memory for all photos, and compares the answers of both models to ten
-    queries: yours, recent and saved ones, and captions and keywords with known right answers. The
+    queries: yours, recent and stored ones, and captions and keywords with known right answers. The
     page shows the answers side by side. A later rebuild does not embed the sample again.
 
     \b

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import click
@@ -24,16 +24,16 @@ from imgsearch.cli.output import (
 )
 from imgsearch.cli.query_options import query_from, query_options
 from imgsearch.cli.terminal import Colour, TerminalText, standard_output
-from imgsearch.errors import DiskError, LibraryLocked
+from imgsearch.features import installed
+from imgsearch.features.declared import load
 from imgsearch.language.grammar import is_expressible, parse, to_text
 from imgsearch.records.names import name_of_field
-from imgsearch.records.query import Query, Term
-from imgsearch.search.saved_queries import saved_name_of, saved_names
+from imgsearch.records.query import Query, StoredQuery, Term
+from imgsearch.search.named_queries import named_queries, only_named_query
 from imgsearch.text import clock, printable
 
 if TYPE_CHECKING:
     from imgsearch.records.answer import Answer, Hit, Level
-    from imgsearch.records.saved import SavedSearch
     from imgsearch.service.api import Asking
 
 _DEFAULT_K = 20
@@ -48,7 +48,7 @@ _LEVEL_COLOURS: dict[Level, Colour | None] = {
 @click.command("search")
 @click.argument("words", nargs=-1, metavar="[QUERY]")
 @query_options
-@click.option("-k", "k", metavar="N", type=int, help="Number of results. Default: 20, or as saved.")
+@click.option("-k", "k", metavar="N", type=int, help="Number of results. Default: 20.")
 @click.option("--all", "show_all", is_flag=True, help="Show weak results as well.")
 @click.option(
     "--cursor", metavar="CURSOR", help="Show the next page; each page ends with its cursor."
@@ -99,7 +99,6 @@ def command(
       imgsearch search "at night" --image bridge.jpg --minus people
       imgsearch search 'sunset -people after:2023-06 in:Holidays camera:canon'
       imgsearch search Anna at the beach in Italy last summer
-      imgsearch search saved:beach
       imgsearch search "a red car" --paths -0 | xargs -0 ls -l
       imgsearch search "a ferry at dawn" --library s3://index/archive
       imgsearch search ferry --library s3://index/archive --paths --signed | xargs -n 1 curl -O
@@ -157,7 +156,7 @@ def command(
 
     def find(wanted: Query, k: int | None, cursor: str | None = None) -> _Page:
         with asking(data_dir, address) as ask:
-            return _find(ask, _saved_in(wanted, data_dir, address), wanted, k, cursor, is_look)
+            return _find(ask, _stored_in(wanted, data_dir, address), wanted, k, cursor, is_look)
 
     page = find(query, k, cursor)
     answer = page.answer
@@ -173,7 +172,7 @@ def command(
     )
     found = _show(answer, output)
     if answer.suggestion is not None and _accepts(answer.suggestion, output):
-        corrected = _corrected(query, answer.suggestion, page.saved_examples)
+        corrected = _corrected(query, answer.suggestion, page.stored_examples)
         found = _show(find(corrected, page.k).answer, output)
     if not found:
         sys.exit(NO_RESULT)
@@ -192,50 +191,48 @@ def _directly(query: Query, k: int, address: str, data_dir: str | None) -> Answe
 class _Page(NamedTuple):
     """An answer, and the requested number of results.
 
-    `include_weak` says whether the query is a saved search with weak results, and `saved_examples`
-    are the examples of its saved searches that a line cannot express.
+    `include_weak` says whether the query is a stored one with weak results, and `stored_examples`
+    are the examples of the queries that it names which a line cannot express.
     """
 
     answer: Answer
     k: int
     include_weak: bool
-    saved_examples: tuple[Term, ...]
+    stored_examples: tuple[Term, ...]
 
 
-def _saved_in(query: Query, data_dir: str | None, address: str | None) -> dict[str, SavedSearch]:
-    """Return the saved searches that a query names, by name."""
-    names = saved_names(query)
-    if not names:
-        return {}
+def _stored_in(query: Query, data_dir: str | None, address: str | None) -> tuple[StoredQuery, ...]:
+    """Return the stored queries that a query names."""
+    if not named_queries(query):
+        return ()
     with open_either(data_dir, address) as library:
-        return {name: library.saved.get(name) for name in names}
+        return library.lines.named_in(query)
 
 
 def _find(
     ask: Asking,
-    searches: Mapping[str, SavedSearch],
+    stored: Sequence[StoredQuery],
     query: Query,
     k: int | None,
     cursor: str | None,
     is_look: bool,
 ) -> _Page:
-    """Find the answer. With `is_look`, record that the user has looked at a saved search."""
+    """Find the answer. With `is_look`, the feature of a stored query learns that it was shown."""
     from imgsearch.library import Library
 
-    name = saved_name_of(query)
-    saved = None if name is None else searches[name]
+    alone = only_named_query(query)
+    only = None if alone is None else stored[0]
     if k is None:
-        k = _DEFAULT_K if saved is None or saved.k is None else saved.k
+        k = _DEFAULT_K if only is None or only.k is None else only.k
     answer = ask(Library.find, query, k, cursor)
-    if saved is not None and is_look:
-        from imgsearch.operations.saved import Saved
-
-        try:
-            ask(Saved.mark_looked_at, saved.name)
-        except (DiskError, LibraryLocked) as error:
-            info(f"The photos of {saved.name} could not be marked as seen. {error}")
-    examples = tuple(placed.term for each in searches.values() for placed in each.examples)
-    return _Page(answer, k, saved is not None and saved.include_weak, examples)
+    if alone is not None and only is not None and is_look:
+        looked = installed.queries()[alone.field].looked
+        if looked is not None:
+            load(looked)(ask, only.name)
+    examples = tuple(
+        term for each in stored for term in each.query.terms if not is_expressible(term)
+    )
+    return _Page(answer, k, only is not None and only.include_weak, examples)
 
 
 class _Output(NamedTuple):
@@ -293,11 +290,11 @@ def _accepts(suggestion: str, output: _Output) -> bool:
     return click.getchar().lower() == "y"
 
 
-def _corrected(query: Query, suggestion: str, saved_examples: tuple[Term, ...]) -> Query:
+def _corrected(query: Query, suggestion: str, stored_examples: tuple[Term, ...]) -> Query:
     """Return the suggested query, with the examples that a line cannot express."""
     corrected = parse(suggestion)
     examples = tuple(term for term in query.terms if not is_expressible(term))
-    return replace(corrected, terms=(*corrected.terms, *saved_examples, *examples))
+    return replace(corrected, terms=(*corrected.terms, *stored_examples, *examples))
 
 
 def print_answer(answer: Answer, first_rank: int = 1) -> None:

@@ -96,7 +96,10 @@ def command(
     if as_json:
         printed = {**asdict(report), "folder": str(report.folder)}
         of_features = printed.pop("of_features")
-        print_json({**printed, **{name: of_features.get(name, 0) for name in installed.packs()}})
+        added = {
+            packs.key or name: of_features.get(name, 0) for name, packs in installed.packs().items()
+        }
+        print_json({**printed, **added})
         return
     click.echo(
         f"{format_count(report.photos, 'photo')} in the pack: {report.new} new, "
@@ -104,12 +107,12 @@ def command(
         f"{report.texts} with new text; {format_count(report.files, 'file')} added in "
         f"{report.folder} in {report.seconds:.1f} s"
     )
-    if report.searches or report.concepts or any(report.of_features.values()):
-        added = [f"saved searches: {report.searches:,}", format_count(report.concepts, "concept")]
+    if report.concepts or any(report.of_features.values()):
+        counts = [format_count(report.concepts, "concept")]
         for name, packs in installed.packs().items():
             number = report.of_features.get(name, 0)
-            added.append(f"{number:,} {packs.title[number != 1]}")
-        info(f"Also added: {'; '.join(added)}.")
+            counts.append(f"{number:,} {packs.title[number != 1]}")
+        info(f"Also added: {', '.join(counts)}.")
     if report.marks:
         info(
             f"Also added: {format_count(report.marks, 'mark')} (favourites, stars, hidden photos)."

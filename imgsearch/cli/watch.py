@@ -9,15 +9,19 @@ import socket
 import sys
 import threading
 import time
+from collections.abc import Callable
+from contextlib import ExitStack
 from datetime import datetime
-from typing import TYPE_CHECKING, TypeAlias
+from inspect import cleandoc
+from typing import TypeAlias, TypeVar
 
 import click
 
 from imgsearch import c_memory
 from imgsearch.cli.output import PATH, complete_folder, data_option, no_archive_option, open_library
-from imgsearch.cli.outputs import outputs_from, outputs_in_words, outputs_options, updating
 from imgsearch.cli.stopping import GRACE_S
+from imgsearch.features import installed
+from imgsearch.features.declared import load
 from imgsearch.progress import (
     FaceReport,
     FeatureReport,
@@ -28,27 +32,36 @@ from imgsearch.progress import (
 )
 from imgsearch.text import format_count, printable
 
-if TYPE_CHECKING:
-    from imgsearch.records.saved import OutputsReport
-
 PROGRESS_EVERY_S = 5.0
+_Function = TypeVar("_Function", bound=Callable[..., object])
 Values: TypeAlias = dict[str, object]
+
+
+# What features do meanwhile, by the name of their events.
+_OF_FEATURES = {
+    share.EVENT: share for share in (load(each.module) for each in installed.watching())
+}
+
+
+def _with_options(function: _Function) -> _Function:
+    """Add the options of features, and what they say about them to the help text."""
+    for share in _OF_FEATURES.values():
+        function = share.options(function)
+    helps = (share.HELP for share in _OF_FEATURES.values())
+    function.__doc__ = "\n\n".join([cleandoc(function.__doc__ or ""), *helps])
+    return function
 
 
 @click.command("watch")
 @click.argument(
     "folders", nargs=-1, metavar="[FOLDER]...", type=PATH, shell_complete=complete_folder
 )
-@outputs_options
+@_with_options
 @click.option("--log-json", is_flag=True, help="Print one JSON object per line, for programs.")
 @no_archive_option("folders to watch", "To add new photos: imgsearch index FOLDER --library {}")
 @data_option
 def command(
     folders: tuple[str, ...],
-    links: tuple[str, ...],
-    playlists: tuple[str, ...],
-    commands: tuple[str, ...],
-    nul: bool,
     log_json: bool,
     data_dir: str | None,
 ) -> None:
@@ -58,34 +71,25 @@ def command(
     again, and drives may come and go. All folders are rescanned every hour. You can search and run
     other commands at the same time. docs/watching.md describes the details, and how to start this
     command at login.
-
-    \b
-      imgsearch watch --links beach=~/Frame
-      imgsearch watch --list beach=~/beach.m3u8 --exec beach='notify-send "New at the beach" {}'
-
-    With these options it also updates a folder of links or a list from a saved search, and runs a
-    command for its new photos. docs/saved-searches.md has the details.
     """
-    outputs = outputs_from(links, playlists, commands, nul)
     print_event = _print_json if log_json else _print_status if sys.stdout.isatty() else _print_line
     stop = _stop_at_signals()
 
     def notify(sentence: str) -> None:
         print_event("remark", {"message": sentence})
 
-    def report(done: OutputsReport) -> None:
-        names = ("name", "photos", "linked", "unlinked", "listed", "announced")
-        print_event("saved", {name: getattr(done, name) for name in names})
-
     printed_s = 0.0
     c_memory.share_between_threads()
-    with (
-        open_library(data_dir, notify=notify) as library,
-        updating(library, outputs, report, notify, stop) as notice,
-    ):
+    with ExitStack() as stack:
+        library = stack.enter_context(open_library(data_dir, notify=notify))
+        notices = [
+            stack.enter_context(share.running(library, print_event, notify, stop))
+            for share in _OF_FEATURES.values()
+        ]
         for event in library.watch(folders, stop=stop):
             if isinstance(event, SyncReport | FaceReport | FeatureReport):
-                notice()
+                for notice in notices:
+                    notice()
             if isinstance(event, Progress) and event.done < event.total:
                 too_soon = time.monotonic() - printed_s < PROGRESS_EVERY_S
                 if too_soon and print_event is not _print_status:
@@ -154,9 +158,8 @@ def _print_status(event: str, values: Values) -> None:
         _print_state(f"Found faces in {photos}. Watching …")
     elif event == "remark":
         click.echo(f"{clear}{clock}  {printable(str(values['message']))}")
-    elif event == "saved":
-        done = outputs_in_words(values)
-        _print_state(f"{printable(str(values['name']))}: {done}. Watching …")
+    elif event in _OF_FEATURES:
+        _print_state(f"{_OF_FEATURES[event].sentence(values)}. Watching …")
     elif event == "stopped":
         click.echo(f"{clear}{clock}  Stopped; finished work is saved.")
     else:

@@ -63,10 +63,27 @@ class ValueFilter(NamedTuple):
     other_names: tuple[str, ...] = ()
 
 
+class NamedQuery(NamedTuple):
+    """Names that stand for whole queries in a query line, as `saved:beach` does.
+
+    Its module has two functions. `names(database)` returns all names, and `query(database, name)`
+    the query, a `StoredQuery`; it raises QueryError for an unknown name. `looked` names a function
+    that is called with what asks the library or its service (`imgsearch.service.api.Asking`) and
+    the name, after a command has shown somebody the photos of that query alone.
+    """
+
+    metavar: str
+    meaning: str  # completes the sentence "Photos …"
+    suggested_as: str  # the kind of a suggested name
+    title: str  # the words for one name
+    module: str
+    looked: str | None = None
+
+
 class Part(NamedTuple):
     """A part of a library, with the operations of the feature.
 
-    `made_by` names its class, which is called with the engine of the library.
+    `made_by` names its class, which is called with the open library (`imgsearch.opened.library`).
     """
 
     made_by: str
@@ -75,7 +92,7 @@ class Part(NamedTuple):
 class Detail(NamedTuple):
     """A field of the details of a photo: its type, and the function that returns its value.
 
-    The function is called with the engine of the library and the id of the photo.
+    The function is called with the open library and the id of the photo.
     """
 
     type: Any
@@ -114,11 +131,13 @@ class InPacks(NamedTuple):
     `is_to_pack(store)` says whether a library has any; `copy(connection)` copies, from the attached
     database `library`, those with photos of the pack; `names(reader)` returns the names of those
     that a pack has; and `merge(store, reader)` adds them to a library and returns how many were
-    added. The tables are in `imgsearch.store.feature_rows`.
+    added. The tables are in `imgsearch.store.feature_rows`. In JSON it goes by `key`, or else by
+    the name of the feature.
     """
 
     title: tuple[str, str]
     module: str
+    key: str | None = None
 
 
 class FeatureJob(NamedTuple):
@@ -145,6 +164,19 @@ class FeatureJob(NamedTuple):
     backlog: str | None = None
 
 
+class WhileWatching(NamedTuple):
+    """What a feature does while `imgsearch watch` runs, as options of its own ask for.
+
+    Its module has `HELP`, paragraphs for the help text of the command, and `EVENT`, the name of the
+    events that it prints. `options(command)` adds the options to a command of click, without
+    arguments. `running(library, print_event, notify, stop)` is a context manager around the watch:
+    it provides a function that is called when the library has changed. `print_event` takes the name
+    of an event and its values, of which `sentence(values)` makes one for a person.
+    """
+
+    module: str
+
+
 class Feature(NamedTuple):
     """What a feature brings. Of each field, the keys are the names that users see.
 
@@ -165,12 +197,14 @@ class Feature(NamedTuple):
     parts: Mapping[str, Part] = {}
     commands: Mapping[str, ListedCommand] = {}
     filters: Mapping[str, NamedFilter | ValueFilter] = {}
+    queries: Mapping[str, NamedQuery] = {}
     details: Mapping[str, Detail] = {}
     facts: Mapping[str, StatedFact] = {}
     packs: InPacks | None = None
     taken: Mapping[str, str] = {}
     items: str | None = None
     after_indexing: str | None = None
+    watching: WhileWatching | None = None
     jobs: Mapping[str, FeatureJob] = {}
     page: str | None = None
     components: str | None = None

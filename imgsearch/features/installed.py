@@ -20,9 +20,11 @@ from imgsearch.features.declared import (
     InPacks,
     ListedCommand,
     NamedFilter,
+    NamedQuery,
     Part,
     StatedFact,
     ValueFilter,
+    WhileWatching,
     called,
 )
 from imgsearch.plugins import (
@@ -33,7 +35,7 @@ from imgsearch.plugins import (
 )
 
 # Our own: the folders of this package, in the order in which users see what they bring.
-OWN = ("albums", "assistant", "duplicates", "meaning", "strips", "terminal", "text")
+OWN = ("albums", "assistant", "duplicates", "meaning", "saved", "strips", "terminal", "text")
 GROUP = "imgsearch.features"  # of the entry points of other packages
 
 _Brought = TypeVar("_Brought")
@@ -168,6 +170,11 @@ def other_filter_names() -> dict[str, str]:
     }
 
 
+def queries() -> dict[str, NamedQuery]:
+    """Return the names that stand for queries, of all features."""
+    return _all(_queries)
+
+
 def parts() -> dict[str, Part]:
     """Return the parts of a library that features bring, by name."""
     return _all(_parts)
@@ -198,6 +205,12 @@ def after_indexing() -> tuple[str, ...]:
     """Return the names of functions that follow the vectors: see `Feature.after_indexing`."""
     named = (feature.after_indexing for feature in features().values())
     return tuple(each for each in named if each is not None)
+
+
+def watching() -> tuple[WhileWatching, ...]:
+    """Return what features do while a watch runs."""
+    shares = (feature.watching for feature in features().values())
+    return tuple(each for each in shares if each is not None)
 
 
 def jobs() -> dict[str, FeatureJob]:
@@ -258,6 +271,10 @@ def _filters(feature: Feature) -> Mapping[str, NamedFilter | ValueFilter]:
     return feature.filters
 
 
+def _queries(feature: Feature) -> Mapping[str, NamedQuery]:
+    return feature.queries
+
+
 def _parts(feature: Feature) -> Mapping[str, Part]:
     return feature.parts
 
@@ -271,6 +288,7 @@ def _filter_names(feature: Feature) -> Mapping[str, object]:
     values = (each for each in feature.filters.values() if isinstance(each, ValueFilter))
     return {
         **feature.filters,
+        **feature.queries,
         **{each.name: each for each in of_facts if each is not None},
         **{name: each for each in values for name in each.other_names},
     }

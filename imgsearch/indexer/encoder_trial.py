@@ -37,7 +37,7 @@ from imgsearch.records.trial import (
 )
 from imgsearch.search.baseline import mean_noun_of, nouns
 from imgsearch.search.context import selection_of
-from imgsearch.search.saved_queries import with_saved
+from imgsearch.search.named_queries import with_named_queries
 from imgsearch.search.short_texts import embed_alone, mean_noun_share
 from imgsearch.store.lock import writing
 from imgsearch.store.progress_file import publish_progress
@@ -62,7 +62,7 @@ _KEYWORD_PHOTOS = 3, 0.3  # at least this many photos of the sample, at most thi
 _ROW_BYTES = 60  # of a vector's row and its entries in two indexes, without the vector itself
 _INDEX_BYTES = 4  # of a number in an index file of fewer than 100,000 vectors
 _SEED = 20_261
-# For a library without captions, keywords and saved searches.
+# For a library without captions, keywords and stored queries.
 _USUAL = (
     *("people at a table", "a child playing", "a dog", "the sea", "mountains", "a sunset"),
     *("flowers", "a street at night", "food on a plate", "a building"),
@@ -266,7 +266,7 @@ def _single_text(
 
     None unless it is one text, and filters.
     """
-    exact = understand(store.reads.names, with_saved(store.reads.definitions, query)).query
+    exact = understand(store.reads.names, with_named_queries(store.reads.definitions, query)).query
     texts = [term.what for term in exact.terms if isinstance(term.what, str) and term.weight > 0]
     if not len(texts) == len(exact.terms) == 1:
         return None

@@ -52,7 +52,6 @@ def unpack(
             report = yield from publish_progress(context.data_dir, "Merging", steps)
             if reader.info.has_faces:  # also again: a merge may have been killed before this
                 group_all(store, store.faces.all())
-            searches = pack_notes.merge_searches(store, reader.info.searches)
             of_features = pack_notes.merge_of_features(store, reader, context.notify)
             row = store.reads.encoders.current()
             concepts = 0
@@ -62,7 +61,6 @@ def unpack(
     return replace(
         report,
         beside=tuple(id for id in others if row is None or id != row.encoder_id),
-        searches=searches,
         concepts=concepts,
         of_features=of_features,
         seconds=round(time.monotonic() - started, 3),

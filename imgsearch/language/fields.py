@@ -343,7 +343,6 @@ _CORE_FIELDS: dict[str, Field] = {
     "label": text_field(
         "NAME", "with this label, saved by imgsearch label --save-as; or FACET/NAME"
     ),
-    "saved": text_field("NAME", "of the search that imgsearch save has saved under this name"),
     "shows": text_field(
         "CONCEPT",
         "that show this concept, taught with imgsearch teach, surely or likely; or CONCEPT/sure",
@@ -368,7 +367,8 @@ FIELDS: dict[str, Field] = {
     **_CORE_FIELDS,
     **{
         name: text_field(declared.metavar, declared.meaning)
-        for name, declared in installed.filters().items()
+        for of_features in (installed.filters(), installed.queries())
+        for name, declared in of_features.items()
     },
 }
 

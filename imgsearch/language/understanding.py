@@ -107,8 +107,9 @@ def understand(
 ) -> Understanding:
     """Turn a query with free words into an exact query, and list the parts understood.
 
-    `query` names no saved search: see `with_saved`. "last summer" counts from `today`. `places` has
-    the names of the library's places in other languages; None if these are not understood.
+    `query` names no stored query: see `with_named_queries`. "last summer" counts from `today`.
+    `places` has the names of the library's places in other languages; None if these are not
+    understood.
     """
     read_words = partial(_Words, names, today=today or date.today(), places=places)
     query, excluded = _without_names(read_words, query)

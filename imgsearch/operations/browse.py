@@ -34,7 +34,7 @@ from imgsearch.records.ids import as_id, as_ids
 from imgsearch.records.query import Query
 
 if TYPE_CHECKING:
-    from imgsearch.engines.local import LocalEngine
+    from imgsearch.opened.library import OpenedLibrary
     from imgsearch.records.answer import Hit
     from imgsearch.records.arrays import Ids
 
@@ -59,8 +59,8 @@ class Browse:
     none counts by the date of its file. All methods raise as `Library.search` does.
     """
 
-    def __init__(self, engine: LocalEngine) -> None:
-        self._engine = engine
+    def __init__(self, opened: OpenedLibrary) -> None:
+        self._opened = opened
 
     @operation("POST /timeline", tool="Count photos by time")
     def timeline(self, query: str | Query | None = None, k: CountedPhotos = 1000) -> Timeline:
@@ -70,7 +70,7 @@ class Browse:
         """
         from imgsearch.analysis.browse import timeline_of
 
-        return timeline_of(self._engine.browsing(), self._counted(query, k))
+        return timeline_of(self._opened.reads().browsing, self._counted(query, k))
 
     @operation("POST /places", tool="Count photos by place")
     def places(self, query: str | Query | None = None, k: CountedPhotos = 1000) -> PlaceCounts:
@@ -80,7 +80,7 @@ class Browse:
         """
         from imgsearch.analysis.browse import places_of
 
-        return places_of(self._engine.browsing(), self._counted(query, k))
+        return places_of(self._opened.reads().browsing, self._counted(query, k))
 
     @operation("POST /events", tool="List events", newest_last=True)
     def events(
@@ -93,13 +93,13 @@ class Browse:
         from imgsearch.analysis.event_titles import with_titles
         from imgsearch.analysis.events import find_events
 
-        engine = self._engine
+        opened = self._opened
         return self._of_counted(
             "events",
             query,
             k,
             lambda ids: with_titles(
-                find_events(engine.browsing().moments(ids)), engine.event_titles()
+                find_events(opened.reads().browsing.moments(ids)), opened.event_titles()
             ),
         )
 
@@ -131,7 +131,7 @@ class Browse:
             return None
         days = day_counts_of(self.days_of(event.photo_ids)[::-1], None).days
         stops = route_of(self.positions(), event.photo_ids)
-        photos = self._engine.photos().records(stop.first_id for stop in stops)
+        photos = self._opened.photos().records(stop.first_id for stop in stops)
         towns = {each: found.photo.facts.town for each, found in photos.items()}
         named = {photo_id: town for photo_id, town in towns.items() if town}
         return photos_of_event(event, days, stops, named)
@@ -157,7 +157,7 @@ class Browse:
         title stays when photos come or go, and the change can be undone. Raises UsageError where no
         event has that moment, for a title of more than 200 characters; and DiskError.
         """
-        store = self._engine.event_title_store()
+        store = self._opened.event_title_store()
         words = " ".join(title.split())
         if len(words) > _MAX_TITLE:
             raise UsageError(f"The title has {len(words)} characters. Use {_MAX_TITLE} at most.")
@@ -176,7 +176,7 @@ class Browse:
         """
         from imgsearch.analysis.covers import cover_of
 
-        return cover_of(self._engine.context(), as_ids(photo_ids))
+        return cover_of(self._opened.context(), as_ids(photo_ids))
 
     @operation("POST /cameras", tool="Count photos by camera")
     def cameras(
@@ -188,7 +188,7 @@ class Browse:
         """
         from imgsearch.analysis.browse import value_counts_of
 
-        return value_counts_of(self._engine.browsing(), "camera", self._counted(query, k))
+        return value_counts_of(self._opened.reads().browsing, "camera", self._counted(query, k))
 
     def stacks_of(self, photo_ids: Sequence[int]) -> dict[int, tuple[int, ...]]:
         """Find which of these photos are nearly the same as one before them, or of the same burst.
@@ -197,14 +197,14 @@ class Browse:
         """
         from imgsearch.search.stacking import stacks_of
 
-        return stacks_of(self._engine.context(), as_ids(photo_ids))
+        return stacks_of(self._opened.context(), as_ids(photo_ids))
 
     def days(self, query: str | Query | None = None, k: int = 1000) -> tuple[DayPhotos, ...]:
         """List the photos of each day, the newest day first."""
         from imgsearch.analysis.browse import days_of
 
-        engine = self._engine
-        return self._of_counted("days", query, k, lambda ids: days_of(engine.browsing(), ids))
+        opened = self._opened
+        return self._of_counted("days", query, k, lambda ids: days_of(opened.reads().browsing, ids))
 
     @operation("POST /timeline/days", reads=True)
     def day_counts(
@@ -243,15 +243,15 @@ class Browse:
 
         from imgsearch.analysis.browse import days_of
 
-        return days_of(self._engine.browsing(), np.array(as_ids(photo_ids), np.int64))
+        return days_of(self._opened.reads().browsing, np.array(as_ids(photo_ids), np.int64))
 
     def positions(self, query: str | Query | None = None, k: int = 1000) -> PhotoPositions:
         """List where the photos were taken."""
         from imgsearch.analysis.browse import positions_of
 
-        engine = self._engine
+        opened = self._opened
         return self._of_counted(
-            "positions", query, k, lambda ids: positions_of(engine.browsing(), ids)
+            "positions", query, k, lambda ids: positions_of(opened.reads().browsing, ids)
         )
 
     @operation("POST /map/clusters", reads=True)
@@ -272,7 +272,7 @@ class Browse:
         _check_area(area, zoom)
         found = cluster_photos(self.positions(query, k), area, zoom)
         samples = {photo_id for cluster in found for photo_id in cluster.sample_ids}
-        shown = self._engine.photos().records(samples)
+        shown = self._opened.photos().records(samples)
         return named_clusters(found, {each: known.photo for each, known in shown.items()})
 
     @operation("POST /map/towns", reads=True)
@@ -287,7 +287,7 @@ class Browse:
         from imgsearch.analysis.clusters import towns_on_map
         from imgsearch.gazetteer import Gazetteer
 
-        with closing(Gazetteer(self._engine.settings.cache_dir)) as gazetteer:
+        with closing(Gazetteer(self._opened.settings.cache_dir)) as gazetteer:
             return tuple(towns_on_map(gazetteer, area, zoom))
 
     @operation("GET /filters/choices")
@@ -305,9 +305,9 @@ class Browse:
             place_tree,
         )
 
-        engine, names = self._engine, self.names()
-        roots = engine.photo_folders() if "folders" in engine.capabilities else []
-        labels = engine.store().labels
+        opened, names = self._opened, self.names()
+        roots = opened.reads().roots.all().values() if "folders" in opened.origin.parts else ()
+        labels = opened.store().labels
         facets = {facet.name: labels.counts(facet.id) for facet in labels.facets()}
         return FilterChoices(
             folder_tree(names.folders, map(Path, roots)),
@@ -321,20 +321,20 @@ class Browse:
         """Count the photos of each folder, person and keyword."""
         from imgsearch.analysis.browse import name_counts_of
 
-        return name_counts_of(self._engine.browsing())
+        return name_counts_of(self._opened.reads().browsing)
 
     def values(self, fact: Literal["camera", "format"]) -> dict[str, int]:
         """Count the photos with each value of a fact, most first; unknown values are left out."""
         from imgsearch.analysis.browse import value_counts_of
 
-        counts = value_counts_of(self._engine.browsing(), fact, None)
+        counts = value_counts_of(self._opened.reads().browsing, fact, None)
         return {each.value: each.photos for each in counts if each.value is not None}
 
     def _counted(self, query: str | Query | None, k: int) -> Ids | None:
         from imgsearch.search.answers import counted_ids
 
         resolved = None if query is None else resolve_query(query)
-        return counted_ids(self._engine.context(), resolved, k)
+        return counted_ids(self._opened.context(), resolved, k)
 
     def _of_counted(
         self,
@@ -350,12 +350,12 @@ class Browse:
         from imgsearch.search.answers import counted_ids
         from imgsearch.search.kept_answers import key_of
 
-        context = self._engine.context()
+        context = self._opened.context()
         resolved = None if query is None else resolve_query(query)
         key = key_of(context, Query() if resolved is None else resolved, k, None)
         if key is None:
             return compute(counted_ids(context, resolved, k))
-        return self._engine.reads().recent.get(
+        return self._opened.reads().recent.get(
             (what, resolved is None, key), lambda: compute(counted_ids(context, resolved, k))
         )
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from imgsearch.errors import UsageError
+from imgsearch.errors import QueryError, UsageError
+from imgsearch.features import installed
 from imgsearch.operations.declared import operation
 from imgsearch.paths import absolute
 from imgsearch.records.status import DroppedEncoder, EncoderInfo, StoredEncoder
@@ -14,8 +16,8 @@ from imgsearch.records.trial import EncoderTrial, SourcedQuery
 
 if TYPE_CHECKING:
     from imgsearch.encoders.registry import EncoderChoice
-    from imgsearch.engines.local import LocalEngine
     from imgsearch.index.check import RecallReport
+    from imgsearch.opened.library import OpenedLibrary
     from imgsearch.progress import Job
     from imgsearch.records.labels import Evaluation
 
@@ -25,8 +27,8 @@ _RECENT = 50  # past queries that a trial of an encoder may use
 class Encoders:
     """The encoders of a library, and other encoders that it could use."""
 
-    def __init__(self, engine: LocalEngine) -> None:
-        self._engine = engine
+    def __init__(self, opened: OpenedLibrary) -> None:
+        self._opened = opened
 
     @operation("GET /encoders")
     def choices(self) -> tuple[EncoderInfo, ...]:
@@ -37,16 +39,16 @@ class Encoders:
 
     def in_use(self) -> EncoderChoice:
         """Return the encoder that a query or a first indexing run would use, and why."""
-        engine = self._engine
-        row = engine.reads().encoders.current() if engine.exists() else None
-        return engine.encoders.choose(row)
+        opened = self._opened
+        row = opened.reads().encoders.current() if opened.origin.exists() else None
+        return opened.encoders.choose(row)
 
     @operation("GET /encoders/stored")
     def stored(self) -> tuple[StoredEncoder, ...]:
         """List the encoders with vectors in the library: in use, kept, or being built."""
         from imgsearch.analysis.status import stored_encoders
 
-        return stored_encoders(self._engine.store())
+        return stored_encoders(self._opened.store())
 
     @operation("POST /encoders/use")
     def use(self, name: str) -> StoredEncoder:
@@ -58,7 +60,7 @@ class Encoders:
         """
         from imgsearch.indexer.stored_encoders import use_encoder
 
-        use_encoder(self._engine.existing(), name)
+        use_encoder(self._opened.existing(), name)
         return next(each for each in self.stored() if each.state == "current")
 
     @operation("POST /encoders/drop")
@@ -71,7 +73,7 @@ class Encoders:
         """
         from imgsearch.indexer.stored_encoders import drop_encoder
 
-        return drop_encoder(self._engine.existing(), name)
+        return drop_encoder(self._opened.existing(), name)
 
     def try_out(
         self, name: str, photos: int = 2000, queries: Sequence[str] = ()
@@ -80,13 +82,14 @@ class Encoders:
 
         The report says how long all photos would take, what they would take on the disk, and how
         both answer the same ten queries among the photos of the sample: `queries` first, then
-        recent ones of the page and saved searches, then captions and keywords of the photos, of
-        which the right answer is known. Nothing changes for searches; the vectors are kept, and
-        `rebuild(name)` goes on from there. Raises UsageError for an unknown encoder, for that in
-        use, and for a sample of fewer than 20 photos; and as `Library.index` does.
+        recent ones of the page and those stored under names, then captions and keywords of the
+        photos, of which the right answer is known. Nothing changes for searches; the vectors are
+        kept, and `rebuild(name)` goes on from there. Raises UsageError for an unknown encoder, for
+        that in use, and for a sample of fewer than 20 photos; and as `Library.index` does.
         """
         from imgsearch.indexer.encoder_trial import try_encoder
         from imgsearch.progress import Job
+        from imgsearch.store.past_queries import PastQueries
 
         if photos < 1:
             raise UsageError(f"The number of photos to try must be above 0, not {photos}.")
@@ -94,11 +97,18 @@ class Encoders:
             raise UsageError("The name of the encoder is empty. To list them: imgsearch encoders")
         if any(not text.strip() for text in queries):
             raise UsageError("A query is empty. Name what to look for, such as: a dog in snow")
-        engine = self._engine
-        recent = [SourcedQuery(line, "recent") for line in engine.past_queries().newest(_RECENT)]
-        saved = [SourcedQuery(each.line, "saved") for each in engine.saved_searches().all()]
-        past = (*recent, *saved)
-        return Job(try_encoder(engine.new_or_existing(), name, photos, tuple(queries), past))
+        opened = self._opened
+        typed = PastQueries.of(opened.settings)
+        recent = [SourcedQuery(line, "recent") for line in typed.newest(_RECENT)]
+        past = (*recent, *self._stored_queries())
+        return Job(try_encoder(opened.new_or_existing(), name, photos, tuple(queries), past))
+
+    def _stored_queries(self) -> Iterator[SourcedQuery]:
+        definitions = self._opened.reads().definitions
+        for field in installed.queries():
+            for name in definitions.names_for(field):
+                with suppress(QueryError):  # of a newer version
+                    yield SourcedQuery(definitions.stored_query(field, name).line, field)
 
     @operation("POST /encoders/trial")
     def run_trial(self, name: str, photos: int = 2000, queries: Sequence[str] = ()) -> EncoderTrial:
@@ -113,7 +123,7 @@ class Encoders:
         """Return the report of the last trial; None without one, or if its encoder is gone."""
         from imgsearch.indexer.trial_file import read_trial
 
-        trial = read_trial(self._engine.settings.data_dir)
+        trial = read_trial(self._opened.settings.data_dir)
         stored = self.stored() if trial is not None else ()
         names = {each.name for each in stored if each.state != "current"}
         return trial if trial is not None and trial.encoder in names else None
@@ -125,10 +135,10 @@ class Encoders:
         """
         from imgsearch.analysis.captions import evaluate_captions, read_captions
 
-        engine = self._engine
-        context, store = engine.context(), engine.store()
+        opened = self._opened
+        context, store = opened.context(), opened.store()
         parsed = read_captions(store, Path(absolute(captions)))
-        index = engine.live_index(context.row)
+        index = opened.live_index(context.row)
         return evaluate_captions(store, context.photos, context.encoder(), index, parsed)
 
     def check_recall(self) -> RecallReport:
@@ -138,7 +148,7 @@ class Encoders:
         """
         from imgsearch.index.check import check_recall
 
-        store = self._engine.store()
+        store = self._opened.store()
         row = store.reads.encoders.in_use()
-        encoder = self._engine.encoders.of(row)
-        return check_recall(store, row.key, encoder.encode_texts, self._engine.index_policy)
+        encoder = self._opened.encoders.of(row)
+        return check_recall(store, row.key, encoder.encode_texts, self._opened.index_policy)

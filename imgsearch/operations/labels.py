@@ -11,7 +11,7 @@ from imgsearch.records.ids import as_id
 from imgsearch.records.labels import Classes, Facet, Label, LabelCount, SavedLabels
 
 if TYPE_CHECKING:
-    from imgsearch.engines.local import LocalEngine
+    from imgsearch.opened.library import OpenedLibrary
     from imgsearch.progress import Job
     from imgsearch.records.labels import Confusion
 
@@ -19,29 +19,29 @@ if TYPE_CHECKING:
 class Labels:
     """The labels that a library has saved: its photos have them from then on."""
 
-    def __init__(self, engine: LocalEngine) -> None:
-        self._engine = engine
+    def __init__(self, opened: OpenedLibrary) -> None:
+        self._opened = opened
 
     def save(self, name: str, classes: Classes) -> dict[str, int]:
         """Label every photo, now and when photos are added; returns how many have each label.
 
         `label:NAME` finds them from then on. Raises UsageError and LibraryLocked.
         """
-        self._engine.context()  # raises if there is nothing to label
+        self._opened.context()  # raises if there is nothing to label
         from imgsearch.indexer.definitions import save_labels
 
-        facet = save_labels(self._engine.new_or_existing(), name, classes)
-        return self._engine.store().labels.counts(facet.id)
+        facet = save_labels(self._opened.new_or_existing(), name, classes)
+        return self._opened.store().labels.counts(facet.id)
 
     def forget(self, name: str) -> bool:
         """Delete saved labels; returns whether there were any of this name."""
         from imgsearch.indexer.definitions import forget_labels
 
-        return forget_labels(self._engine.new_or_existing(), name)
+        return forget_labels(self._opened.new_or_existing(), name)
 
     def facets(self) -> dict[Facet, dict[str, int]]:
         """Return the saved labels with their classes, and how many photos have each label."""
-        labels = self._engine.store().labels
+        labels = self._opened.store().labels
         return {facet: labels.counts(facet.id) for facet in labels.facets()}
 
     @operation("GET /labels", tool="List labels")
@@ -65,7 +65,7 @@ class Labels:
 
     def of_photo(self, photo_id: int) -> dict[str, Label]:
         """Return the saved labels of a photo, by the name that they were saved under."""
-        return self._engine.store().labels.of_photo(as_id(photo_id))
+        return self._opened.store().labels.of_photo(as_id(photo_id))
 
     def evaluate(self, folder: str | Path, more: Classes | None = None) -> Job[Confusion]:
         """Label photos whose class is known, because their folder is named after it, and count.
@@ -75,6 +75,6 @@ class Labels:
         from imgsearch.labels.evaluate import evaluate_labels
         from imgsearch.progress import Job
 
-        context = self._engine.context()
-        path, max_megapixels = Path(absolute(folder)), self._engine.settings.max_megapixels
+        context = self._opened.context()
+        path, max_megapixels = Path(absolute(folder)), self._opened.settings.max_megapixels
         return Job(evaluate_labels(path, more, context.row, context.encoder(), max_megapixels))

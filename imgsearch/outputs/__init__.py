@@ -1,1 +1,1 @@
-"""Keeps links, lists and commands in step with saved searches."""
+"""Writes files for the user: links, lists, copies, contact sheets and XMP files."""

@@ -55,17 +55,6 @@ class PackEncoder(Struct, frozen=True):
     is_current: bool
 
 
-class PackedSearch(Struct, frozen=True):
-    """A saved search. `photos` has the content hashes of photos that its line names by id."""
-
-    name: str
-    line: str
-    k: int | None
-    include_weak: bool
-    saved_at: datetime
-    photos: dict[int, str]
-
-
 class PackedExample(Struct, frozen=True):
     """An example of a concept; `picture` is WebP, for an example from outside the library."""
 
@@ -98,8 +87,8 @@ class PackInfo(Struct, frozen=True):
     """The statements of a pack about itself.
 
     `folder` is the name, without parents, of the folder that contains all paths; `volume` and
-    `volume_path` locate it if its drive can be identified. `searches` and `concepts` belong to the
-    whole library. `fact_names`, the facts that the pack knows (an older imgsearch knew fewer), and
+    `volume_path` locate it if its drive can be identified. `concepts` belong to the whole
+    library. `fact_names`, the facts that the pack knows (an older imgsearch knew fewer), and
     the numbers of photos and files are counted when it is written. With `has_faces` it carries the
     faces of its photos, with their vectors, and `persons`. With `has_marks` it carries marks of its
     photos. `of_features` has, by feature, the names of the things that people made with them.
@@ -114,7 +103,6 @@ class PackInfo(Struct, frozen=True):
     fact_names: tuple[str, ...] = ()
     photos: int = 0
     files: int = 0
-    searches: tuple[PackedSearch, ...] = ()
     concepts: tuple[PackedConcept, ...] = ()
     has_faces: bool = False
     persons: tuple[PackedPerson, ...] = ()

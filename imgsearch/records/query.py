@@ -208,6 +208,21 @@ class Query(Struct, frozen=True):
     sort: Sort = "relevance"
 
 
+class StoredQuery(Struct, frozen=True):
+    """A query that a name in another query stands for, and how many photos it finds.
+
+    `line` is it in the query language, without the example images that a line cannot express. `k`
+    is the maximum number of photos, if it has one. With `include_weak`, photos with a weak score
+    are included.
+    """
+
+    name: str
+    line: str
+    query: Query
+    k: int | None = None
+    include_weak: bool = False
+
+
 class UnderstoodPart(Struct, frozen=True):
     """Words of a query that stand for a filter: `words` as typed, `filters` as a query line.
 

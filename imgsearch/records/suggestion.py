@@ -5,14 +5,16 @@ from __future__ import annotations
 from msgspec import Struct
 from msgspec.structs import force_setattr
 
+from imgsearch.features import installed
+
 SUGGESTIONS = 8  # by default
 # The readable word for a kind, if it differs.
 _KIND_NAMES: dict[str, str] = {
     "query": "past query",
-    "saved": "saved search",
     "source": "source of the date",
     "choice": "yes or no",
     "color": "colour",
+    **{declared.suggested_as: declared.title for declared in installed.queries().values()},
 }
 
 
@@ -20,7 +22,7 @@ class Suggestion(Struct, frozen=True):
     """One completion of a query line.
 
     `kind` is the word for what is suggested: query, person, place, country, folder, keyword,
-    camera, lens, creator, label, concept, saved, format, shape, state, source, month, order,
+    camera, lens, creator, label, concept, format, shape, state, source, month, order,
     choice, color, or the word of a feature.
     `text` is the name, as the library spells it, the value, or the past query. `line` is the typed
     line with a filter in place of its unfinished words, or the past query. `photos` is the number

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
 from msgspec import Struct
 
-# The source of a query: given by the user for the trial, typed on the page before, a saved search,
-# the description or title of a photo, a keyword, or, if these are too few, a list of frequent
-# searches.
-QuerySource: TypeAlias = Literal["own", "recent", "saved", "caption", "keyword", "usual"]
+# The source of a query: "own", given by the user for the trial; "recent", typed on the page before;
+# the name before the colon that stands for it, such as "saved"; "caption", the description or title
+# of a photo; "keyword"; or, if these are too few, "usual", a list of frequent searches.
+QuerySource: TypeAlias = str
 
 
 class SourcedQuery(Struct, frozen=True):

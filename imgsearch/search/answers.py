@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from imgsearch.records.arrays import Ids
     from imgsearch.search.context import SearchContext
 
+MAX_RANKED = 1000  # photos of a query with words or an example, where no number is named
 _FIRST_RANKED = 1000  # photos of the first attempt to find all that are not weak
 
 

@@ -14,8 +14,8 @@ from imgsearch.place_names import place_names
 from imgsearch.records.query import Example, Filter, Query, Selection, Understanding
 from imgsearch.search.concepts import checked
 from imgsearch.search.named import names_hidden, with_known_names
+from imgsearch.search.named_queries import with_named_queries
 from imgsearch.search.places import located
-from imgsearch.search.saved_queries import with_saved
 
 if TYPE_CHECKING:
     from imgsearch.encoders.base import Encoder
@@ -27,11 +27,12 @@ if TYPE_CHECKING:
 
 
 def understood(reads: Reads, query: Query, today: date, cache_dir: Path) -> Understanding:
-    """Return the exact query that a query stands for. Raises QueryError as `with_saved` does.
+    """Return the exact query that a query stands for.
 
-    `cache_dir` holds the names of places in other languages.
+    `cache_dir` holds the names of places in other languages. Raises QueryError as
+    `with_named_queries` does.
     """
-    exact = with_saved(reads.definitions, query)
+    exact = with_named_queries(reads.definitions, query)
     return understand(reads.names, exact, today, place_names(cache_dir))
 
 
@@ -82,7 +83,7 @@ class SearchContext(Struct, frozen=True):
     def understood(self, query: Query) -> Understanding:
         """Return the exact query that a query stands for.
 
-        Raises QueryError as `with_saved` does.
+        Raises QueryError as `with_named_queries` does.
         """
 
         def understand() -> Understanding:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Hashable
 from pathlib import Path
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from imgsearch.records.answer import Answer
@@ -14,38 +13,32 @@ from imgsearch.search.answers import search_page
 from imgsearch.search.context import SearchContext
 from imgsearch.search.example_files import content_hash_of
 from imgsearch.search.prepared import prepare
-from imgsearch.store.recent_reads import RecentReads
 
 _ANSWER_BYTES = 10_000
 _HIT_BYTES = 2_000  # with its paths and the facts of its photo
 
 
-class KeptAnswers(Struct, frozen=True):
-    """The answers that were given in one version of a library: the newest one, when asked for."""
-
-    version: Hashable
-    cache: RecentReads
-
-
 def kept_or_found(
     context: SearchContext,
-    kept: KeptAnswers,
+    version: Hashable,
     query: Query,
     k: int,
     cursor: str | None,
 ) -> Answer:
     """Return the cached page of an answer, or find it by `search_page` and cache it.
 
-    The context is opened after `kept` and may see a later version of the library: what changes
-    meanwhile shows in the next answer at the latest.
+    `version` is the newest one of the library when the answer was asked for. The context is opened
+    after that and may see a later one: what changes meanwhile shows in the next answer at the
+    latest.
     """
     key = key_of(context, query, k, cursor)
     if key is None:
         return search_page(prepare(context, query), k, cursor)
-    answer = kept.cache.known(key, kept.version)
+    answer = context.reads.recent.known(key, version)
     if not isinstance(answer, Answer):
         answer = search_page(prepare(context, query), k, cursor)
-        kept.cache.keep(key, kept.version, answer, _ANSWER_BYTES + _HIT_BYTES * len(answer.hits))
+        size_bytes = _ANSWER_BYTES + _HIT_BYTES * len(answer.hits)
+        context.reads.recent.keep(key, version, answer, size_bytes)
     return answer
 
 

@@ -94,9 +94,9 @@ class PreparedQuery(Struct, frozen=True, dict=True):  # a dict for what is compu
 
 
 def prepare(context: SearchContext, query: Query) -> PreparedQuery:
-    """Prepare a query: insert saved searches, understand names and dates, leave out unread words.
+    """Prepare a query: insert queries that it names, understand it, leave out unread words.
 
-    Raises QueryError for an unknown saved search, and for a minimum score without terms.
+    Raises QueryError for an unknown name, and for a minimum score without terms.
     """
     understanding = context.understood(query)
     reading = read_words(context, understanding.query)

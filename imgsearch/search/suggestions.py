@@ -45,7 +45,6 @@ _VALUES: dict[str, str] = {
     "creator": "creator",
     "label": "label",
     "shows": "concept",
-    "saved": "saved",
     "concept": "concept",
     "root": "folder",
     "type": "format",
@@ -57,12 +56,14 @@ _VALUES: dict[str, str] = {
     "color": "color",
     **dict.fromkeys(YES_OR_NO_FILTERS, "choice"),
     **{name: declared.suggested_as for name, declared in installed.named_filters().items()},
+    **{name: declared.suggested_as for name, declared in installed.queries().items()},
 }
-_NAMED = ("camera", "lens", "label", "shows", "saved", *installed.named_filters())
+_OF_FEATURES = (*installed.queries(), *installed.named_filters())
+_NAMED = ("camera", "lens", "label", "shows", *_OF_FEATURES)
 _MAX_VALUES = 3  # among names of all kinds
 _PLACE_FIELDS: tuple[NameField, ...] = ("country", "place")
 _MAX_PLACES = 10  # names in other languages that are looked up for one phrase
-_NOT_NEGATED = ("saved", "sort")
+_NOT_NEGATED = (*installed.queries(), "sort")
 # Where a filter also takes names of other fields.
 _ALSO: dict[str, tuple[NameField, ...]] = {"place": ("country",)}
 # Words before a name that lose their meaning once it is a filter: "with" in "a dog with Anna".
@@ -202,11 +203,10 @@ def _values_of(known: SuggestionReads, field: str, line: str) -> list[tuple[str,
         "label": lambda: _labels(known, with_facet="/" in line),
         "shows": known.concept_names,
         "concept": known.concept_names,
-        "saved": known.saved_search_names,
         "root": lambda: _roots(known),
         "sort": lambda: [sort for sort in get_args(Sort) if sort != Query().sort],
     }
-    if field in installed.named_filters():
+    if field in _OF_FEATURES:
         return [(name, name) for name in known.names_for(field)]
     if field in names:
         return [(name, name) for name in names[field]()]

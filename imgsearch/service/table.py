@@ -18,7 +18,6 @@ from imgsearch.operations.marks import Marks
 from imgsearch.operations.people import People
 from imgsearch.operations.pictures import Pictures
 from imgsearch.operations.requests import Operation, operations_of
-from imgsearch.operations.saved import Saved
 from imgsearch.operations.tray import Tray
 
 _ALWAYS = (None, "browse", "lines", "memory", "pictures")  # see `capabilities`
@@ -28,7 +27,7 @@ _ALWAYS = (None, "browse", "lines", "memory", "pictures")  # see `capabilities`
 def operations() -> tuple[Operation, ...]:
     """Return every declared operation."""
     of_all = (Library, Lines, Pictures, Browse)
-    of_kept = (Saved, Tray, Marks, Corrections, ChangeHistory, Concepts, Labels, People)
+    of_kept = (Tray, Marks, Corrections, ChangeHistory, Concepts, Labels, People)
     of_features = (load(part.made_by) for part in installed.parts().values())
     return operations_of((*of_all, *of_kept, Encoders, *of_features))
 

@@ -18,23 +18,31 @@ from imgsearch.store.tray import TRAY_KEY
 class FeatureRows(NamedTuple):
     """The rows of one feature.
 
-    `things`, a table with a condition, has one row for each thing that somebody made. `in_packs`
+    `things`, a table with a condition, has one row for each thing that somebody made; people know
+    them as `called`, or else by the name of the feature. `in_packs`
     are the tables that a pack may carry, by the order of its checksum, and `packed_since` the
-    migration that changed them last.
+    migration that changed them last. Packs of the first format have the tables of some features in
+    any case, which are in `pack_format`.
     """
 
     things: str
+    called: str = ""
     values: tuple[str, ...] = ()
     in_packs: tuple[str, ...] = ()
     packed_since: str = ""
+    in_all_packs: bool = False
 
 
 FEATURE_ROWS: Mapping[str, FeatureRows] = {  # by the name of the feature
     "albums": FeatureRows(
-        "albums WHERE key != ?", (TRAY_KEY,), ("albums", "album_photos"), packed_since="albums"
+        "albums WHERE key != ?",
+        values=(TRAY_KEY,),
+        in_packs=("albums", "album_photos"),
+        packed_since="albums",
     ),
     "duplicates": FeatureRows("duplicate_choices"),
     "meaning": FeatureRows("meaning_maps"),
+    "saved": FeatureRows("saved_searches", "saved searches", in_all_packs=True),
     "text": FeatureRows("text_readings"),
 }
 
@@ -48,5 +56,5 @@ def things_of_absent(connection: sqlite3.Connection) -> dict[str, int]:
         rows = FEATURE_ROWS.get(name)
         if rows is not None and rows.things.partition(" ")[0] in tables:
             query = f"SELECT count(*) FROM {rows.things}"
-            (counts[name],) = connection.execute(query, rows.values).fetchone()
+            (counts[rows.called or name],) = connection.execute(query, rows.values).fetchone()
     return {name: count for name, count in counts.items() if count}

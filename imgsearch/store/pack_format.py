@@ -168,8 +168,12 @@ def version_of(extras: Extras) -> int:
     return max(
         VERSION,
         FACES_VERSION if extras.faces else 0,
-        *(steps.index(FEATURE_ROWS[name].packed_since) + 1 for name in extras.features),
+        *(steps.index(since) + 1 for since in map(_packed_since, extras.features) if since),
     )
+
+
+def _packed_since(feature: str) -> str:
+    return FEATURE_ROWS[feature].packed_since
 
 
 def create(connection: sqlite3.Connection, extras: Extras = NO_EXTRAS) -> None:

@@ -27,13 +27,12 @@ from imgsearch.records.pack import (
     PackedExample,
     PackedFile,
     PackedPerson,
-    PackedSearch,
     PackEncoder,
     PackInfo,
 )
 from imgsearch.records.photo import FACTS
 from imgsearch.store import migrations, pack_checks, pack_format
-from imgsearch.store.feature_rows import things_of_absent
+from imgsearch.store.feature_rows import FEATURE_ROWS, things_of_absent
 from imgsearch.store.sql import LIST_FACTS, with_pragmas
 from imgsearch.store.thumbnails import checksum
 
@@ -215,13 +214,12 @@ class PackReader:
             fact_names=self._fact_names(),
             photos=photos,
             files=files,
-            searches=self._searches(),
             concepts=self._concepts(),
             has_faces=self._extras.faces,
             of_features={
                 name: tuple(load(packs.module).names(self))
                 for name, packs in installed.packs().items()
-                if name in self._extras.features
+                if name in self._extras.features or FEATURE_ROWS[name].in_all_packs
             },
             persons=self._persons(),
             has_marks=self._extras.marks,
@@ -232,17 +230,6 @@ class PackReader:
     def _fact_names(self) -> tuple[str, ...]:
         columns = {name for _, name, *_ in self._connection.execute("PRAGMA table_info(photos)")}
         return tuple(fact.name for fact in FACTS if fact.name in columns | LIST_FACTS.keys())
-
-    def _searches(self) -> tuple[PackedSearch, ...]:
-        named = {
-            photo_id: pack_checks.hash_text(content_hash)
-            for photo_id, content_hash in self._notes("SELECT * FROM named_photos")
-        }
-        query = "SELECT name, line, k, include_weak, saved_at FROM saved_searches ORDER BY key"
-        return tuple(
-            PackedSearch(name, line, k, bool(include_weak), pack_checks.moment_of(saved_at), named)
-            for name, line, k, include_weak, saved_at in self._notes(query)
-        )
 
     def _concepts(self) -> tuple[PackedConcept, ...]:
         examples: dict[int, list[PackedExample]] = {}

@@ -60,7 +60,7 @@ class PackWriter:
         self.connection.close()
 
     def begin(self, info: PackInfo) -> None:
-        """Write what belongs to the whole pack: its folder, encoders, searches and concepts."""
+        """Write what belongs to the whole pack: its folder, encoders and concepts."""
         with self._transaction():
             pack_format.create(self.connection, self.extras)
             self._add_notes(info)
@@ -85,18 +85,6 @@ class PackWriter:
                 for each in info.encoders
             ],
         )
-        for search in info.searches:
-            saved_at = moment_text(search.saved_at)
-            execute(
-                "INSERT INTO saved_searches (key, name, line, k, include_weak, saved_at, "
-                "looked_at, seen, announced) VALUES (?, ?, ?, ?, ?, ?, ?, x'', x'')",
-                (plain_text(search.name), search.name, search.line, search.k,
-                 search.include_weak, saved_at, saved_at),
-            )  # fmt: skip
-            many(
-                "INSERT OR IGNORE INTO named_photos VALUES (?, ?)",
-                [(id, bytes.fromhex(content_hash)) for id, content_hash in search.photos.items()],
-            )
         for number, concept in enumerate(info.concepts, 1):
             execute(  # without what it has learned, which the vectors of a library decide
                 "INSERT INTO concepts (id, name, words, plain_name, taught_at, last_seq, vectors, "

@@ -26,7 +26,6 @@ from imgsearch.store.people import PeopleStore
 from imgsearch.store.photos import PhotoStore, record_photo
 from imgsearch.store.picture_text import PictureTextStore
 from imgsearch.store.reads import Reads
-from imgsearch.store.saved import SavedSearchStore
 from imgsearch.store.sql import prefix_of
 from imgsearch.store.unfinished import UnfinishedStore, recorded
 from imgsearch.store.vectors import VectorStore, insert_vectors, renumber_vectors
@@ -46,8 +45,7 @@ class Store:
 
     `reads` is what queries read; `files`, `photos`, `vectors`, `labels`, `concepts`, `failures`,
     `picture_text` and `faces` read the rest and write. One process at a time writes: see
-    `imgsearch.store.lock.writing`. `saved_searches`, `marks`, `people`, `meaning` and
-    `unfinished` need no lock.
+    `imgsearch.store.lock.writing`. `marks`, `people` and `unfinished` need no lock.
     """
 
     def __init__(self, database: Database) -> None:
@@ -63,7 +61,6 @@ class Store:
         self.faces = FaceStore(database)
         self.people = PeopleStore(database)
         self.packs = PackStore(database, self.reads)
-        self.saved_searches = SavedSearchStore(database)
         self.marks = MarkStore(database)
         self.unfinished = UnfinishedStore(database)
 

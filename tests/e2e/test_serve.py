@@ -29,8 +29,8 @@ from PIL import Image
 
 from imgsearch import Answer, Library, Settings
 from imgsearch.errors import QueryError
+from imgsearch.features.saved.operations import Saved
 from imgsearch.operations.records import dump_json
-from imgsearch.operations.saved import Saved
 from imgsearch.service import client
 from imgsearch.service.address import SOCKET
 from imgsearch.service.auth import TOKEN_FILE

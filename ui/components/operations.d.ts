@@ -8,7 +8,6 @@ export interface GetOperations {
   "suggest": { request: { line?: string; k?: number }; answer: (Suggestion)[] };
   "thumbnail/{photo_id}": { request: { photo_id: number; side_px?: number; at_s?: number | null; or_kept?: boolean }; answer: Blob };
   "filters/choices": { request: {}; answer: FilterChoices };
-  "saved": { request: {}; answer: (SavedSearchSummary)[] };
   "tray": { request: {}; answer: PickedPhotos };
   "corrections/places": { request: { text: string; k?: number }; answer: (NamedPoint)[] };
   "changes": { request: {}; answer: (Change)[] };
@@ -31,6 +30,7 @@ export interface GetOperations {
   "albums/photos": { request: { name: string }; answer: AlbumPhotos };
   "duplicates": { request: { min_score?: number | null; prefer?: (string)[]; k?: number }; answer: DuplicateGroups };
   "duplicates/choices": { request: {}; answer: Record<string, boolean> };
+  "saved": { request: {}; answer: (SavedSearchSummary)[] };
 }
 
 /** What each operation by POST is given, and its answer. */
@@ -52,10 +52,6 @@ export interface PostOperations {
   "timeline/headings": { request: { query?: string | QueryBody | null; k?: number }; answer: TimelineHeadings };
   "map/clusters": { request: { area: MapArea; zoom: number; query?: string | QueryBody | null; k?: number }; answer: (MapCluster)[] };
   "map/towns": { request: { area: MapArea; zoom: number }; answer: (MapTown)[] };
-  "saved": { request: { name: string; query: string | QueryBody; k?: number | null; include_weak?: boolean; replace?: boolean }; answer: SavedSearchSummary };
-  "saved/looked": { request: { name: string }; answer: (number)[] };
-  "saved/rename": { request: { name: string; new_name: string }; answer: null };
-  "saved/remove": { request: { name: string }; answer: null };
   "tray/add": { request: { photo_ids?: (number)[]; query?: string | QueryBody | null; k?: number | null; include_weak?: boolean }; answer: Change };
   "tray/take-out": { request: { photo_ids: (number)[] }; answer: Change };
   "tray/clear": { request: {}; answer: Change };
@@ -91,6 +87,10 @@ export interface PostOperations {
   "duplicates/choices": { request: { photo_id: number; is_kept: boolean | null }; answer: null };
   "meaning/lay-out": { request: {}; answer: LayoutReport };
   "meaning": { request: { query?: string | QueryBody | null; k?: number; level?: number }; answer: MeaningMap };
+  "saved": { request: { name: string; query: string | QueryBody; k?: number | null; include_weak?: boolean; replace?: boolean }; answer: SavedSearchSummary };
+  "saved/looked": { request: { name: string }; answer: (number)[] };
+  "saved/rename": { request: { name: string; new_name: string }; answer: null };
+  "saved/remove": { request: { name: string }; answer: null };
   "over-time": { request: { query?: string | QueryBody | null; k?: number; by?: "month" | "year" }; answer: (StripPeriod)[] };
 }
 
@@ -216,8 +216,6 @@ export type FilterChoices = { folders: (FilterChoice)[]; places: (FilterChoice)[
 
 export type FilterChoice = { label: string; field: string; value: string; photos: number; below: (FilterChoice)[] };
 
-export type SavedSearchSummary = { name: string; line: string; example_count: number; k: number | null; include_weak: boolean; saved_at: string; looked_at: string; photos: number; new: number; cover_id: number | null; problem: string | null };
-
 export type PickedPhotos = { name: string; photo_ids: (number)[]; missing_ids: (number)[] };
 
 export type StatedFacts = { date_is_corrected: boolean; place_is_corrected: boolean; taken_at: string | null; dated_by: string | null; lat: number | null; lon: number | null; town: string | null; region: string | null; country: string | null; near_town: boolean; date_precision: "day" | "month" | "season" | "year" | null };
@@ -264,9 +262,9 @@ export type DroppedEncoder = { name: string; size_bytes: number; freed_bytes: nu
 
 export type EncoderTrial = { encoder: string; encoder_in_use: string; photos: number; left: number; photos_per_s: number | null; size_bytes: number; memory_bytes: number; known_items: (KnownItems)[]; queries: (TrialQuery)[]; made_at: string };
 
-export type KnownItems = { source: "caption" | "keyword" | "own" | "recent" | "saved" | "usual"; queries: number; before: number; after: number };
+export type KnownItems = { source: string; queries: number; before: number; after: number };
 
-export type TrialQuery = { text: string; source: "caption" | "keyword" | "own" | "recent" | "saved" | "usual"; right: (number)[]; before: (number)[]; after: (number)[]; filters: string };
+export type TrialQuery = { text: string; source: string; right: (number)[]; before: (number)[]; after: (number)[]; filters: string };
 
 export type Album = { name: string; photos: number; missing: number; made_at: string; cover_id: number | null };
 
@@ -283,5 +281,7 @@ export type LayoutReport = { photos: number; clusters: number; named: number; se
 export type MeaningMap = { made_at: string; photos: number; unplaced: number; placed: number; clusters: (MeaningCluster)[]; version: string };
 
 export type MeaningCluster = { number: number; level: number; parent: number | null; name: string; photos: number; example: number; x: number; y: number; example_version: string };
+
+export type SavedSearchSummary = { name: string; line: string; example_count: number; k: number | null; include_weak: boolean; saved_at: string; looked_at: string; photos: number; new: number; cover_id: number | null; problem: string | null };
 
 export type StripPeriod = { period: string; photos: number; best: Hit | null };

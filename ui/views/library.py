@@ -517,8 +517,8 @@ def _trial(busy: bool) -> None:
 
 
 def _query_name(query: TrialQuery) -> str:
-    searches = ("recent", "saved", "usual")
-    source = f"a {query.source} search" if query.source in searches else f"a {query.source}"
+    texts = ("caption", "keyword")
+    source = f"a {query.source}" if query.source in texts else f"a {query.source} search"
     return f"{printable(query.line)} ({'yours' if query.source == 'own' else source})"
 
 

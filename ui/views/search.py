@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from imgsearch import Answer, format_count
-from ui import cards, elements, memories, saved_shelf
+from ui import cards, elements, memories
 from ui.addresses import START, address_of
 from ui.answer_data import PhotoList, WholeAnswer, answer_of, list_parameters
 from ui.coming_photos import show_coming_photos
@@ -15,6 +15,7 @@ from ui.formatting import escape_markdown
 from ui.query_line import query_line
 from ui.search_state import NEWEST, SearchInput
 from ui.session import session
+from ui.shelf import shelf
 from ui.view_table import linked_views
 
 EXAMPLES = ("a cat", "espresso", "sunset over water", "people at a table", "a motorcycle")
@@ -40,15 +41,12 @@ def show() -> None:
     search_input = SearchInput.of_address()
     show_coming_photos(query_line().note_click)
     if search_input:
-        if session().has("saved"):
-            saved_shelf.header(search_input)
         for feature in shown_features():
             if feature.header is not None:
                 feature.header(search_input)
         _show_results(search_input)
     else:
-        if session().has("saved"):
-            saved_shelf.shelf()
+        shelf()
         _suggestions()
 
 

@@ -8,7 +8,7 @@ from imgsearch.archive.items.base import ItemGroup
 from imgsearch.archive.items.of_events import EventTitleItems
 from imgsearch.archive.items.of_people import FaceItems, OwnPersonItems, PersonItems
 from imgsearch.archive.items.of_photos import CorrectionItems, MarkItems
-from imgsearch.archive.items.of_searches import ConceptItems, LabelItems, SavedSearchItems
+from imgsearch.archive.items.of_searches import ConceptItems, LabelItems
 from imgsearch.features import installed
 from imgsearch.features.declared import load
 
@@ -20,7 +20,6 @@ _CORE: tuple[ItemGroup, ...] = (
     FaceItems(),
     LabelItems(),
     ConceptItems(),
-    SavedSearchItems(),
     EventTitleItems(),
 )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from imgsearch.search.definitions import nearest_or_all
+from imgsearch.language.given_names import nearest_or_all
 from imgsearch.store.database import Database
 from imgsearch.store.filters import SqlCondition, in_list
 from imgsearch.store.tray import TRAY_KEY

@@ -10,7 +10,7 @@ import sqlite3
 
 from imgsearch.errors import UsageError
 from imgsearch.features.albums.store import AlbumStore
-from imgsearch.search.saved_queries import read_name
+from imgsearch.language.given_names import read_name
 from imgsearch.store.pack_format import UTC_TEXT
 from imgsearch.store.pack_reader import PackReader
 from imgsearch.store.store import Store

@@ -17,8 +17,8 @@ from imgsearch.records.query import Query
 from imgsearch.store.recent_reads import read_only
 
 if TYPE_CHECKING:
-    from imgsearch.engines.local import LocalEngine
     from imgsearch.features.meaning.store import MeaningStore
+    from imgsearch.opened.library import OpenedLibrary
     from imgsearch.progress import Job
     from imgsearch.records.arrays import Ids
 
@@ -35,8 +35,8 @@ class Meaning:
     others do not move. Each encoder has a map of its own.
     """
 
-    def __init__(self, engine: LocalEngine) -> None:
-        self._engine = engine
+    def __init__(self, opened: OpenedLibrary) -> None:
+        self._opened = opened
 
     def lay_out(self) -> Job[LayoutReport]:
         """Lay out all photos anew, and name the clusters.
@@ -48,7 +48,7 @@ class Meaning:
         from imgsearch.features.meaning.laying_out import lay_out_photos
         from imgsearch.progress import Job
 
-        return Job(lay_out_photos(self._engine.existing()))
+        return Job(lay_out_photos(self._opened.existing()))
 
     @operation("POST /meaning/lay-out")
     def lay_out_now(self) -> LayoutReport:
@@ -61,8 +61,8 @@ class Meaning:
 
     def exists(self) -> bool:
         """Return whether the encoder in use has a map."""
-        engine = self._engine
-        row = engine.reads().encoders.current()
+        opened = self._opened
+        row = opened.reads().encoders.current()
         return row is not None and self._maps().made_at(row.key) is not None
 
     @operation("POST /meaning", tool="List what photos are about")
@@ -78,16 +78,16 @@ class Meaning:
         laid out, and as `Library.search` does.
         """
         if query is None:  # what the page asks for
-            recent = self._engine.reads().recent
-            key = ("clusters of meaning", self._engine.reads().encoders.in_use().key, level)
+            recent = self._opened.reads().recent
+            key = ("clusters of meaning", self._opened.reads().encoders.in_use().key, level)
             return recent.get(key, lambda: self._clusters(None, k, level))
         return self._clusters(query, k, level)
 
     def _clusters(self, query: str | Query | None, k: int, level: int) -> MeaningMap:
         from imgsearch.features.meaning.counting import counted_map, with_versions
 
-        engine = self._engine
-        store, row = engine.store(), engine.reads().encoders.in_use()
+        opened = self._opened
+        store, row = opened.store(), opened.reads().encoders.in_use()
         known = self._maps().map_of(row.key)
         if known is None:
             raise UsageError(
@@ -97,7 +97,7 @@ class Meaning:
         asked = self._asked(query, k)
         ids = store.reads.photos.live_ids() if asked is None else asked
         found = counted_map(known, self._all_points(), ids, level)
-        shown = engine.photos().records(cluster.example for cluster in found.clusters)
+        shown = opened.photos().records(cluster.example for cluster in found.clusters)
         hashes = {photo_id: each.photo.content_hash for photo_id, each in shown.items()}
         return with_versions(found, hashes, self.points())
 
@@ -133,27 +133,27 @@ class Meaning:
         from imgsearch.operations.pictures import Pictures
         from imgsearch.outputs.places import refuse_inside
 
-        engine, path = self._engine, Path(absolute(place))
+        opened, path = self._opened, Path(absolute(place))
         check_kind(path)
-        own = (engine.settings.data_dir, engine.settings.cache_dir)
-        refuse_inside(path, engine.photo_folders(), own)
+        own = (opened.settings.data_dir, opened.settings.cache_dir)
+        refuse_inside(path, opened.origin.photo_folders(opened.reads()), own)
         found = self.clusters(query, k, level)
         names = [each for each in found.clusters if each.level == level]
-        return write_picture(self.points(query, k), names, path, Pictures(engine).thumbnail)
+        return write_picture(self.points(query, k), names, path, Pictures(opened).thumbnail)
 
     def forget(self) -> bool:
         """Delete the map of the encoder in use; returns whether there was one."""
-        engine = self._engine
-        return self._maps().forget(engine.reads().encoders.in_use().key)
+        opened = self._opened
+        return self._maps().forget(opened.reads().encoders.in_use().key)
 
     def _maps(self) -> MeaningStore:
         from imgsearch.features.meaning.store import MeaningStore
 
-        return MeaningStore(self._engine.database())
+        return MeaningStore(self._opened.database())
 
     def _all_points(self) -> MeaningPoints:
         """Return the points of all photos, the same until anything changes."""
-        reads = self._engine.reads()
+        reads = self._opened.reads()
         encoder_key = reads.encoders.in_use().key
 
         def read() -> MeaningPoints:
@@ -168,4 +168,4 @@ class Meaning:
         from imgsearch.search.answers import counted_ids
 
         resolved = None if query is None else resolve_query(query)
-        return counted_ids(self._engine.context(), resolved, k)
+        return counted_ids(self._opened.context(), resolved, k)

@@ -1,4 +1,4 @@
-"""Reads the definitions of users, such as saved searches, labels and concepts."""
+"""Reads the definitions of users, such as labels and concepts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from imgsearch.text import plain_text
 
 if TYPE_CHECKING:
     from imgsearch.records.concepts import ConceptProbe
-    from imgsearch.records.saved import SavedSearch
+    from imgsearch.records.query import StoredQuery
 
 
 class DefinitionReads:
@@ -23,21 +23,19 @@ class DefinitionReads:
         self._database = database
         self._recent = recent
 
-    def saved_search(self, name: str) -> SavedSearch | None:
-        """Return the search that is saved under this name, compared without case and accents."""
-        from imgsearch.store.saved import SavedSearchStore  # lazy: few queries name one
-
-        return SavedSearchStore(self._database).named(name)
-
-    def saved_search_names(self) -> list[str]:
-        """Return the names of all saved searches, sorted."""
-        from imgsearch.store.saved import SavedSearchStore
-
-        return SavedSearchStore(self._database).names()
+    def stored_query(self, field: str, name: str) -> StoredQuery:
+        """Return the query that a name stands for. Raises QueryError for an unknown name."""
+        stored: StoredQuery = load(installed.queries()[field].module).query(self._database, name)
+        return stored
 
     def names_for(self, filter_name: str) -> list[str]:
-        """Return all names that the filter of a feature finds."""
-        names: list[str] = load(installed.named_filters()[filter_name].module).names(self._database)
+        """Return all names that a filter of a feature takes."""
+        modules = {
+            name: declared.module
+            for of_features in (installed.named_filters(), installed.queries())
+            for name, declared in of_features.items()
+        }
+        names: list[str] = load(modules[filter_name]).names(self._database)
         return names
 
     def hides_photos(self) -> bool:

@@ -61,12 +61,8 @@ class SuggestionReads:
         """Return the names of all concepts, sorted."""
         return self._definitions.concept_names()
 
-    def saved_search_names(self) -> list[str]:
-        """Return the names of all saved searches, sorted."""
-        return self._definitions.saved_search_names()
-
     def names_for(self, filter_name: str) -> list[str]:
-        """Return all names that the filter of a feature finds."""
+        """Return all names that a filter of a feature takes."""
         return self._definitions.names_for(filter_name)
 
     def roots(self) -> dict[int, str]:

@@ -15,7 +15,7 @@ import { beginnings } from "./beginnings.js";
 /** @import { StreamlitComponent } from "../types.d.ts" */
 /** @typedef {SuggestionRecord["kind"] | "clear"} Kind */
 /** @typedef {Omit<SuggestionRecord, "kind"> & { kind: Kind }} Suggestion: `line` is the whole query with it */
-/** @typedef {{ line: string, placeholder: string, handled: [session: string, handled: number] }} Data */
+/** @typedef {{ line: string, placeholder: string, icons: Record<string, string>, handled: [session: string, handled: number] }} Data */
 /** @typedef {StreamlitComponent<Data>["setStateValue"]} Send */
 /** @typedef {ReturnType<typeof start>} State */
 
@@ -24,7 +24,7 @@ const MARGIN_PX = 4, NARROW_PX = 420; // on a phone, the list is wider than the 
 /** @type {Record<Kind, string>} */
 const ICONS = {
   query: "history", person: "person", place: "location_on", country: "public", folder: "folder", keyword: "sell",
-  camera: "photo_camera", lens: "camera", creator: "person", concept: "school", saved: "bookmark", format: "image", shape: "aspect_ratio", choice: "rule",
+  camera: "photo_camera", lens: "camera", creator: "person", concept: "school", format: "image", shape: "aspect_ratio", choice: "rule",
   source: "event", month: "event", order: "sort", color: "label", label: "label", state: "label", clear: "delete",
 };
 const LIST = "imgsearch-suggestions", OPTION = "imgsearch-suggestion-";
@@ -57,6 +57,7 @@ function start(box) {
   let line = ""; // the query that Python knows, or was sent
   let /** @type {Suggestion[]} */ options = [], /** @type {AbortController | null} */ request = null;
   let active = -1, timer = 0, wasTouched = false;
+  let /** @type {Record<string, string>} */ icons = {}; // of what features suggest
 
   const submit = () => {
     if (field.value === line) return;
@@ -150,7 +151,7 @@ function start(box) {
     node.dataset.kind = option.kind;
     const text = element("span", "text");
     text.append(...beginnings(printable(option.text), typed).map(marked));
-    node.append(icon(ICONS[option.kind] ?? ICONS.label), text);
+    node.append(icon(icons[option.kind] ?? ICONS[option.kind] ?? ICONS.label), text);
     if (option.kind !== "clear") node.append(element("span", "about", aboutOf(option)));
     node.onpointerdown = (event) => { wasTouched = event.pointerType === "touch"; event.preventDefault(); }; // the box keeps the focus
     node.onmousedown = (event) => event.preventDefault();
@@ -213,6 +214,7 @@ function start(box) {
     /** @param {Data} data @param {Send} setStateValue */
     update(data, setStateValue) {
       field.placeholder = data.placeholder;
+      icons = data.icons;
       const last = sent.events.at(-1), isLost = last && last[1] !== data.handled[0]; // its server has ended before it was handled
       sent.update(data.handled, (events) => setStateValue("events", events));
       if (!sent.events.length && data.line !== line) {

@@ -6,15 +6,13 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from imgsearch.errors import QueryError
-from imgsearch.records.saved import SavedSearch, SavedSearchSummary
-from imgsearch.search.answers import found_ids
+from imgsearch.features.saved.queries import query_of
+from imgsearch.features.saved.records import SavedSearch, SavedSearchSummary
+from imgsearch.search.answers import MAX_RANKED, found_ids
 from imgsearch.search.prepared import prepare
-from imgsearch.search.saved_queries import query_of
 
 if TYPE_CHECKING:
     from imgsearch.search.context import SearchContext
-
-MAX_RANKED = 1000  # photos of a search with words or an example, unless it has a number of its own
 
 
 def photos_of(context: SearchContext, search: SavedSearch) -> list[int]:

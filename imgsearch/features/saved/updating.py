@@ -6,13 +6,13 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from threading import Event
 
-from imgsearch.outputs.command import check_command, tell
+from imgsearch.features.saved.records import OutputsReport, SavedSearchOutputs
+from imgsearch.features.saved.store import SavedSearchStore
+from imgsearch.features.saved.telling import check_command, tell
 from imgsearch.outputs.links import LinkChanges, update_links
 from imgsearch.outputs.places import refuse_inside
 from imgsearch.outputs.playlist import write_playlist
 from imgsearch.records.answer import Hit
-from imgsearch.records.saved import OutputsReport, SavedSearchOutputs
-from imgsearch.store.saved import SavedSearchStore
 
 
 def update_outputs(

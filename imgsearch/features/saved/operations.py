@@ -12,21 +12,27 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace as replaced
 
 from imgsearch.errors import UsageError
+from imgsearch.features.saved.records import SavedSearch, SavedSearchSummary
 from imgsearch.language.grammar import resolve_query
 from imgsearch.operations.declared import operation
 from imgsearch.records.query import Query
-from imgsearch.records.saved import SavedSearch, SavedSearchSummary
 
 if TYPE_CHECKING:
-    from imgsearch.engines.local import LocalEngine
-    from imgsearch.records.saved import OutputsReport, SavedSearchOutputs
+    from imgsearch.features.saved.records import OutputsReport, SavedSearchOutputs
+    from imgsearch.features.saved.store import SavedSearchStore
+    from imgsearch.opened.library import OpenedLibrary
 
 
 class Saved:
     """The saved searches of a library."""
 
-    def __init__(self, engine: LocalEngine) -> None:
-        self._engine = engine
+    def __init__(self, opened: OpenedLibrary) -> None:
+        self._opened = opened
+
+    def _store(self) -> SavedSearchStore:
+        from imgsearch.features.saved.store import SavedSearchStore
+
+        return SavedSearchStore(self._opened.database())
 
     @operation("GET /saved", tool="List saved searches")
     def all(self) -> tuple[SavedSearchSummary, ...]:
@@ -35,13 +41,13 @@ class Saved:
         New are the photos that a search did not find when `mark_looked_at` was called last. The
         query saved:NAME finds the photos of a search.
         """
-        from imgsearch.search.saved_hits import summary_of
+        from imgsearch.features.saved.hits import summary_of
 
-        store = self._engine.saved_searches()
+        store = self._store()
         searches = store.all()
         if not searches:
             return ()
-        context = self._engine.context()
+        context = self._opened.context()
         return tuple(summary_of(context, each, store.seen(each.name)) for each in searches)
 
     def get(self, name: str) -> SavedSearch:
@@ -49,9 +55,9 @@ class Saved:
 
         Raises QueryError, with a similar name if there is one.
         """
-        from imgsearch.search.saved_queries import find_saved
+        from imgsearch.features.saved.queries import find_saved
 
-        return find_saved(self._engine.reads().definitions, name)
+        return find_saved(self._store(), name)
 
     @operation("POST /saved")
     def save(
@@ -73,10 +79,10 @@ class Saved:
         Works while another process writes. Raises QueryError as `find` does, UsageError for a name
         that is taken, unless `replace` is set, or that cannot be used, and DiskError.
         """
-        from imgsearch.search.saved_hits import photos_of, summary_of
-        from imgsearch.search.saved_queries import new_search, with_kept_examples
+        from imgsearch.features.saved.hits import photos_of, summary_of
+        from imgsearch.features.saved.queries import new_search, with_kept_examples
 
-        context, store = self._engine.context(), self._engine.saved_searches()
+        context, store = self._opened.context(), self._store()
         kept = with_kept_examples(context.photos, resolve_query(query))
         search = new_search(context.reads.definitions, name, kept, k, include_weak)
         photos = photos_of(context, search)
@@ -96,10 +102,10 @@ class Saved:
         These are ids, in the order of the search. Works while another process writes. Raises
         QueryError as `get` does, and DiskError where the library cannot be written.
         """
-        from imgsearch.search.saved_hits import photos_of
+        from imgsearch.features.saved.hits import photos_of
 
-        search, store = self.get(name), self._engine.saved_searches()
-        photos, seen = photos_of(self._engine.context(), search), store.seen(name)
+        search, store = self.get(name), self._store()
+        photos, seen = photos_of(self._opened.context(), search), store.seen(name)
         store.set_seen(name, photos)
         return tuple(photo_id for photo_id in photos if photo_id not in seen)
 
@@ -110,16 +116,16 @@ class Saved:
         Raises QueryError for an unknown name, and UsageError for a new one that is taken or cannot
         be used.
         """
-        from imgsearch.search.saved_queries import read_name
+        from imgsearch.language.given_names import read_name
 
         search, wanted = self.get(name), read_name(new_name)
-        if not self._engine.saved_searches().rename(search.name, wanted):
+        if not self._store().rename(search.name, wanted):
             raise UsageError(f"A search is saved as {wanted!r} already. Choose another name.")
 
     @operation("POST /saved/remove")
     def remove(self, name: str) -> None:
         """Delete a saved search; no photo is touched. Raises QueryError for an unknown name."""
-        self._engine.saved_searches().remove(self.get(name).name)
+        self._store().remove(self.get(name).name)
 
     def update_outputs(
         self, outputs: SavedSearchOutputs, stop: Event | None = None
@@ -135,19 +141,19 @@ class Saved:
         with other files, a list that another program wrote, and a command that cannot be found;
         DiskError where a place cannot be written; and ImgsearchError for a command that fails.
         """
-        from imgsearch.outputs.update import update_outputs
+        from imgsearch.features.saved.hits import photos_of
+        from imgsearch.features.saved.updating import update_outputs
         from imgsearch.search.hits import make_hits
-        from imgsearch.search.saved_hits import photos_of
 
-        engine = self._engine
+        opened = self._opened
         search = self.get(outputs.name)
-        ids = photos_of(engine.context(), search)
-        settings = engine.settings
+        ids = photos_of(opened.context(), search)
+        settings = opened.settings
         return update_outputs(
             replaced(outputs, name=search.name),
-            make_hits(engine.photos(), ids, stack_raw=settings.stack_raw),
-            engine.saved_searches(),
-            list(engine.reads().roots.all().values()),
+            make_hits(opened.photos(), ids, stack_raw=settings.stack_raw),
+            self._store(),
+            list(opened.reads().roots.all().values()),
             (settings.data_dir, settings.cache_dir),
             stop or Event(),
         )

@@ -1,9 +1,8 @@
-"""Replaces `saved:NAME` in queries, and turns queries into saved searches."""
+"""Turns queries into saved searches, and saved searches into queries: `saved:NAME`."""
 
 from __future__ import annotations
 
 import dataclasses
-import unicodedata
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,61 +11,46 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from imgsearch.errors import QueryError, UsageError
-from imgsearch.language.grammar import check_k, check_size, is_expressible, parse, to_text
-from imgsearch.records.query import Example, Filter, Query, Term
-from imgsearch.search.definitions import nearest_or_all
+from imgsearch.features.saved.records import PlacedTerm, SavedSearch
+from imgsearch.features.saved.store import SavedSearchStore
+from imgsearch.language.given_names import nearest_or_all, read_name
+from imgsearch.language.grammar import check_k, is_expressible, parse, to_text
+from imgsearch.records.query import Example, Query, StoredQuery, Term
 from imgsearch.search.example_files import content_hash_of
+from imgsearch.search.named_queries import only_named_query, with_named_queries
+from imgsearch.store.database import Database
 from imgsearch.store.reading.definitions import DefinitionReads
-from imgsearch.text import is_utf8, plain_text
+from imgsearch.text import is_utf8
 
 if TYPE_CHECKING:
-    from imgsearch.records.saved import SavedSearch
     from imgsearch.search.library_photos import LibraryPhotos
 
 SAVED = "saved"  # the filter
-MAX_NAME_CHARACTERS = 100
 MAX_IMAGE_BYTES = 32 << 20  # of an example outside the library, which is copied
-# Characters that the name of a saved search cannot have, since they have a meaning in a query, an
-# address or an option.
-_NOT_IN_NAMES = '|"\\/=:'
-
-
-def with_saved(definitions: DefinitionReads, query: Query) -> Query:
-    """Return the query with the saved searches that it names in place of their names.
-
-    Their terms come first, and free words join those of the query, as if the saved query had been
-    typed at its beginning. The query's own order and least score win over those of the saved
-    search. Raises QueryError for an unknown name, for a negated one and for several at once.
-    """
-    named = [condition for condition in query.filters if condition.field == SAVED]
-    if not named:
-        return query
-    rest = tuple(condition for condition in query.filters if condition.field != SAVED)
-    merged = replace(query, filters=rest)
-    for condition in reversed(named):
-        merged = _joined(query_of(find_saved(definitions, _name_in(condition))), merged)
-    check_size(merged)
-    return merged
 
 
 def saved_name_of(query: Query) -> str | None:
     """Return the name of the saved search if the query consists of nothing else, else None."""
-    if len(query.filters) != 1 or query != Query(filters=query.filters):
-        return None
-    (condition,) = query.filters
-    return str(condition.values[0]) if condition.field == SAVED else None
+    condition = only_named_query(query)
+    return None if condition is None or condition.field != SAVED else str(condition.values[0])
 
 
-def saved_names(query: Query) -> tuple[str, ...]:
-    """Return the names of the saved searches in a query."""
-    return tuple(str(each.values[0]) for each in query.filters if each.field == SAVED)
+def names(database: Database) -> list[str]:
+    """Return the names of all saved searches, sorted."""
+    return SavedSearchStore(database).names()
 
 
-def find_saved(definitions: DefinitionReads, name: str) -> SavedSearch:
+def query(database: Database, name: str) -> StoredQuery:
+    """Return the query that `saved:NAME` stands for. Raises QueryError, with a similar name."""
+    search = find_saved(SavedSearchStore(database), name)
+    return StoredQuery(search.name, search.line, query_of(search), search.k, search.include_weak)
+
+
+def find_saved(store: SavedSearchStore, name: str) -> SavedSearch:
     """Return the saved search with this name. Raises QueryError, which suggests a similar name."""
-    found = definitions.saved_search(name)
+    found = store.named(name)
     if found is None:
-        raise QueryError(unknown_name(name, definitions.saved_search_names()))
+        raise QueryError(unknown_name(name, store.names()))
     return found
 
 
@@ -96,36 +80,6 @@ def query_of(search: SavedSearch) -> Query:
     return replace(query, terms=tuple(terms))
 
 
-def read_name(name: str, what: str = "saved search", without: str = _NOT_IN_NAMES) -> str:
-    """Return the normal form of a name for a saved search, or for another thing: `what`.
-
-    It has none of the characters in `without`.
-    Raises UsageError for a name that cannot be used.
-    """
-    text = " ".join(unicodedata.normalize("NFC", name).split())
-    if not plain_text(text).strip():
-        raise UsageError(f"The name of the {what} is empty. For example: beach")
-    if len(text) > MAX_NAME_CHARACTERS:
-        raise UsageError(
-            f"The name of {_a(what)} has at most {MAX_NAME_CHARACTERS} characters, and this "
-            f"one has {len(text)}."
-        )
-    bad = [
-        each
-        for each in text
-        if each in without or (each != " " and unicodedata.category(each)[0] in "CZ")
-    ]
-    if bad or text.startswith("-"):
-        problem = "begin with a minus" if not bad else f"contain {bad[0]!r}"
-        raise UsageError(f"The name of {_a(what)} cannot {problem}. For example: beach")
-    return text
-
-
-def _a(what: str) -> str:
-    """Return the word with its article."""
-    return f"an {what}" if what[0] in "aeiou" else f"a {what}"
-
-
 def new_search(
     definitions: DefinitionReads,
     name: str,
@@ -139,11 +93,9 @@ def new_search(
     and for a filter value that is not UTF-8, and QueryError for an empty query and a k
     below 1.
     """
-    from imgsearch.records.saved import PlacedTerm, SavedSearch  # lazy: few queries have one
-
     if k is not None:
         check_k(k)
-    full = with_saved(definitions, query)
+    full = with_named_queries(definitions, query)
     in_line = replace(full, terms=tuple(filter(is_expressible, full.terms)))
     # Without free words, no text is: what was quoted or plain must not be understood as names.
     line = to_text(in_line, exact=not any(term.is_free for term in in_line.terms))
@@ -161,31 +113,6 @@ def new_search(
         )
     query_of(search)  # raises if the line cannot be read again
     return search
-
-
-def _name_in(condition: Filter) -> str:
-    if condition.negated or len(condition.values) != 1:
-        raise QueryError(
-            "saved: takes the name of one search, and cannot be negated. To leave photos out, "
-            "negate the words or filters of that search."
-        )
-    return str(condition.values[0])
-
-
-def _joined(saved: Query, query: Query) -> Query:
-    """Put the terms and filters of a saved query before those of a query."""
-    terms = [*saved.terms, *query.terms]
-    free = [(at, term) for at, term in enumerate(terms) if term.is_free and term.weight > 0]
-    if len(free) > 1:  # all words outside of quotes are one text
-        words = Term(" ".join(str(term.what) for _, term in free), is_free=True)
-        terms = [term for term in terms if not (term.is_free and term.weight > 0)]
-        terms.insert(free[0][0], words)
-    return Query(
-        tuple(terms),
-        (*saved.filters, *query.filters),
-        saved.min_score if query.min_score is None else query.min_score,
-        saved.sort if query.sort == "relevance" else query.sort,
-    )
 
 
 def with_kept_examples(photos: LibraryPhotos, query: Query) -> Query:

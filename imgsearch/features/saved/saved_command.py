@@ -18,15 +18,20 @@ from imgsearch.cli.output import (
     open_either,
     print_json,
 )
-from imgsearch.cli.outputs import outputs_from, outputs_in_words, outputs_options
-from imgsearch.cli.save import described
 from imgsearch.cli.terminal import standard_output
+from imgsearch.features.saved.operations import Saved
+from imgsearch.features.saved.output_options import (
+    outputs_from_options,
+    outputs_in_words,
+    outputs_options,
+)
+from imgsearch.features.saved.save_command import described
 from imgsearch.text import format_count, printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from imgsearch.records.saved import OutputsReport, SavedSearchSummary
+    from imgsearch.features.saved.records import OutputsReport, SavedSearchSummary
 
 
 @click.command("saved")
@@ -39,10 +44,6 @@ if TYPE_CHECKING:
 def command(
     rename: tuple[str, str] | None,
     remove: str | None,
-    links: tuple[str, ...],
-    playlists: tuple[str, ...],
-    commands: tuple[str, ...],
-    nul: bool,
     as_json: bool,
     address: str | None,
     data_dir: str | None,
@@ -61,7 +62,7 @@ def command(
     New photos are those that a search did not find when you last looked: when you saved it, ran
     imgsearch search saved:NAME, or opened it on the web page.
     """
-    outputs = outputs_from(links, playlists, commands, nul)
+    outputs = outputs_from_options()
     if sum((rename is not None, remove is not None, bool(outputs))) > 1:
         raise click.UsageError(
             "Choose one of --rename, --remove, and --links with --list and --exec."
@@ -71,8 +72,6 @@ def command(
             _print_outputs([library.saved.update_outputs(each) for each in outputs], as_json)
         return
     if rename is None and remove is None:
-        from imgsearch.operations.saved import Saved
-
         with asking(data_dir, address) as ask:
             _print(ask(Saved.all), as_json)
         return

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Sequence
 
 from imgsearch.errors import ImgsearchError
-from imgsearch.records.saved import OutputsReport, SavedSearchOutputs
+from imgsearch.features.saved.records import OutputsReport, SavedSearchOutputs
 
 UPDATE_EVERY_S = 60.0  # also without a notice: another process may have changed the library
 

@@ -53,10 +53,10 @@ def _search_view() -> None:
 def shelf_of(page: AppTest) -> dict[str, Any]:
     """What the shelf shows, by the names of the searches; empty without a shelf."""
     return {
-        search["name"]: search
+        entry["name"]: entry
         for element in page.get("bidi_component")
-        if element.proto.component_name == "imgsearch_modules_saved"
-        for search in json.loads(element.proto.json)["searches"]
+        if element.proto.component_name == "imgsearch_modules_shelf"
+        for entry in json.loads(element.proto.json)["entries"]
     }
 
 

@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 
 from imgsearch import Example, Library, Query, Region, Term, parse
 from imgsearch.errors import QueryError, UsageError
-from imgsearch.search.saved_queries import query_of, with_saved
+from imgsearch.features.saved.queries import query_of
+from imgsearch.features.saved.store import pack_ids, unpack_ids
+from imgsearch.search.named_queries import with_named_queries
 from imgsearch.store.lock import writing
 from imgsearch.store.reads import Reads
-from imgsearch.store.saved import pack_ids, unpack_ids
 from tests.factories import run_cli, wait_until, write_photo, write_photos
 from tests.stand_in import StandIn
 
@@ -85,7 +86,7 @@ def test_it_stands_for_its_query_in_other_queries(
 ) -> None:
     stocked.saved.save("s", saved)
     with closing(Reads.open(stocked.settings.data_dir)) as reads:
-        assert spelled(with_saved(reads.definitions, parse(query))) == spelled(parse(same))
+        assert spelled(with_named_queries(reads.definitions, parse(query))) == spelled(parse(same))
 
 
 def test_names_and_dates_in_its_words_are_understood_anew(stocked: Library) -> None:

@@ -13,8 +13,8 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
+from imgsearch.features.saved.records import PlacedTerm, SavedSearch
 from imgsearch.records.query import Example, Region, Term
-from imgsearch.records.saved import PlacedTerm, SavedSearch
 from imgsearch.store.database import Database
 from imgsearch.text import plain_text
 

@@ -1,54 +1,48 @@
-"""Saved searches on the search page: the shelf, what is said above their results, and saving.
-
-Features may put links on the same shelf.
-"""
+"""Saved searches on the page: the shelf, what is said above their results, and saving."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
 
-import msgspec
 import streamlit as st
 
-from imgsearch import (
-    ImgsearchError,
-    Query,
-    SavedSearch,
-    SavedSearchSummary,
-    format_count,
-    parse,
-    printable,
-    saved_name_of,
-)
+from imgsearch.errors import ImgsearchError
+from imgsearch.features.saved.operations import Saved
+from imgsearch.features.saved.queries import saved_name_of
+from imgsearch.features.saved.records import SavedSearch, SavedSearchSummary
+from imgsearch.language.grammar import parse
+from imgsearch.records.query import Query
+from imgsearch.text import format_count, printable
 from ui.addresses import START, address_of
 from ui.answer_data import forget_answers
-from ui.component_files import component
-from ui.features import ShelfEntry, shown_features
+from ui.features import PageFeature, ShelfEntry
 from ui.formatting import escape_markdown, format_date
 from ui.search_state import SearchInput
 from ui.session import session
 from ui.shown_search import show_search
-from ui.tiles import thumbnail_url
 
-_shelf = component("saved")
+_KEY = "saved"  # of the cached summaries
+_UNCHECKED_S = 5.0
 
 
-def shelf() -> None:
-    """Show all saved searches, and what features put beside them, with covers, if there are any."""
+def page() -> PageFeature:
+    """Return the share of saved searches in the page."""
+    return PageFeature(
+        part="saved",
+        header=header,
+        search_button=save_popover,
+        shelf=shelf,
+        shelf_title="saved searches",
+        icons={"saved": "bookmark"},
+    )
+
+
+def shelf() -> list[ShelfEntry]:
+    """Return the links to all saved searches, up to 5 s old; from the service if it runs."""
     st.session_state.pop("looked_token", None)
     here = session()
-    of_features = [each for each in shown_features() if each.shelf is not None]
-    entries = [entry for each in of_features if each.shelf is not None for entry in each.shelf()]
-    entries += map(_link_to, here.saved_searches())
-    if not entries:
-        return
-    shown = here.library.photos([each.cover_id for each in entries if each.cover_id is not None])
-    covers = {hit.photo.id: thumbnail_url(hit) for hit in shown}
-    titles = [*(each.shelf_title for each in of_features), "saved searches"]
-    title = " and ".join(filter(None, [", ".join(titles[:-1]), titles[-1]])).capitalize()
-    on_shelf = [_on_shelf(each, covers) for each in entries]
-    _shelf(key="saved", data={"searches": on_shelf, "title": title})
+    summaries = here.cached(_KEY, lambda: here.ask(Saved.all), _UNCHECKED_S)
+    return [_link_to(each) for each in summaries]
 
 
 def _link_to(summary: SavedSearchSummary) -> ShelfEntry:
@@ -63,11 +57,6 @@ def _link_to(summary: SavedSearchSummary) -> ShelfEntry:
         new=summary.new,
         problem=summary.problem is not None,
     )
-
-
-def _on_shelf(entry: ShelfEntry, covers: Mapping[int, str]) -> dict[str, object]:
-    cover = "" if entry.cover_id is None else covers.get(entry.cover_id, "")
-    return {**msgspec.structs.asdict(entry), "cover": cover}
 
 
 def line_of(name: str) -> str:
@@ -114,7 +103,7 @@ def save_popover(search_input: SearchInput) -> None:
         except ImgsearchError as error:
             st.warning(escape_markdown(str(error)))
             return
-    session().forget_saved_searches()
+    session().forget(_KEY)
     forget_answers()
     st.toast(f"Saved {escape_markdown(search.name)}", icon=":material/bookmark_added:")
     show_search(line_of(search.name))
@@ -138,7 +127,8 @@ def _look(search: SavedSearch, token: str) -> tuple[int, datetime]:
     if state.get("looked_token") != token:
         new = 0
         try:
-            new = len(session().mark_looked_at(search.name))
+            session().forget(_KEY)
+            new = len(session().ask(Saved.mark_looked_at, search.name))
         except ImgsearchError as error:  # the library may be on a read-only disk
             st.caption(f"That you looked could not be recorded. {escape_markdown(str(error))}")
         state.update(looked_token=token, new_photos=(new, search.looked_at))
@@ -153,12 +143,12 @@ def _edit_form(search: SavedSearch) -> None:
     try:
         if is_renamed:
             session().library.saved.rename(search.name, name)
-            session().forget_saved_searches()
+            session().forget(_KEY)
             show_search(line_of(" ".join(name.split())))
     except ImgsearchError as error:
         st.warning(escape_markdown(str(error)))
     if st.button("Remove this saved search", icon=":material/delete:", help="No photo is touched."):
         session().library.saved.remove(search.name)
-        session().forget_saved_searches()
+        session().forget(_KEY)
         st.toast(f"Removed {escape_markdown(search.name)}; no photo was touched")
         show_search("")

@@ -15,11 +15,11 @@ import pytest
 
 from imgsearch import Library, SavedSearchOutputs
 from imgsearch.errors import DiskError, ImgsearchError, QueryError, UsageError
-from imgsearch.outputs.command import read_command, tell
+from imgsearch.features.saved.records import OutputsReport
+from imgsearch.features.saved.telling import read_command, tell
+from imgsearch.features.saved.updater import OutputsUpdater
 from imgsearch.outputs.links import LIST_FILE, LinkChanges, update_links
 from imgsearch.outputs.playlist import write_playlist
-from imgsearch.outputs.updater import OutputsUpdater
-from imgsearch.records.saved import OutputsReport
 from tests.factories import (
     run_cli,
     start_cli,

@@ -3,31 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 import click
 from msgspec.structs import replace
 
-from imgsearch.records.saved import OutputsReport, SavedSearchOutputs
+from imgsearch.features.saved.records import SavedSearchOutputs
+from imgsearch.features.saved.telling import read_command
+from imgsearch.paths import absolute
 from imgsearch.text import format_count, plain_text
 
-if TYPE_CHECKING:
-    import threading
-
-    from imgsearch.library import Library
-
+_META_KEY = "imgsearch.features.saved.outputs"  # in the context of a command
 _Command = TypeVar("_Command", bound=Callable[..., object])
 
 
 def outputs_options(function: _Command) -> _Command:
-    """`--links`, `--list`, `--exec` and `-0`; `outputs_from` reads their values."""
+    """Add `--links`, `--list`, `--exec` and `-0`; `outputs_from_options` reads their values."""
     for decorate in (
         click.option(
             "-0",
             "nul",
             is_flag=True,
+            expose_value=False,
+            callback=_keep,
             help="With --exec: end each path on standard input with NUL.",
         ),
         click.option(
@@ -35,6 +34,8 @@ def outputs_options(function: _Command) -> _Command:
             "commands",
             metavar="NAME=COMMAND",
             multiple=True,
+            expose_value=False,
+            callback=_keep,
             help="Run COMMAND when the saved search NAME has new photos. Their paths are on its "
             "standard input, one a line, or are arguments in place of {}.",
         ),
@@ -43,12 +44,16 @@ def outputs_options(function: _Command) -> _Command:
             "playlists",
             metavar="NAME=FILE",
             multiple=True,
+            expose_value=False,
+            callback=_keep,
             help="Write and update FILE, an M3U list of the photos of the saved search NAME.",
         ),
         click.option(
             "--links",
             metavar="NAME=FOLDER",
             multiple=True,
+            expose_value=False,
+            callback=_keep,
             help="Keep symbolic links to the photos of the saved search NAME in FOLDER, which is "
             "new or empty.",
         ),
@@ -57,17 +62,19 @@ def outputs_options(function: _Command) -> _Command:
     return function
 
 
-def outputs_from(
-    links: Sequence[str], playlists: Sequence[str], commands: Sequence[str], nul: bool
-) -> list[SavedSearchOutputs]:
-    """Return the outputs that the options request, by saved search. Raises UsageError."""
-    if not (links or playlists or commands):  # the usual case; the rest takes time to load
-        if nul:
-            raise click.UsageError("-0 needs --exec.")
-        return []
-    from imgsearch.outputs.command import read_command
-    from imgsearch.paths import absolute
+def _keep(context: click.Context, option: click.Parameter, value: object) -> None:
+    context.meta[f"{_META_KEY}.{option.name}"] = value
 
+
+def outputs_from_options() -> list[SavedSearchOutputs]:
+    """Return the outputs that options of this command request, by saved search.
+
+    Raises UsageError.
+    """
+    given = click.get_current_context().meta
+    links, playlists, commands, nul = (
+        given[f"{_META_KEY}.{name}"] for name in ("links", "playlists", "commands", "nul")
+    )
     if nul and not commands:
         raise click.UsageError("-0 needs --exec.")
     outputs: dict[str, SavedSearchOutputs] = {}
@@ -116,31 +123,3 @@ def outputs_in_words(done: Mapping[str, object]) -> str:
         *([f"command run for {format_count(announced, 'photo')}"] if announced else []),
     ]
     return ", ".join(parts)
-
-
-@contextmanager
-def updating(
-    library: Library,
-    outputs: Sequence[SavedSearchOutputs],
-    on_report: Callable[[OutputsReport], None],
-    notify: Callable[[str], None],
-    stop: threading.Event,
-) -> Iterator[Callable[[], None]]:
-    """Update the outputs while the block runs: at each call of the given function, and regularly.
-
-    Links and lists are updated at once, so that their errors are raised before the block begins.
-    """
-    if not outputs:
-        yield lambda: None
-        return
-    from imgsearch.outputs.updater import OutputsUpdater
-
-    for each in outputs:
-        report = library.saved.update_outputs(replace(each, command=()))
-        if report.is_change:
-            on_report(report)
-    updater = OutputsUpdater(outputs, library.saved.update_outputs, on_report, notify, stop)
-    try:
-        yield updater.notice
-    finally:
-        updater.close()

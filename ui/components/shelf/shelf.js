@@ -1,0 +1,43 @@
+// The shelf of the start page: what features put there, as links with the cover, the name, and how many photos there are.
+
+import { isPlainClick, visit } from "../history/history.js";
+import { countOf, element } from "../shared/dom.js";
+import { showPicture } from "../shared/picture.js";
+
+/** @import { StreamlitComponent } from "../types.d.ts" */
+/**
+ * A link of a feature: ShelfEntry in ui/features.py.
+ * @typedef {{ name: string, line: string, address: string, kind: string, icon: string, photos: number, new: number, cover: string | null, problem: boolean }} Entry
+ */
+
+/** @param {HTMLElement} box @param {StreamlitComponent<{ entries: Entry[], title: string }>} component */
+export default function (box, { data }) {
+  const shelf = element("nav", "shelf");
+  shelf.ariaLabel = data.title;
+  for (const entry of data.entries) {
+    const link = element("a");
+    link.href = entry.address;
+    link.title = entry.line;
+    link.onclick = (event) => { if (isPlainClick(event)) { event.preventDefault(); visit(entry.address); } };
+    link.dataset.kind = entry.kind;
+    link.append(coverOf(entry), element("span", "name", entry.name));
+    const count = element("span", "count", entry.problem ? "cannot be answered now" : countOf(entry.photos));
+    if (entry.new) count.append(" · ", element("b", "", `${entry.new.toLocaleString("en")} new`));
+    link.append(count);
+    shelf.append(link);
+  }
+  box.replaceChildren(shelf);
+}
+
+/** @param {Entry} entry */
+function coverOf(entry) {
+  const frame = element("span", "cover");
+  const icon = element("span", "icon", entry.problem ? "error" : entry.icon);
+  icon.ariaHidden = "true";
+  if (!entry.cover) { frame.append(icon); return frame; }
+  const image = element("img");
+  image.alt = "";
+  showPicture(image, entry.cover, () => frame.replaceChildren(icon));
+  frame.append(image);
+  return frame;
+}
