@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from imgsearch.features.albums.operations import Albums
     from imgsearch.features.duplicates.operations import Duplicates
     from imgsearch.features.meaning.operations import Meaning
+    from imgsearch.features.people.operations import People
     from imgsearch.features.saved.operations import Saved
     from imgsearch.features.strips.operations import Strips
     from imgsearch.features.text.operations import PictureText
@@ -69,7 +70,6 @@ if TYPE_CHECKING:
     from imgsearch.operations.marks import Marks
     from imgsearch.operations.memory import Memory
     from imgsearch.operations.packs import Packs
-    from imgsearch.operations.people import People
     from imgsearch.operations.pictures import Pictures
     from imgsearch.operations.tray import Tray
     from imgsearch.operations.upkeep import Upkeep
@@ -86,7 +86,7 @@ if TYPE_CHECKING:
 _ALWAYS = frozenset(
     {
         *("changes", "choices", "concepts", "corrections", "labels", "marks"),
-        *("packs", "people", "titles", "tray"),
+        *("packs", "titles", "tray"),
     }
 )
 _NOTEBOOK_SIDE_PX = 160  # of the thumbnail of a hit in a notebook
@@ -245,6 +245,7 @@ class Library:
         albums: Albums
         duplicates: Duplicates
         meaning: Meaning
+        people: People
         saved: Saved
         strips: Strips
         text: PictureText
@@ -326,13 +327,6 @@ class Library:
         from imgsearch.operations.labels import Labels
 
         return Labels(self._opened)
-
-    @property
-    def people(self) -> People:
-        """Faces in photos, and the persons that they belong to."""
-        from imgsearch.operations.people import People
-
-        return People(self._opened)
 
     @property
     def encoders(self) -> Encoders:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from imgsearch.records.index import EncoderRow
     from imgsearch.store.store import Store
 
+GROUPING = "Grouping faces"
+
 
 def build_index(
     context: IndexingContext, store: Store, row: EncoderRow, retrain: bool = False
@@ -52,6 +54,12 @@ def refresh_derived(context: IndexingContext, store: Store, row: EncoderRow) -> 
     teaching.update_concepts(store, row, ConceptEmbedder(context, store, row))
     for function in installed.after_indexing():
         load(function)(context, store, row)
+
+
+def refresh_from_faces(store: Store, new: int | None) -> None:
+    """Let features follow faces that came from a pack or an archive; see `Feature.after_faces`."""
+    for function in installed.after_faces():
+        load(function)(store, new)
 
 
 @contextmanager
