@@ -206,7 +206,7 @@ LOADED_WHEN_NEEDED = {
     *("platformdirs", "pyarrow", "rapidocr", "ray", "safetensors", "scipy", "sqlalchemy"),
     *("filelock", "tokenizers", "torch", "watchdog"),
     *("_winapi", "msvcrt"),
-    *("calendar", "ctypes", "difflib", "email", "html", "importlib", "lzma", "shutil"),
+    *("ctypes", "difflib", "email", "html", "importlib", "lzma", "shutil"),
     *("subprocess", "tempfile", "tomllib"),
     *("babel", "gettext"),  # to make the file of place names, once
 }
