@@ -67,6 +67,11 @@ class People:
     def __init__(self, opened: OpenedLibrary) -> None:
         self._opened = opened
 
+    def _stores(self) -> PeopleStores:
+        from imgsearch.store.people_stores import PeopleStores
+
+        return PeopleStores(self._opened.database())
+
     # ------------------------------------------------------------------ finding faces
 
     def find_faces(
@@ -117,7 +122,7 @@ class People:
     @operation("GET /people/counts")
     def counts(self) -> FaceCounts:
         """Count the photos that have faces, have none, failed and were not tried, and persons."""
-        return self._opened.people().faces.counts()
+        return self._stores().faces.counts()
 
     # ------------------------------------------------------------------ reading
 
@@ -154,7 +159,7 @@ class People:
 
         number = as_id(person_id)
         self._require(number)
-        faces = self._opened.people().faces.all(number)
+        faces = self._stores().faces.all(number)
         browsing = self._opened.reads().browsing
         days = {
             photo_id: None if by_file else date.fromisoformat(day)
@@ -206,7 +211,7 @@ class People:
         return PeopleOverview(
             self.all(hidden=True),
             self.counts().alone,
-            self._opened.people().changes.last_of_people(),
+            self._stores().changes.last_of_people(),
             self.details(person_id, k, proposed) if is_known and person_id is not None else None,
         )
 
@@ -255,7 +260,7 @@ class People:
 
         check_k(k, "faces")
         self._require(as_id(person_id))
-        stores = self._opened.people()
+        stores = self._stores()
         pairs = proposed(stores.faces.all(), _undecided(stores), as_id(person_id), k)
         faces = stores.people.faces([face for face, _ in pairs])
         return tuple(
@@ -274,7 +279,7 @@ class People:
         from imgsearch.features.people.proposals import similar_faces
 
         check_k(k, "faces")
-        stores, number = self._opened.people(), as_id(face_id)
+        stores, number = self._stores(), as_id(face_id)
         faces = stores.faces.all()
         if number not in faces.ids:
             raise UsageError(
@@ -302,7 +307,7 @@ class People:
         name, number = _checked_name(name), as_id(person_id)
         self._require_as_shown(shown)
 
-        stores = self._opened.people()
+        stores = self._stores()
         if name:
             number, change = stores.people.name(number, name, _sure(stores, number))
         else:
@@ -360,7 +365,7 @@ class People:
         if both := sorted(set(yes) & set(no)):
             raise UsageError(f"Face {both[0]} has both yes and no. Say one of them.")
 
-        stores = self._opened.people()
+        stores = self._stores()
         followers: Sequence[int] = ()
         if yes:
             from imgsearch.features.people.proposals import followers_of
@@ -384,7 +389,7 @@ class People:
             raise UsageError("Say the name of the person.")
         ids = [as_id(face) for face in faces]
 
-        stores = self._opened.people()
+        stores = self._stores()
         known = stores.people.named(name)
         followers = followers_of(stores.faces.all(), _NOBODY_YET if known is None else known, ids)
         if known is not None:
@@ -404,7 +409,7 @@ class People:
             raise UsageError("These are one person already.")
         self._require_as_shown(shown)
         one, other = as_id(person_id), as_id(into)
-        stores = self._opened.people()
+        stores = self._stores()
         sure = [*_sure(stores, one), *_sure(stores, other)]
         change = stores.people.merge(one, other, sure)
         return PersonChange(self.get(other), change)
@@ -427,7 +432,7 @@ class People:
         """
         number = as_id(person_id)
         self._require_as_shown(shown)
-        stores = self._opened.people()
+        stores = self._stores()
         change = stores.people.hide(number, hidden, _sure(stores, number))
         return PersonChange(self.get(number), change)
 
@@ -476,7 +481,7 @@ class People:
                 ),
                 tuple(stated.get(photo.id, ())),
             )
-            for photo, file in opened.reachable_files(faces)
+            for photo, file in opened.origin.reachable_files(opened.reads(), faces)
         ]
         orientation_of = partial(read_orientation, max_megapixels=opened.settings.max_megapixels)
         return Job(plan_face_names(files, orientation_of, adobe_names))
@@ -497,7 +502,7 @@ class People:
         return Job(write_sidecars(planned))
 
     def _people(self) -> PeopleStore:
-        return self._opened.people().people
+        return self._stores().people
 
 
 def _sure(stores: PeopleStores, person_id: int) -> list[int]:
