@@ -233,8 +233,8 @@ class Library:
     def capabilities(self) -> frozenset[str]:
         """The names of the parts that this library has, and "watch" if it can follow folders.
 
-        Every library has `browse`, `lines`, `memory` and `pictures`, some methods of `folders` and
-        `upkeep`, and the parts of some features. Using what it lacks raises UsageError.
+        Not named are the parts that every library has: `browse`, `lines`, `memory` and `pictures`,
+        and some methods of `folders` and `upkeep`. Using what it lacks raises UsageError.
         """
         return _ALWAYS | installed.parts().keys() | self._opened.origin.parts
 
@@ -447,7 +447,7 @@ class Library:
             path = hit.path
         else:
             path = as_path(self._opened.origin.absolute(photo))
-            photo_id = self._opened.reads().photos.at(path)
+            photo_id = context.photos.photo_at(path)
         if photo_id is None:
             reason = self._opened.origin.why_unknown(self._opened.store(), path)
             return Explanation(path, reason=reason)

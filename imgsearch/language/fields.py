@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from imgsearch.features import installed
 from imgsearch.features.declared import NamedFilter, ValueFilter, load
+from imgsearch.language.calendar_words import MONTH_NAMES
 from imgsearch.records.photo import FACTS, LOOKS
 from imgsearch.records.query import FilterSpec, FilterValue, Interval, NamedPlace, Place
 
@@ -230,9 +231,7 @@ def read_month(text: str) -> str:
 
 
 def _months() -> dict[str, str]:
-    import calendar
-
-    return {name: str(number) for number, name in enumerate(calendar.month_name) if name}
+    return {name.capitalize(): str(number) for number, name in enumerate(MONTH_NAMES, 1)}
 
 
 def _formats() -> dict[str, str]:

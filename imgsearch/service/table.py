@@ -19,7 +19,7 @@ from imgsearch.operations.pictures import Pictures
 from imgsearch.operations.requests import Operation, operations_of
 from imgsearch.operations.tray import Tray
 
-_ALWAYS = (None, "browse", "lines", "memory", "pictures")  # see `capabilities`
+_NOT_NAMED = (None, "browse", "lines", "memory", "pictures")  # see `capabilities`
 
 
 @cache
@@ -33,5 +33,5 @@ def operations() -> tuple[Operation, ...]:
 
 def operations_for(library: Library) -> tuple[Operation, ...]:
     """Return the operations that this library has."""
-    parts = {*_ALWAYS, *library.capabilities}
+    parts = {*_NOT_NAMED, *library.capabilities}
     return tuple(each for each in operations() if each.part in parts)
