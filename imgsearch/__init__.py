@@ -131,11 +131,8 @@ if TYPE_CHECKING:
     )
     from imgsearch.records.changes import Change as Change
     from imgsearch.records.corrections import StatedFacts as StatedFacts
-    from imgsearch.records.faces import (
+    from imgsearch.features.people.records import (
         DatedFace as DatedFace,
-        Face as Face,
-        FaceCounts as FaceCounts,
-        Person as Person,
         PeopleOverview as PeopleOverview,
         PersonChange as PersonChange,
         PersonDetails as PersonDetails,
@@ -144,6 +141,7 @@ if TYPE_CHECKING:
         Proposal as Proposal,
         SimilarFace as SimilarFace,
     )
+    from imgsearch.records.faces import Face as Face, FaceCounts as FaceCounts, Person as Person
     from imgsearch.records.folders import (
         FolderChoice as FolderChoice,
         PhotoFileCount as PhotoFileCount,
@@ -266,18 +264,7 @@ _NAMES = {
     ),
     "imgsearch.records.changes": ("Change",),
     "imgsearch.records.corrections": ("StatedFacts",),
-    "imgsearch.records.faces": (
-        *(
-            "DatedFace",
-            "Face",
-            "FaceCounts",
-            "PeopleOverview",
-            "Person",
-            "PersonChange",
-            "PersonDetails",
-        ),
-        *("PersonLook", "Proposal", "ShownPerson", "SimilarFace"),
-    ),
+    "imgsearch.records.faces": ("Face", "FaceCounts", "Person"),
     "imgsearch.records.folders": ("FolderChoice", "PhotoFileCount"),
     "imgsearch.records.labels": ("Classes", "Label"),
     "imgsearch.records.marks": ("PhotoMarks",),
