@@ -25,10 +25,6 @@ if TYPE_CHECKING:
         ids_within as ids_within,
         name_of_cluster as name_of_cluster,
     )
-    from imgsearch.analysis.event_summaries import (
-        summary_of as summary_of,
-        version_of_event as version_of_event,
-    )
     from imgsearch.analysis.route import route_of as route_of
     from imgsearch.caches import FileCache as FileCache, MemoryCache as MemoryCache
     from imgsearch.config import Settings as Settings
@@ -218,7 +214,6 @@ __version__ = VERSION
 _NAMES = {
     "imgsearch.analysis.browse": ("version_of_days",),
     "imgsearch.analysis.clusters": ("cluster_photos", "ids_within", "name_of_cluster"),
-    "imgsearch.analysis.event_summaries": ("summary_of", "version_of_event"),
     "imgsearch.analysis.route": ("route_of",),
     "imgsearch.caches": ("FileCache", "MemoryCache"),
     "imgsearch.config": ("Settings",),
