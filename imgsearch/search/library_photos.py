@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 _MOST_KEPT = 1_000
 # So many photos for each of k, and more, are fetched, so that hubness can reorder them: in most
 # libraries these are enough.
-_FETCHED_SHARE, _FETCHED_MORE, _FETCHED_GROWTH = 6, 100, 4
+_FETCHED_SHARE, _FETCHED_MORE, _FETCHED_GROWTH = 16, 200, 4
 _PHOTO_BYTES = 2_000  # with its facts and paths
 
 
