@@ -25,10 +25,6 @@ if TYPE_CHECKING:
         ids_within as ids_within,
         name_of_cluster as name_of_cluster,
     )
-    from imgsearch.analysis.event_summaries import (
-        summary_of as summary_of,
-        version_of_event as version_of_event,
-    )
     from imgsearch.analysis.route import route_of as route_of
     from imgsearch.caches import FileCache as FileCache, MemoryCache as MemoryCache
     from imgsearch.config import Settings as Settings
@@ -131,11 +127,8 @@ if TYPE_CHECKING:
     )
     from imgsearch.records.changes import Change as Change
     from imgsearch.records.corrections import StatedFacts as StatedFacts
-    from imgsearch.records.faces import (
+    from imgsearch.features.people.records import (
         DatedFace as DatedFace,
-        Face as Face,
-        FaceCounts as FaceCounts,
-        Person as Person,
         PeopleOverview as PeopleOverview,
         PersonChange as PersonChange,
         PersonDetails as PersonDetails,
@@ -144,6 +137,7 @@ if TYPE_CHECKING:
         Proposal as Proposal,
         SimilarFace as SimilarFace,
     )
+    from imgsearch.records.faces import Face as Face, FaceCounts as FaceCounts, Person as Person
     from imgsearch.records.folders import (
         FolderChoice as FolderChoice,
         PhotoFileCount as PhotoFileCount,
@@ -220,7 +214,6 @@ __version__ = VERSION
 _NAMES = {
     "imgsearch.analysis.browse": ("version_of_days",),
     "imgsearch.analysis.clusters": ("cluster_photos", "ids_within", "name_of_cluster"),
-    "imgsearch.analysis.event_summaries": ("summary_of", "version_of_event"),
     "imgsearch.analysis.route": ("route_of",),
     "imgsearch.caches": ("FileCache", "MemoryCache"),
     "imgsearch.config": ("Settings",),
@@ -266,18 +259,7 @@ _NAMES = {
     ),
     "imgsearch.records.changes": ("Change",),
     "imgsearch.records.corrections": ("StatedFacts",),
-    "imgsearch.records.faces": (
-        *(
-            "DatedFace",
-            "Face",
-            "FaceCounts",
-            "PeopleOverview",
-            "Person",
-            "PersonChange",
-            "PersonDetails",
-        ),
-        *("PersonLook", "Proposal", "ShownPerson", "SimilarFace"),
-    ),
+    "imgsearch.records.faces": ("Face", "FaceCounts", "Person"),
     "imgsearch.records.folders": ("FolderChoice", "PhotoFileCount"),
     "imgsearch.records.labels": ("Classes", "Label"),
     "imgsearch.records.marks": ("PhotoMarks",),

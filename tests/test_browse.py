@@ -14,7 +14,7 @@ from click.testing import CliRunner
 
 from benchmarks.bench_events import LIVES, Moment, columns, make_library, ours, score
 from imgsearch import Example, Library, Query, Settings, Term, to_text
-from imgsearch.analysis.event_summaries import MIN_TRIP_PHOTOS, headings_of, summary_of
+from imgsearch.analysis.event_summaries import MIN_TRIP_PHOTOS, headings_of
 from imgsearch.analysis.event_titles import title_of, with_titles
 from imgsearch.analysis.events import find_events
 from imgsearch.cli import commands
@@ -316,7 +316,7 @@ def test_an_event_is_found_by_a_moment_or_else_by_a_photo(travels: Library) -> N
     event = next(each for each in travels.browse.events() if each.towns)
     found = travels.browse.event_photos(event.start)
     assert found is not None
-    assert (found.event, found.photo_ids) == (summary_of(event), event.photo_ids)
+    assert (found.event, found.photo_ids) == (event.summary(), event.photo_ids)
     assert sum(day.photos for day in found.days) == len(event.photo_ids)
     assert [day.day for day in found.days] == sorted(day.day for day in found.days)
     assert sum(stop.photos for stop in found.stops) == len(event.photo_ids)
@@ -339,7 +339,7 @@ def test_a_timeline_has_trips_that_are_not_small_and_towns_of_its_days() -> None
     morning = event(at + timedelta(days=20), 0, 2, "Bonn")
     evening = event(at + timedelta(days=20, hours=9), 0, 3, "Köln", "Bonn")
     found = headings_of([large, small, morning, evening, event(at + timedelta(days=30), 0, 9)])
-    assert found.trips == (summary_of(large),)
+    assert found.trips == (large.summary(),)
     assert found.towns == {date(2019, 6, 23): ("Köln", "Bonn")}, "of the larger event of the day"
 
 

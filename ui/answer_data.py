@@ -264,8 +264,8 @@ def tiles(request: Request) -> Response:
     """Answer a request for tiles `first` to `first + count - 1` of one version of a list.
 
     An answer that was computed a while ago is served as it was, so that a grid does not change
-    while it is looked at and photos are being indexed. A range belongs to such a version, and a tile
-    is a fraction of a `Hit`: that is why this is no operation of the library.
+    while it is looked at and photos are being indexed. A range belongs to such a version, and a
+    tile is a fraction of a `Hit`: that is why this is no operation of the library.
     """
     parameters = request.query_params
     first, count = (number_of(parameters.get(name, "")) for name in ("first", "count"))

@@ -11,7 +11,7 @@ from datetime import datetime
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 
-from imgsearch import Hit, ImgsearchError, PhotoEvent, version_of_event
+from imgsearch import Hit, ImgsearchError, PhotoEvent
 from ui.addresses import number_of
 from ui.responses import NOT_STORED, no_picture
 from ui.search_state import SearchInput
@@ -87,7 +87,7 @@ def tiles(request: Request) -> Response:
         return PlainTextResponse(f"State first and count, at most {MAX_TILES}.", 400, NOT_STORED)
     try:
         event = event_at(parameters.get("event", ""))
-        if event is None or parameters.get("version") != version_of_event(event):
+        if event is None or parameters.get("version") != event.version:
             return PlainTextResponse("The photos have changed.", 409, NOT_STORED)
         ids = event.photo_ids[first : first + count]
         found = {hit.photo.id: hit for hit in session().library.photos(ids)}

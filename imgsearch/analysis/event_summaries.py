@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date
@@ -20,37 +19,15 @@ from imgsearch.records.browse import (
 MIN_TRIP_PHOTOS = 5  # of a trip that a timeline names
 
 
-def version_of_event(event: PhotoEvent) -> str:
-    """Return a text that changes whenever the photos of an event do."""
-    return hashlib.sha256(repr(event.photo_ids).encode()).hexdigest()[:16]
-
-
-def summary_of(event: PhotoEvent, found: int | None = None) -> EventSummary:
-    """Return an event without its photos, of which a search has found so many; None: all."""
-    photos = len(event.photo_ids)
-    return EventSummary(
-        event.start,
-        event.end,
-        event.is_trip,
-        photos,
-        photos if found is None else found,
-        event.towns,
-        event.countries,
-        event.title,
-        event.is_titled,
-        version_of_event(event),
-    )
-
-
 def summaries_of(
     events: Iterable[PhotoEvent], found: Collection[int] | None
 ) -> tuple[EventSummary, ...]:
     """Return the events with some of the photos that were found, in their order; None: all."""
     if found is None:
-        return tuple(map(summary_of, events))
+        return tuple(event.summary() for event in events)
     wanted = set(found)
     counted = ((event, len(wanted.intersection(event.photo_ids))) for event in events)
-    return tuple(summary_of(event, count) for event, count in counted if count)
+    return tuple(event.summary(count) for event, count in counted if count)
 
 
 def headings_of(events: Sequence[PhotoEvent]) -> TimelineHeadings:
@@ -68,7 +45,7 @@ def headings_of(events: Sequence[PhotoEvent]) -> TimelineHeadings:
             towns[day] = event.towns
     trips = (event for event in events if event.is_trip)
     named = (trip for trip in trips if len(trip.photo_ids) >= MIN_TRIP_PHOTOS)
-    return TimelineHeadings(tuple(map(summary_of, named)), towns)
+    return TimelineHeadings(tuple(trip.summary() for trip in named), towns)
 
 
 def photos_of_event(
@@ -85,4 +62,4 @@ def photos_of_event(
             firsts.setdefault(town, number)
             photos[town] += stop.photos
     named = tuple(RouteTown(town, firsts[town]) for town, _ in photos.most_common())
-    return EventPhotos(summary_of(event), event.photo_ids, days, tuple(stops), named)
+    return EventPhotos(event.summary(), event.photo_ids, days, tuple(stops), named)

@@ -14,7 +14,7 @@ from imgsearch.features.declared import load
 from imgsearch.index import build, snapshot
 from imgsearch.indexer.embedding import ConceptEmbedder, embed_queries
 from imgsearch.labels import labels
-from imgsearch.search import baseline
+from imgsearch.search import baseline, hubness
 
 if TYPE_CHECKING:
     from imgsearch.indexer.context import IndexingContext
@@ -48,8 +48,14 @@ def update_index(context: IndexingContext, store: Store, row: EncoderRow) -> Non
 
 
 def refresh_derived(context: IndexingContext, store: Store, row: EncoderRow) -> None:
-    """Update the score baseline, the saved labels, the concepts and what features make."""
+    """Update the score baseline, the hubness of photos, labels, concepts and what features make."""
     refresh_baseline(context, store, row)
+    hubness.refresh(
+        store,
+        row,
+        context.settings.cache_dir,
+        lambda texts: context.encoders.of(row).encode_texts(texts),  # loaded only if needed
+    )
     labels.update_facets(store, row, lambda: context.encoders.of(row))
     teaching.update_concepts(store, row, ConceptEmbedder(context, store, row))
     for function in installed.after_indexing():

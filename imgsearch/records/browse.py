@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from datetime import date, datetime
 from pathlib import Path
@@ -305,6 +306,27 @@ class PhotoEvent(Struct, frozen=True):
     def nbytes(self) -> int:
         """The size in memory."""
         return len(self.photo_ids) * _NUMBER_BYTES + _RECORD_BYTES
+
+    @property
+    def version(self) -> str:
+        """A text that changes whenever the photos of the event do."""
+        return hashlib.sha256(repr(self.photo_ids).encode()).hexdigest()[:16]
+
+    def summary(self, found: int | None = None) -> EventSummary:
+        """Return the event without its photos, of which a search has found so many; None: all."""
+        photos = len(self.photo_ids)
+        return EventSummary(
+            self.start,
+            self.end,
+            self.is_trip,
+            photos,
+            photos if found is None else found,
+            self.towns,
+            self.countries,
+            self.title,
+            self.is_titled,
+            self.version,
+        )
 
 
 class EventSummary(Struct, frozen=True):

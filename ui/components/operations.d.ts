@@ -138,7 +138,7 @@ export type Verdict = { state: "found" | "nothing" | "unsure"; strength: number;
 
 export type UnderstoodPart = { words: string; filters: string; undo: string; rest: string };
 
-export type Explanation = { path: string; reason: string | null; photo: Photo | null; rank: number | null; score: number | null; shares: (TermShare)[]; filters: (FilterResult)[]; text: PhotoText | null; text_lines: (TextLine)[]; matched_by: ("country" | "creator" | "description" | "file_name" | "folder" | "headline" | "keywords" | "people" | "place" | "title" | "text")[]; concepts: (ConceptVerdict)[]; worth: Worth | null };
+export type Explanation = { path: string; reason: string | null; photo: Photo | null; rank: number | null; score: number | null; shares: (TermShare)[]; hubness: number | null; filters: (FilterResult)[]; text: PhotoText | null; text_lines: (TextLine)[]; matched_by: ("country" | "creator" | "description" | "file_name" | "folder" | "headline" | "keywords" | "people" | "place" | "title" | "text")[]; concepts: (ConceptVerdict)[]; worth: Worth | null };
 
 export type TermShare = { term: string; cosine: number; share: number };
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 from msgspec import to_builtins
 
-from imgsearch import printable, summary_of
+from imgsearch import printable
 from ui import cards, component_files, elements
 from ui.coming_photos import show_coming_photos
 from ui.events_data import event_at
@@ -54,7 +54,7 @@ def _show_one(moment: str) -> None:
     _event(
         key="event",
         data={
-            "event": to_builtins(summary_of(event)),
+            "event": to_builtins(event.summary()),
             "version": _version(SearchInput()),
             "can_be_titled": session().has("titles"),
         },

@@ -48,5 +48,11 @@ FEATURE = Feature(
     },
     page="imgsearch.features.people.page:page",
     components="imgsearch.features.people",
-    exports={"imgsearch.features.people.operations": ("People",)},
+    exports={
+        "imgsearch.features.people.operations": ("People",),
+        "imgsearch.features.people.records": (
+            *("DatedFace", "PeopleOverview", "PersonChange", "PersonDetails", "PersonLook"),
+            *("Proposal", "ShownPerson", "SimilarFace"),
+        ),
+    },
 )

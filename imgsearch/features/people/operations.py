@@ -11,15 +11,9 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 from msgspec import Meta
 
 from imgsearch.errors import UsageError
-from imgsearch.language.grammar import check_k
-from imgsearch.operations.declared import MAX_K, PhotoId, ResultCount, operation
-from imgsearch.records.faces import (
+from imgsearch.features.people.records import (
     DatedFace,
-    Face,
-    FaceCounts,
-    FaceNamesChange,
     PeopleOverview,
-    Person,
     PersonChange,
     PersonDetails,
     PersonLook,
@@ -27,6 +21,9 @@ from imgsearch.records.faces import (
     ShownPerson,
     SimilarFace,
 )
+from imgsearch.language.grammar import check_k
+from imgsearch.operations.declared import MAX_K, PhotoId, ResultCount, operation
+from imgsearch.records.faces import Face, FaceCounts, FaceNamesChange, Person
 from imgsearch.records.ids import as_id
 from imgsearch.text import character_of_no_name, printable
 
