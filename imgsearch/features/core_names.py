@@ -83,7 +83,6 @@ CORE_NAMES: Mapping[str, tuple[str, ...]] = {
         "month",
         "name",
         "near",
-        "ocr",
         "on",
         "orientation",
         "path",
@@ -186,7 +185,5 @@ CORE_NAMES: Mapping[str, tuple[str, ...]] = {
         "town",
         "width_px",
     ),
-    "job": (
-        "index",
-    ),
+    "job": ("index",),
 }
