@@ -37,6 +37,7 @@ from pathlib import Path
 from typing import cast
 
 import numpy as np
+from msgspec import structs
 from PIL import Image
 
 from imgsearch.config import default_cache_dir
@@ -57,6 +58,7 @@ from imgsearch.search.confidence import (
     Thresholds,
     assess,
 )
+from imgsearch.search.hubness import bank_texts, hubness_of, hubness_shares
 from imgsearch.search.short_texts import (
     distinct_texts,
     less_mean_noun,
@@ -190,6 +192,15 @@ class TextVectors:
         vectors = self(distinct_texts(groups))
         return meant_vectors(self.encoder.id, groups, vectors, self(nouns()).mean(axis=0))
 
+    def bank(self) -> Vectors:
+        """The vectors of the bank with which hubness is measured."""
+        file = self.cache / f"bank-{hashlib.sha256(self.encoder.id.encode()).hexdigest()[:20]}.npy"
+        if not file.exists():
+            self.cache.mkdir(parents=True, exist_ok=True)
+            np.save(file, self.encoder.encode_texts(bank_texts()))
+        vectors: Vectors = np.load(file)
+        return vectors
+
     def __call__(self, texts: Sequence[str]) -> Vectors:
         read_as = [prompt for text in texts for prompt in prompts_for(NAME, text)]
         key = hashlib.sha256("\n".join([self.encoder.id, *texts, *read_as]).encode()).hexdigest()
@@ -322,6 +333,8 @@ class BenchLibrary:
     photos: Vectors
     baseline: ScoreBaseline
     queries: dict[str, Queries]
+    hubness: Vector  # of each photo, less the mean
+    encoder_id: str
 
 
 def make_library(
@@ -381,7 +394,21 @@ def make_library(
         queries[f"absent {wording}"] = queries_of(
             texts, embed.searched(texts), [set()] * len(texts), embed
         )
-    return BenchLibrary(name, photos, baseline, queries)
+    return BenchLibrary(
+        name, photos, baseline, queries, hubness_in(photos, embed.bank()), embed.encoder.id
+    )
+
+
+def hubness_in(photos: Vectors, bank: Vectors) -> Vector:
+    """The hubness (n,) of photos by a bank of texts, less the mean."""
+    values = hubness_of(photos, np.arange(len(photos)), bank)
+    return cast("Vector", values - values.mean())
+
+
+def hubness_share(encoder_id: str, text: str) -> float:
+    """The share of hubness that is subtracted from scores with a text."""
+    shares = hubness_shares(encoder_id)
+    return shares.short if text_kind(NAME, text) == "short" else shares.text
 
 
 def with_made(split: Split, photos: np.ndarray, count: int) -> Split:
@@ -443,6 +470,7 @@ def answer(
     each = zip(queries.texts, queries.vectors, queries.matches, queries.things, strict=True)
     for text, vector, matches, things in each:
         scores = library.photos @ vector
+        scores -= np.float32(hubness_share(library.encoder_id, text)) * library.hubness
         order = np.argsort(-scores)
         best = order[: confidence.COUNTED_HITS]
         kind = text_kind(NAME, text)
@@ -559,7 +587,7 @@ def fit(outcomes: BenchAnswers) -> Thresholds:
     right = np.concatenate([matches for _, matches in ranked])
     order = np.argsort(-share)
     precision = np.cumsum(right[order]) / np.arange(1, len(order) + 1)
-    return replace(
+    return structs.replace(
         THRESHOLDS,
         unsure_words_share=float(np.quantile(limits, 0.04, method="lower")),
         found_text=float(np.quantile(scenes, 0.9)),

@@ -56,6 +56,7 @@ if TYPE_CHECKING:
         MeaningMap as MeaningMap,
         MeaningPoints as MeaningPoints,
     )
+    from imgsearch.features.people.operations import People as People
     from imgsearch.features.saved.operations import Saved as Saved
     from imgsearch.features.saved.queries import saved_name_of as saved_name_of
     from imgsearch.features.saved.records import (
@@ -126,11 +127,8 @@ if TYPE_CHECKING:
     )
     from imgsearch.records.changes import Change as Change
     from imgsearch.records.corrections import StatedFacts as StatedFacts
-    from imgsearch.records.faces import (
+    from imgsearch.features.people.records import (
         DatedFace as DatedFace,
-        Face as Face,
-        FaceCounts as FaceCounts,
-        Person as Person,
         PeopleOverview as PeopleOverview,
         PersonChange as PersonChange,
         PersonDetails as PersonDetails,
@@ -139,6 +137,7 @@ if TYPE_CHECKING:
         Proposal as Proposal,
         SimilarFace as SimilarFace,
     )
+    from imgsearch.records.faces import Face as Face, FaceCounts as FaceCounts, Person as Person
     from imgsearch.records.folders import (
         FolderChoice as FolderChoice,
         PhotoFileCount as PhotoFileCount,
@@ -260,18 +259,7 @@ _NAMES = {
     ),
     "imgsearch.records.changes": ("Change",),
     "imgsearch.records.corrections": ("StatedFacts",),
-    "imgsearch.records.faces": (
-        *(
-            "DatedFace",
-            "Face",
-            "FaceCounts",
-            "PeopleOverview",
-            "Person",
-            "PersonChange",
-            "PersonDetails",
-        ),
-        *("PersonLook", "Proposal", "ShownPerson", "SimilarFace"),
-    ),
+    "imgsearch.records.faces": ("Face", "FaceCounts", "Person"),
     "imgsearch.records.folders": ("FolderChoice", "PhotoFileCount"),
     "imgsearch.records.labels": ("Classes", "Label"),
     "imgsearch.records.marks": ("PhotoMarks",),

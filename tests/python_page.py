@@ -23,7 +23,6 @@ from imgsearch.operations.lines import Lines
 from imgsearch.operations.marks import Marks
 from imgsearch.operations.memory import Memory
 from imgsearch.operations.packs import Packs
-from imgsearch.operations.people import People
 from imgsearch.operations.pictures import Pictures
 from imgsearch.operations.tray import Tray
 from imgsearch.operations.upkeep import Upkeep
@@ -43,7 +42,6 @@ PARTS: dict[str, type] = {
     "changes": ChangeHistory,
     "concepts": Concepts,
     "labels": Labels,
-    "people": People,
     "encoders": Encoders,
     "folders": Folders,
     "packs": Packs,

@@ -8,6 +8,7 @@ import shutil
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -27,7 +28,6 @@ from imgsearch.errors import (
     StorageUnreachable,
     UsageError,
 )
-from imgsearch.features.text.reader import is_installed
 from imgsearch.progress import Progress
 from tests.factories import SimulatedClock, wait_until
 from tests.page_requests import json_of, put
@@ -559,7 +559,8 @@ def test_failed_files_are_tried_again_from_the_page(
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not is_installed(), reason="needs the extra ocr")
+@pytest.mark.features("text")
+@pytest.mark.skipif(find_spec("rapidocr") is None, reason="needs the extra ocr")
 def test_text_is_read_from_the_page_and_shown_with_its_photo(
     run_view: Callable[..., AppTest], tmp_path: Path
 ) -> None:

@@ -97,6 +97,9 @@ def _print(explanation: Explanation) -> None:
         click.echo(f"Score   {explanation.score:.4f}, the sum of")
     for share in explanation.shares:
         click.echo(f"{share.share:+14.4f}  {printable(share.term)} (alone {share.cosine:.4f})")
+    if explanation.hubness is not None:
+        near = "nearer" if explanation.hubness < 0 else "less near"
+        click.echo(f"{explanation.hubness:+14.4f}  {near} to all texts than the usual photo")
 
 
 def _print_worth(worth: Worth) -> None:

@@ -136,6 +136,18 @@ def _before_at(encoder_id: str) -> str:
     return encoder_id.partition("@")[0]
 
 
+class HubnessShares(Struct, frozen=True):
+    """The shares (0 to 1) of a photo's hubness that are subtracted from its scores with texts.
+
+    `text` is that of a description, `short` that of a text of a few words. `usual` is the hubness
+    of a usual photo, whose scores stay what they are.
+    """
+
+    text: float = 0.0
+    short: float = 0.0
+    usual: float = 0.0
+
+
 class EncoderKind(Struct, frozen=True, kw_only=True):
     """A kind of encoder. `prefix` and `open` suffice; the rest has defaults for a simple kind.
 
@@ -194,6 +206,12 @@ class EncoderKind(Struct, frozen=True, kw_only=True):
 
     It is from 0 to 1, for the encoder with this id. With a share, "people" stands for men, women
     and children; see `imgsearch.search.short_texts`.
+    """
+
+    hubness_shares: Callable[[str], HubnessShares] = lambda encoder_id: HubnessShares()
+    """The shares of a photo's hubness that the encoder with this id subtracts from scores.
+
+    Measure them (benchmarks/bench_hubness.py): without a gain there is nothing to subtract.
     """
 
     class_templates: tuple[str, ...] = CLASS_TEMPLATES

@@ -117,4 +117,5 @@ def guarded(kind: EncoderKind, plugin: str) -> EncoderKind:
         int8=held(kind.int8),
         reads_only_english=held(kind.reads_only_english),
         mean_noun_share=held(kind.mean_noun_share),
+        hubness_shares=held(kind.hubness_shares),
     )

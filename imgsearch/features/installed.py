@@ -35,7 +35,10 @@ from imgsearch.plugins import (
 )
 
 # Our own: the folders of this package, in the order in which users see what they bring.
-OWN = ("albums", "assistant", "duplicates", "meaning", "saved", "strips", "terminal", "text")
+OWN = (
+    *("albums", "assistant", "meaning", "people", "duplicates", "saved", "strips", "terminal"),
+    "text",
+)
 GROUP = "imgsearch.features"  # of the entry points of other packages
 
 _Brought = TypeVar("_Brought")
@@ -204,6 +207,12 @@ def items() -> tuple[str, ...]:
 def after_indexing() -> tuple[str, ...]:
     """Return the names of functions that follow the vectors: see `Feature.after_indexing`."""
     named = (feature.after_indexing for feature in features().values())
+    return tuple(each for each in named if each is not None)
+
+
+def after_faces() -> tuple[str, ...]:
+    """Return the names of functions that follow faces: see `Feature.after_faces`."""
+    named = (feature.after_faces for feature in features().values())
     return tuple(each for each in named if each is not None)
 
 

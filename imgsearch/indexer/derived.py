@@ -14,12 +14,14 @@ from imgsearch.features.declared import load
 from imgsearch.index import build, snapshot
 from imgsearch.indexer.embedding import ConceptEmbedder, embed_queries
 from imgsearch.labels import labels
-from imgsearch.search import baseline
+from imgsearch.search import baseline, hubness
 
 if TYPE_CHECKING:
     from imgsearch.indexer.context import IndexingContext
     from imgsearch.records.index import EncoderRow
     from imgsearch.store.store import Store
+
+GROUPING = "Grouping faces"
 
 
 def build_index(
@@ -46,12 +48,24 @@ def update_index(context: IndexingContext, store: Store, row: EncoderRow) -> Non
 
 
 def refresh_derived(context: IndexingContext, store: Store, row: EncoderRow) -> None:
-    """Update the score baseline, the saved labels, the concepts and what features make."""
+    """Update the score baseline, the hubness of photos, labels, concepts and what features make."""
     refresh_baseline(context, store, row)
+    hubness.refresh(
+        store,
+        row,
+        context.settings.cache_dir,
+        lambda texts: context.encoders.of(row).encode_texts(texts),  # loaded only if needed
+    )
     labels.update_facets(store, row, lambda: context.encoders.of(row))
     teaching.update_concepts(store, row, ConceptEmbedder(context, store, row))
     for function in installed.after_indexing():
         load(function)(context, store, row)
+
+
+def refresh_from_faces(store: Store, new: int | None) -> None:
+    """Let features follow faces that came from a pack or an archive; see `Feature.after_faces`."""
+    for function in installed.after_faces():
+        load(function)(store, new)
 
 
 @contextmanager

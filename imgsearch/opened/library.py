@@ -7,7 +7,7 @@ as long as a whole one-shot query (docs/decisions/0015).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import date
 from threading import RLock
 from typing import TYPE_CHECKING, Literal
@@ -39,15 +39,12 @@ if TYPE_CHECKING:
     from imgsearch.records.answer import Neighbours
     from imgsearch.records.arrays import Ids, Vectors
     from imgsearch.records.browse import EventTitle
-    from imgsearch.records.faces import FaceCounts
     from imgsearch.records.index import EncoderRow
     from imgsearch.records.labels import Classes, Label
-    from imgsearch.records.photo import IndexedFile, Photo
     from imgsearch.records.query import Query
     from imgsearch.store.corrections import CorrectionStore
     from imgsearch.store.event_titles import EventTitleStore
     from imgsearch.store.marks import MarkStore
-    from imgsearch.store.people_stores import PeopleStores
     from imgsearch.store.store import Store
     from imgsearch.store.thumbnails import ThumbnailStore
 
@@ -165,15 +162,6 @@ class OpenedLibrary:
         from imgsearch.store.corrections import CorrectionStore
 
         return CorrectionStore(self.database())
-
-    def reachable_files(self, photo_ids: Iterable[int]) -> Iterator[tuple[Photo, IndexedFile]]:
-        """Yield the files of photos that this machine can reach, each with its photo.
-
-        A file is as it was when it was indexed; it may have changed since.
-
-        Raises UsageError where there is none because all are objects of a storage.
-        """
-        return self.origin.reachable_files(self.reads(), photo_ids)
 
     def event_title_store(self) -> EventTitleStore:
         """Return the titles of events in the database."""
@@ -306,32 +294,6 @@ class OpenedLibrary:
         """Return the small picture that the library has of a photo."""
         own = self.origin.small_picture(content_hash)
         return self.kept_thumbnails().get(content_hash) if own is None else own
-
-    # ------------------------------------------------------------------ people
-
-    def people(self) -> PeopleStores:
-        """Return the faces and persons of the library. Raises as opening the library does."""
-        from imgsearch.store.people_stores import PeopleStores
-
-        return PeopleStores(self.database())
-
-    def names_in_files(self, photo_ids: Iterable[int]) -> Mapping[int, Sequence[str]]:
-        """Return the names of people that the files of these photos state, by photo."""
-        return self.people().people.names_in_files(photo_ids)
-
-    def regroup_faces(self) -> None:
-        """Group all faces anew."""
-        from imgsearch.indexer.faces import group_all
-        from imgsearch.store.lock import writing
-
-        with writing(self.existing().data_dir) as store:
-            group_all(store, store.faces.all())
-
-    def face_counts(self) -> FaceCounts:
-        """Count the photos that have faces, have none, failed and were not tried, and persons."""
-        return self.people().faces.counts()
-
-    # ------------------------------------------------------------------ upkeep
 
 
 class SearchedIndex(Struct, frozen=True):

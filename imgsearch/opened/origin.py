@@ -84,7 +84,11 @@ class Origin(Protocol):
     def reachable_files(
         self, reads: Reads, photo_ids: Iterable[int]
     ) -> Iterator[tuple[Photo, IndexedFile]]:
-        """Yield the reachable files: see `imgsearch.opened.library`."""
+        """Yield the files of photos that this machine can reach, each with its photo.
+
+        A file is as it was when it was indexed; it may have changed since. Raises UsageError where
+        there is none because all are objects of a storage.
+        """
 
     def absolute(self, place: str | Path) -> str:
         """Return a path of this machine, or an address where the library has those, in full."""

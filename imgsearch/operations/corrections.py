@@ -219,7 +219,9 @@ class Corrections:
         stated = store.of(corrections)
         files = [
             CorrectedFile(photo, file, corrections[photo.id], stated[photo.id])
-            for photo, file in self._opened.reachable_files(corrections)
+            for photo, file in self._opened.origin.reachable_files(
+                self._opened.reads(), corrections
+            )
         ]
         return Job(plan_corrections(files, adobe_names))
 

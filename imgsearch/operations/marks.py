@@ -98,7 +98,7 @@ class Marks:
         stars = self._opened.marks().ratings()
         files = [
             RatedFile(photo, file, stars[photo.id], photo.facts.rating)
-            for photo, file in self._opened.reachable_files(stars)
+            for photo, file in self._opened.origin.reachable_files(self._opened.reads(), stars)
         ]
         return Job(plan_sidecars(files, adobe_names))
 

@@ -347,8 +347,9 @@ class Explanation(Struct, frozen=True):
     `reason` is a sentence about the photo's absence, None if it is in the answer. `rank`
     counts from 1 among the photos that pass all filters; None if this one does not, or if there
     are no terms and no `sort:best`. `matched_by` are its names that match words of the query, and
-    `concepts` the verdict of each concept in the query. With `sort:best`, `worth` has the reasons
-    for its place.
+    `concepts` the verdict of each concept in the query. `score` is the sum of the `shares` of the
+    terms and of `hubness`, what it loses for being near texts of all kinds, or gains for being far.
+    With `sort:best`, `worth` has the reasons for its place.
     """
 
     path: Path
@@ -357,6 +358,7 @@ class Explanation(Struct, frozen=True):
     rank: int | None = None
     score: float | None = None
     shares: tuple[TermShare, ...] = ()
+    hubness: float | None = None  # None where none is subtracted
     filters: tuple[FilterResult, ...] = ()
     text: PhotoText | None = None  # None if the text of the photo was not read yet
     text_lines: tuple[TextLine, ...] = ()  # lines that match `text:` filters or words

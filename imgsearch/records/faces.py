@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from msgspec import Struct
-
-from imgsearch.records.changes import Change
 
 if TYPE_CHECKING:
     from imgsearch.records.arrays import Ids, Vector, Vectors
@@ -91,32 +89,6 @@ class Person(Struct, frozen=True):
     is_me: bool = False
 
 
-class PersonLook(Struct, frozen=True):
-    """A look of a person, such as that of an age: faces that are alike.
-
-    `first` and `last` are the days of the oldest and the newest of its photos, of those whose
-    metadata has a date; None without one. `confirmed` is the number of its faces that the user has
-    confirmed, and `best_face` the id of the face that shows it best.
-    """
-
-    faces: int
-    confirmed: int
-    best_face: int
-    first: date | None = None
-    last: date | None = None
-
-
-class PersonChange(Struct, frozen=True):
-    """A decision about a person: the person as it is now, and the change, which can be undone.
-
-    `faces` is the number of faces that were decided about, where a decision names faces.
-    """
-
-    person: Person
-    change: Change
-    faces: int = 0
-
-
 class FaceNamesChange(Struct, frozen=True):
     """An XMP file that gets the names of faces in a photo; `is_new` says that there is none yet.
 
@@ -131,71 +103,6 @@ class FaceNamesChange(Struct, frozen=True):
     renamed: tuple[tuple[str, str], ...] = ()
     is_new: bool = False
     problem: str | None = None
-
-
-class Proposal(Struct, frozen=True):
-    """A face that may be a person, for the user to say yes or no; `score` is the likeness."""
-
-    face: Face
-    person_id: int
-    score: float
-
-
-class SimilarFace(Struct, frozen=True):
-    """A face that is like another one; `score` is the likeness, at most 1.
-
-    `day` is that on which its photo was taken; None if the photo has left the library since.
-    """
-
-    face: Face
-    score: float
-    day: date | None = None
-
-
-class DatedFace(Struct, frozen=True):
-    """A face, and the day on which its photo was taken; None if that has left the library since."""
-
-    id: int
-    photo_id: int
-    day: date | None
-    is_confirmed: bool
-
-
-class PersonDetails(Struct, frozen=True):
-    """A person with its looks, its best faces, and faces that may be the same person.
-
-    Both are as in the lists of faces and of proposals, which have more about each. Nothing is
-    proposed for a person of no interest.
-    """
-
-    person: Person
-    looks: tuple[PersonLook, ...]
-    faces: tuple[DatedFace, ...]
-    proposals: tuple[DatedFace, ...]
-
-
-class PeopleOverview(Struct, frozen=True):
-    """All persons, those of no interest included, and the details of one of them.
-
-    `alone` faces are of no person, and `last_change` is the newest change of persons that was not
-    undone. `person` is None where none was asked for, or there is none with that id.
-    """
-
-    people: tuple[Person, ...]
-    alone: int
-    last_change: Change | None
-    person: PersonDetails | None = None
-
-
-class ShownPerson(Struct, frozen=True, forbid_unknown_fields=True):
-    """How a person was shown to somebody who decides: its name, and the ids of some of its faces.
-
-    A decision is refused where the person has another name by now, or not all of these faces.
-    """
-
-    person_id: int
-    faces: tuple[int, ...] = ()
-    name: str | None = None
 
 
 class FaceCounts(Struct, frozen=True):

@@ -55,7 +55,8 @@ def _explain(query: PreparedQuery, photo_id: int, path: Path) -> Explanation:
             exact.terms, cosines, embedded.contributions @ vector, strict=True
         )
     )
-    score = float(embedded.vector @ vector)
+    cosine = float(embedded.vector @ vector)
+    score = context.photos.less_hubness(photo_id, cosine, embedded.hubness_share)
     reason: str | None = None
     position: int | None = None
     matched_by: tuple[MatchedField, ...] = ()
@@ -78,6 +79,7 @@ def _explain(query: PreparedQuery, photo_id: int, path: Path) -> Explanation:
         position,
         score,
         shares,
+        score - cosine if embedded.hubness_share else None,
         filters,
         matched_by=matched_by,
         concepts=concepts,

@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 from msgspec.structs import replace
 
+from imgsearch.records.answer import Neighbours
 from imgsearch.records.photo import PhotoCount, PhotoFile, ShownPhoto, with_people
+from imgsearch.search.hubness import hubness_shares
+from imgsearch.store.reading.vectors import photo_starts
 
 if TYPE_CHECKING:
-    from imgsearch.records.answer import Neighbours, ScoreBaseline
+    from imgsearch.records.answer import ScoreBaseline
     from imgsearch.records.arrays import HalfVectors, Ids, Vector, Vectors
     from imgsearch.records.index import EncoderRow
     from imgsearch.records.photo import PhotoVectors
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
 # Photos that are shown are shown again soon: on the next page, alone, or in another answer. More of
 # them at once are a list or a copy of all.
 _MOST_KEPT = 1_000
+_FETCHED_SHARE, _FETCHED_MORE = 3, 50  # of k, so that hubness can reorder them: mostly enough
 _PHOTO_BYTES = 2_000  # with its facts and paths
 
 
@@ -85,15 +89,57 @@ class LibraryPhotos:
         among: Selection | None = None,
         *,
         kind: Literal["text", "image"],
+        hubness_share: float = 0.0,
     ) -> Neighbours:
         """Find the k photos nearest to a query (dim,) of length 1: best first, equal scores by id.
 
         The result is shorter than k only if fewer photos qualify. `kind` says whether the query is
-        a text or an image: an approximate index compares more for texts. Scores are exact.
+        a text or an image: an approximate index compares more for texts. Scores are exact: cosines,
+        less this share of what the hubness of a photo is above that of a usual one.
         """
         only = None if among is None else self.ids(among)
-        (found,) = self._vectors.search(query[None], k, only, kind=kind)
-        return found
+        least = self._least_hubness(hubness_share)
+        if least is None:
+            (found,) = self._vectors.search(query[None], k, only, kind=kind)
+            return found
+        # No photo gains more than this, so those that are not fetched cannot be among the best k.
+        most_gained = hubness_share * (self._usual_hubness - least)
+        fetched = _FETCHED_SHARE * k + _FETCHED_MORE
+        while True:
+            (found,) = self._vectors.search(query[None], fetched, only, kind=kind)
+            best = self._less_hubness(found, hubness_share)
+            is_all = len(found.ids) < fetched
+            if is_all or found.scores[-1] + most_gained <= best.scores[k - 1]:
+                return Neighbours(best.ids[:k], best.scores[:k])
+            fetched *= 2
+
+    def less_hubness(self, photo_id: int, score: float, share: float) -> float:
+        """Return the score of a photo as `nearest` does, given its cosine."""
+        import numpy as np
+
+        if self._least_hubness(share) is None:
+            return score
+        only = Neighbours(np.array([photo_id]), np.array([score], np.float32))
+        return float(self._less_hubness(only, share).scores[0])
+
+    def _less_hubness(self, found: Neighbours, share: float) -> Neighbours:
+        """Return photos with a share of their hubness subtracted from their scores, best first."""
+        import numpy as np
+
+        usual = self._usual_hubness
+        values = self._reads.vectors.hubness(self._encoder.key, found.ids, usual)
+        scores = found.scores - np.float32(share) * (values - np.float32(usual))
+        order = np.lexsort((found.ids, -scores))
+        return Neighbours(found.ids[order], scores[order])
+
+    def _least_hubness(self, share: float) -> float | None:
+        """Return the least hubness of a photo; None if nothing is to be subtracted."""
+        least = self._reads.vectors.least_hubness(self._encoder.key) if share else None
+        return None if least is None else min(least, self._usual_hubness)
+
+    @cached_property
+    def _usual_hubness(self) -> float:
+        return hubness_shares(self._encoder.encoder_id).usual
 
     def ids(self, among: Selection) -> Ids:
         """Return the ids of a selection, sorted, unique: for views of all photos, not searches."""
@@ -209,8 +255,6 @@ class LibraryPhotos:
         This is for work on all photos: it takes time in proportion to their number.
         """
         import numpy as np
-
-        from imgsearch.store.reading.vectors import photo_starts
 
         live = self._reads.photos.live_ids()
         for _, ids, rows in self._reads.vectors.chunks(self._encoder.key):

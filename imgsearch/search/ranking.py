@@ -94,7 +94,9 @@ def _nearest(query: PreparedQuery, among: Selection | None, limit: int) -> _Near
     """
     context, vector = query.context, query.vector
     k = limit + len(vector.example_ids)
-    found = context.photos.nearest(vector.vector, k, among, kind=vector.kind)
+    found = context.photos.nearest(
+        vector.vector, k, among, kind=vector.kind, hubness_share=vector.hubness_share
+    )
     ids = found.ids.tolist()
     left_out = vector.example_ids | hidden_by_stack(context, ids, among).keys()
     pairs = zip(ids, found.scores.tolist(), strict=True)

@@ -21,6 +21,7 @@ from imgsearch.search.concepts import probe_of
 from imgsearch.search.confidence import ScoredQuery
 from imgsearch.search.context import SearchContext
 from imgsearch.search.example_files import content_hash_of
+from imgsearch.search.hubness import hubness_shares
 from imgsearch.search.query_cache import QueryCache
 from imgsearch.search.short_texts import distinct_texts, meant_vectors, text_kind, texts_meant
 
@@ -39,7 +40,8 @@ class QueryVector(Struct, frozen=True):
 
     `vector` is the sum of `contributions` (terms, dim). `term_vectors` (terms, dim) has the vector
     of each term alone, of length 1. `scored` is the query as `imgsearch.search.confidence` takes
-    it. `example_ids` are the photos of the library that are examples of the query.
+    it. `example_ids` are the photos of the library that are examples of the query, and
+    `hubness_share` is the share of the hubness of photos that their scores with it are lowered by.
     """
 
     vector: Vector
@@ -48,6 +50,7 @@ class QueryVector(Struct, frozen=True):
     scored: ScoredQuery
     example_ids: frozenset[int]
     kind: Literal["text", "image"]
+    hubness_share: float = 0.0
 
     @property
     def nbytes(self) -> int:
@@ -148,7 +151,22 @@ def _embed(context: SearchContext, query: Query, baseline: LibraryBaseline | Non
         # Vectors of texts and directions of concepts lie off the manifold of photos, so more lists
         # of the index are probed.
         kind="image" if set(kinds) == {"image"} else "text",
+        hubness_share=_hubness_share(encoder_id, kinds, weights),
     )
+
+
+def _hubness_share(encoder_id: str, kinds: Sequence[TermKind], weights: Vector) -> float:
+    """Return the share of hubness to subtract: the mean over the wanted terms, by their weights.
+
+    Scores with images and concepts have none of it: hubs were measured with texts.
+    """
+    shares = hubness_shares(encoder_id)
+    of_kind = {"text": shares.text, "short": shares.short}
+    wanted = [
+        (kind, weight) for kind, weight in zip(kinds, weights.tolist(), strict=True) if weight > 0
+    ]
+    total = sum(weight for _, weight in wanted)
+    return sum(weight * of_kind.get(kind, 0.0) for kind, weight in wanted) / total if total else 0.0
 
 
 def _text_vectors(

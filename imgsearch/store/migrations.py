@@ -766,6 +766,23 @@ CREATE TABLE replicated_photos (
 );
 """
 
+# How near photos are to texts of all kinds: see `imgsearch.search.hubness`. Photos have a value up
+# to the vector `last_seq`. `least` is NULL until all have one.
+_HUBNESS = """
+CREATE TABLE hubness (
+    photo_id INTEGER NOT NULL REFERENCES photos (id) ON DELETE CASCADE,
+    encoder_key INTEGER NOT NULL REFERENCES encoders (key) ON DELETE CASCADE,
+    value REAL NOT NULL,
+    PRIMARY KEY (photo_id, encoder_key)
+) WITHOUT ROWID;
+CREATE TABLE querybanks (
+    encoder_key INTEGER NOT NULL PRIMARY KEY REFERENCES encoders (key) ON DELETE CASCADE,
+    texts_sha256 TEXT NOT NULL,
+    last_seq INTEGER NOT NULL,
+    least REAL
+);
+"""
+
 # How exact a date is: see `imgsearch.records.photo`.
 _DATE_PRECISION = f"""
 ALTER TABLE corrections ADD COLUMN date_precision TEXT;
@@ -960,6 +977,7 @@ MIGRATIONS: dict[str, str] = {
     "items of people": _USER_ITEMS,
     "replicas": _REPLICAS,
     "unread facts": _UNREAD_FACTS,
+    "hubness": _HUBNESS,
 }
 
 

@@ -188,6 +188,21 @@ baselines = table(
     column("vectors"),  # how many vectors photos and mean represent
 )
 
+# How near a photo is to texts of all kinds, see `imgsearch.search.hubness`.
+hubness = table(
+    "hubness",
+    column("photo_id"),
+    column("encoder_key"),
+    column("value"),
+)
+querybanks = table(
+    "querybanks",
+    column("encoder_key"),
+    column("texts_sha256"),
+    column("last_seq"),  # vectors up to it have a value
+    column("least"),  # of the values; NULL until all photos have one
+)
+
 # What reading the text of a photo gave: see `PhotoText`. A photo that was not tried has no row.
 text_readings = table(
     "text_readings",

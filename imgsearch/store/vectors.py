@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 import numpy as np
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, case, delete, func, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from imgsearch.records.answer import ScoreBaseline
+from imgsearch.records.arrays import Ids, Vector
 from imgsearch.records.index import EncoderRow, SnapshotInfo, StoredVectors
 from imgsearch.records.photo import PhotoVectors
 from imgsearch.store import schema
@@ -221,6 +222,60 @@ class VectorStore:
         """Return the files of all current snapshots; any other file may be deleted."""
         with self._database.engine.connect() as connection:
             return set(connection.execute(select(schema.snapshots.c.file_name)).scalars())
+
+    # ------------------------------------------------------------------ hubness
+
+    def hubness_source(self, encoder_key: int) -> tuple[str, int] | None:
+        """Return the sha256 of the texts of the bank, and the last `seq` that was compared."""
+        c = schema.querybanks.c
+        query = select(c.texts_sha256, c.last_seq).where(c.encoder_key == encoder_key)
+        with self._database.engine.connect() as connection:
+            row = connection.execute(query).first()
+        return None if row is None else (row.texts_sha256, row.last_seq)
+
+    def set_hubness(
+        self, encoder_key: int, texts_sha256: str, last_seq: int, ids: Ids, values: Vector
+    ) -> None:
+        """Store the hubness of photos, of which the vectors up to `last_seq` are compared now.
+
+        With another bank than before, there is none until `complete_hubness` is called.
+        """
+        bank = upsert(schema.querybanks).values(
+            encoder_key=encoder_key, texts_sha256=texts_sha256, last_seq=last_seq
+        )
+        known, new = schema.querybanks.c, bank.excluded
+        is_same = known.texts_sha256 == new.texts_sha256
+        bank = bank.on_conflict_do_update(
+            index_elements=["encoder_key"],
+            set_={
+                "texts_sha256": new.texts_sha256,
+                "last_seq": new.last_seq,
+                "least": case((is_same, known.least)),
+            },
+        )
+        photo = upsert(schema.hubness)
+        photo = photo.on_conflict_do_update(
+            index_elements=["photo_id", "encoder_key"], set_={"value": photo.excluded.value}
+        )
+        rows = [
+            {"photo_id": photo_id, "encoder_key": encoder_key, "value": value}
+            for photo_id, value in zip(ids.tolist(), values.tolist(), strict=True)
+        ]
+        with self._database.engine.begin() as connection:
+            connection.execute(bank)
+            connection.execute(photo, rows)
+
+    def complete_hubness(self, encoder_key: int) -> None:
+        """Note the least hubness, now that all photos have one."""
+        value = schema.hubness.c.value
+        least = select(func.min(value)).where(schema.hubness.c.encoder_key == encoder_key)
+        statement = (
+            update(schema.querybanks)
+            .where(schema.querybanks.c.encoder_key == encoder_key)
+            .values(least=least.scalar_subquery())
+        )
+        with self._database.engine.begin() as connection:
+            connection.execute(statement)
 
     # ------------------------------------------------------------------ baselines
 

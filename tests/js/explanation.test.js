@@ -7,7 +7,7 @@ import { openPage } from "./page.js";
 await openPage("/photo?id=1");
 const { rowsOfExplanation } = await import("../../ui/components/viewer/details.js");
 
-const NONE = { path: "/a.jpg", reason: null, photo: null, rank: null, score: null, shares: [], filters: [], text: null, text_lines: [], matched_by: [], concepts: [], worth: null };
+const NONE = { path: "/a.jpg", reason: null, photo: null, rank: null, score: null, shares: [], hubness: null, filters: [], text: null, text_lines: [], matched_by: [], concepts: [], worth: null };
 const concept = { name: "Max", score: 1, probability: 0.934, level: "sure", judged: null };
 
 test("rank, score, the share of each term, and whether filters match", () => {
@@ -19,6 +19,11 @@ test("rank, score, the share of each term, and whether filters match", () => {
     ["in:Italy", "matches"], ["type:png", "does not match"],
   ]);
   assert.deepEqual(rowsOfExplanation(NONE), []);
+});
+
+test("what a photo loses for being near every text, or gains", () => {
+  assert.deepEqual(rowsOfExplanation({ ...NONE, hubness: -0.0214 }), [["Nearness to all texts", "takes 0.021"]]);
+  assert.deepEqual(rowsOfExplanation({ ...NONE, hubness: 0.01 }), [["Nearness to all texts", "adds 0.010"]]);
 });
 
 test("concepts with their verdict, and what the visitor has said", () => {

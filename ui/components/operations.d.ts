@@ -13,6 +13,11 @@ export interface GetOperations {
   "changes": { request: {}; answer: (Change)[] };
   "concepts": { request: {}; answer: (Concept)[] };
   "labels": { request: {}; answer: (SavedLabels)[] };
+  "encoders": { request: {}; answer: (EncoderInfo)[] };
+  "encoders/stored": { request: {}; answer: (StoredEncoder)[] };
+  "encoders/trial": { request: {}; answer: EncoderTrial | null };
+  "albums": { request: {}; answer: (Album)[] };
+  "albums/photos": { request: { name: string }; answer: AlbumPhotos };
   "people/counts": { request: {}; answer: FaceCounts };
   "people": { request: { hidden?: boolean }; answer: (Person)[] };
   "people/{person_id}/faces": { request: { person_id: number; k?: number }; answer: (Face)[] };
@@ -23,11 +28,6 @@ export interface GetOperations {
   "face/{face_id}/picture": { request: { face_id: number; side_px?: number }; answer: Blob };
   "people/{person_id}/proposals": { request: { person_id: number; k?: number }; answer: (Proposal)[] };
   "face/{face_id}/similar": { request: { face_id: number; k?: number }; answer: (SimilarFace)[] };
-  "encoders": { request: {}; answer: (EncoderInfo)[] };
-  "encoders/stored": { request: {}; answer: (StoredEncoder)[] };
-  "encoders/trial": { request: {}; answer: EncoderTrial | null };
-  "albums": { request: {}; answer: (Album)[] };
-  "albums/photos": { request: { name: string }; answer: AlbumPhotos };
   "duplicates": { request: { min_score?: number | null; prefer?: (string)[]; k?: number }; answer: DuplicateGroups };
   "duplicates/choices": { request: {}; answer: Record<string, boolean> };
   "saved": { request: {}; answer: (SavedSearchSummary)[] };
@@ -69,13 +69,6 @@ export interface PostOperations {
   "concepts/teach": { request: { name: string; like?: (SourceBody)[]; unlike?: (SourceBody)[]; withdraw?: (SourceBody)[]; words?: string | null; new?: boolean }; answer: Concept };
   "concepts/judge": { request: { name: string; k?: number }; answer: (Hit)[] };
   "concepts/forget": { request: { name: string }; answer: boolean };
-  "people/name": { request: { person_id: number; name: string; shown?: ShownPerson | null }; answer: PersonChange };
-  "people/decide": { request: { faces: (number)[]; person_id: number; is_person: boolean; others?: (number)[] }; answer: PersonChange };
-  "people/faces/name": { request: { faces: (number)[]; name: string }; answer: PersonChange };
-  "people/merge": { request: { person_id: number; into: number; shown?: ShownPerson | null }; answer: PersonChange };
-  "people/split": { request: { faces: (number)[]; person_id: number }; answer: PersonChange };
-  "people/hide": { request: { person_id: number; hidden?: boolean; shown?: ShownPerson | null }; answer: PersonChange };
-  "people/me": { request: { person_id: number; is_me?: boolean; shown?: ShownPerson | null }; answer: PersonChange };
   "encoders/use": { request: { name: string }; answer: StoredEncoder };
   "encoders/drop": { request: { name: string }; answer: DroppedEncoder };
   "encoders/trial": { request: { name: string; photos?: number; queries?: (string)[] }; answer: EncoderTrial };
@@ -84,9 +77,16 @@ export interface PostOperations {
   "albums/take-out": { request: { name: string; photo_ids?: (number)[]; query?: string | QueryBody | null; k?: number | null; include_weak?: boolean }; answer: Change };
   "albums/rename": { request: { name: string; new_name: string }; answer: Change };
   "albums/remove": { request: { name: string }; answer: Change };
-  "duplicates/choices": { request: { photo_id: number; is_kept: boolean | null }; answer: null };
   "meaning/lay-out": { request: {}; answer: LayoutReport };
   "meaning": { request: { query?: string | QueryBody | null; k?: number; level?: number }; answer: MeaningMap };
+  "people/name": { request: { person_id: number; name: string; shown?: ShownPerson | null }; answer: PersonChange };
+  "people/decide": { request: { faces: (number)[]; person_id: number; is_person: boolean; others?: (number)[] }; answer: PersonChange };
+  "people/faces/name": { request: { faces: (number)[]; name: string }; answer: PersonChange };
+  "people/merge": { request: { person_id: number; into: number; shown?: ShownPerson | null }; answer: PersonChange };
+  "people/split": { request: { faces: (number)[]; person_id: number }; answer: PersonChange };
+  "people/hide": { request: { person_id: number; hidden?: boolean; shown?: ShownPerson | null }; answer: PersonChange };
+  "people/me": { request: { person_id: number; is_me?: boolean; shown?: ShownPerson | null }; answer: PersonChange };
+  "duplicates/choices": { request: { photo_id: number; is_kept: boolean | null }; answer: null };
   "saved": { request: { name: string; query: string | QueryBody; k?: number | null; include_weak?: boolean; replace?: boolean }; answer: SavedSearchSummary };
   "saved/looked": { request: { name: string }; answer: (number)[] };
   "saved/rename": { request: { name: string; new_name: string }; answer: null };
@@ -138,7 +138,7 @@ export type Verdict = { state: "found" | "nothing" | "unsure"; strength: number;
 
 export type UnderstoodPart = { words: string; filters: string; undo: string; rest: string };
 
-export type Explanation = { path: string; reason: string | null; photo: Photo | null; rank: number | null; score: number | null; shares: (TermShare)[]; filters: (FilterResult)[]; text: PhotoText | null; text_lines: (TextLine)[]; matched_by: ("country" | "creator" | "description" | "file_name" | "folder" | "headline" | "keywords" | "people" | "place" | "title" | "text")[]; concepts: (ConceptVerdict)[]; worth: Worth | null };
+export type Explanation = { path: string; reason: string | null; photo: Photo | null; rank: number | null; score: number | null; shares: (TermShare)[]; hubness: number | null; filters: (FilterResult)[]; text: PhotoText | null; text_lines: (TextLine)[]; matched_by: ("country" | "creator" | "description" | "file_name" | "folder" | "headline" | "keywords" | "people" | "place" | "title" | "text")[]; concepts: (ConceptVerdict)[]; worth: Worth | null };
 
 export type TermShare = { term: string; cosine: number; share: number };
 
@@ -234,6 +234,28 @@ export type SavedLabels = { name: string; counts: (LabelCount)[] };
 
 export type LabelCount = { label: string; photos: number };
 
+export type EncoderInfo = { name: string; dim: number; size_mb: number; licence: string; accuracy: string; weights_here: boolean; note: string };
+
+export type StoredEncoder = { name: string; encoder_id: string; state: "building" | "current" | "kept"; photos: number; missing: number; vectors: number; size_bytes: number };
+
+export type DroppedEncoder = { name: string; size_bytes: number; freed_bytes: number; reusable_bytes: number };
+
+export type EncoderTrial = { encoder: string; encoder_in_use: string; photos: number; left: number; photos_per_s: number | null; size_bytes: number; memory_bytes: number; known_items: (KnownItems)[]; queries: (TrialQuery)[]; made_at: string };
+
+export type KnownItems = { source: string; queries: number; before: number; after: number };
+
+export type TrialQuery = { text: string; source: string; right: (number)[]; before: (number)[]; after: (number)[]; filters: string };
+
+export type Album = { name: string; photos: number; missing: number; made_at: string; cover_id: number | null };
+
+export type AlbumPhotos = { name: string; photo_ids: (number)[]; missing_ids: (number)[] };
+
+export type LayoutReport = { photos: number; clusters: number; named: number; seconds: number };
+
+export type MeaningMap = { made_at: string; photos: number; unplaced: number; placed: number; clusters: (MeaningCluster)[]; version: string };
+
+export type MeaningCluster = { number: number; level: number; parent: number | null; name: string; photos: number; example: number; x: number; y: number; example_version: string };
+
 export type FaceCounts = { found: number; none: number; failed: number; unread: number; faces: number; persons: number; groups: number; alone: number; other_model: number };
 
 export type Person = { id: number; name: string | null; is_hidden: boolean; faces: number; photos: number; confirmed: number; best_face: number | null; is_me: boolean };
@@ -254,33 +276,11 @@ export type SimilarFace = { face: Face; score: number; day: string | null };
 
 export type PersonChange = { person: Person; change: Change; faces: number };
 
-export type EncoderInfo = { name: string; dim: number; size_mb: number; licence: string; accuracy: string; weights_here: boolean; note: string };
-
-export type StoredEncoder = { name: string; encoder_id: string; state: "building" | "current" | "kept"; photos: number; missing: number; vectors: number; size_bytes: number };
-
-export type DroppedEncoder = { name: string; size_bytes: number; freed_bytes: number; reusable_bytes: number };
-
-export type EncoderTrial = { encoder: string; encoder_in_use: string; photos: number; left: number; photos_per_s: number | null; size_bytes: number; memory_bytes: number; known_items: (KnownItems)[]; queries: (TrialQuery)[]; made_at: string };
-
-export type KnownItems = { source: string; queries: number; before: number; after: number };
-
-export type TrialQuery = { text: string; source: string; right: (number)[]; before: (number)[]; after: (number)[]; filters: string };
-
-export type Album = { name: string; photos: number; missing: number; made_at: string; cover_id: number | null };
-
-export type AlbumPhotos = { name: string; photo_ids: (number)[]; missing_ids: (number)[] };
-
 export type DuplicateGroups = { groups: (DuplicateGroup)[]; total: number; compared_at: string };
 
 export type DuplicateGroup = { photos: (GroupedPhoto)[] };
 
 export type GroupedPhoto = { hit: Hit; keep: boolean; reason: string; score: number | null };
-
-export type LayoutReport = { photos: number; clusters: number; named: number; seconds: number };
-
-export type MeaningMap = { made_at: string; photos: number; unplaced: number; placed: number; clusters: (MeaningCluster)[]; version: string };
-
-export type MeaningCluster = { number: number; level: number; parent: number | null; name: string; photos: number; example: number; x: number; y: number; example_version: string };
 
 export type SavedSearchSummary = { name: string; line: string; example_count: number; k: number | null; include_weak: boolean; saved_at: string; looked_at: string; photos: number; new: number; cover_id: number | null; problem: string | null };
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from imgsearch.encoders.base import Encoder, EncoderKind, Recommendation
+from imgsearch.encoders.base import Encoder, EncoderKind, HubnessShares, Recommendation
 from imgsearch.encoders.lite import weights
 from imgsearch.errors import UsageError
 
@@ -24,6 +24,7 @@ _OF_DINO = (_DINO_NAME, _DINO_VIEWS_NAME)
 _TEMPLATES = ("{}", "a {}", "there is a {}")
 _NOUN_TEMPLATES = ("{singular}", "there is a {singular}", "{plural}")
 _MEAN_NOUN_SHARE = 0.75
+_HUBNESS_SHARES = HubnessShares(text=0.5, short=0.3, usual=0.37)  # see research/notes/hubness.md
 
 
 def _open(
@@ -108,5 +109,6 @@ KIND = EncoderKind(
     templates=_TEMPLATES,
     noun_templates=_NOUN_TEMPLATES,
     mean_noun_share=lambda id: _MEAN_NOUN_SHARE,
+    hubness_shares=lambda id: _HUBNESS_SHARES,
     class_templates=_TEMPLATES,
 )

@@ -12,7 +12,7 @@ from imgsearch.store.recent_reads import RecentReads, read_only
 from imgsearch.store.sql import IN_IDS, ids_parameter
 
 if TYPE_CHECKING:
-    from imgsearch.records.arrays import Ids, Vectors
+    from imgsearch.records.arrays import Ids, Vector, Vectors
 
 CHUNK_ROWS = 20_000  # 20 MB of fp16 at 512 dimensions
 MOST_PARTS = 100  # of a photo; far more than there are
@@ -113,6 +113,24 @@ class VectorReads:
         )
         rows = self._database.fetch_all(query, encoder_key, count)
         return _to_float32([vector for (vector,) in rows])
+
+    def least_hubness(self, encoder_key: int) -> float | None:
+        """Return the least hubness of a photo; None until all were compared."""
+
+        def read() -> float | None:
+            query = "SELECT least FROM querybanks WHERE encoder_key = ?"
+            row = self._database.fetch_one(query, encoder_key)
+            return None if row is None else row[0]
+
+        return self._recent.get(("least hubness", encoder_key), read)
+
+    def hubness(self, encoder_key: int, ids: Ids, usual: float) -> Vector:
+        """Return the hubness of photos (n,); that of photos that were not compared is `usual`."""
+        import numpy as np
+
+        query = f"SELECT photo_id, value FROM hubness WHERE encoder_key = ? AND photo_id {IN_IDS}"
+        found = dict(self._database.fetch_all(query, encoder_key, ids_parameter(ids.tolist())))
+        return np.array([found.get(each, usual) for each in ids.tolist()], np.float32)
 
     def last_seq(self, encoder_key: int) -> int:
         """Return the newest committed `seq` of an encoder; 0 if it has no vector."""

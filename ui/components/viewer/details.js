@@ -284,11 +284,12 @@ const follow = (link) => (event) => { if (isPlainClick(event)) { event.preventDe
 
 // Why a search found a photo.
 /** @param {Explanation} explanation @returns {Rows} */
-export function rowsOfExplanation({ rank, score, shares, filters, concepts }) {
+export function rowsOfExplanation({ rank, score, shares, hubness, filters, concepts }) {
   const /** @type {Rows} */ rows = rank ? [["Rank", rank.toLocaleString("en")]] : [];
   for (const each of concepts) rows.push([`concept:${each.name}`, verdictOf(each)]);
   if (score !== null) rows.push(["Score", score.toFixed(3)]);
   for (const { term, share, cosine } of shares) rows.push([term, `adds ${share < 0 ? "" : "+"}${share.toFixed(3)} (alone ${cosine.toFixed(3)})`]);
+  if (hubness !== null) rows.push(["Nearness to all texts", `${hubness < 0 ? "takes" : "adds"} ${Math.abs(hubness).toFixed(3)}`]);
   for (const { filter, passes } of filters) rows.push([filter, passes ? "matches" : "does not match"]);
   return rows.map(([name, value]) => [printable(name), value]);
 }

@@ -11,15 +11,9 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 from msgspec import Meta
 
 from imgsearch.errors import UsageError
-from imgsearch.language.grammar import check_k
-from imgsearch.operations.declared import MAX_K, PhotoId, ResultCount, operation
-from imgsearch.records.faces import (
+from imgsearch.features.people.records import (
     DatedFace,
-    Face,
-    FaceCounts,
-    FaceNamesChange,
     PeopleOverview,
-    Person,
     PersonChange,
     PersonDetails,
     PersonLook,
@@ -27,13 +21,17 @@ from imgsearch.records.faces import (
     ShownPerson,
     SimilarFace,
 )
+from imgsearch.language.grammar import check_k
+from imgsearch.operations.declared import MAX_K, PhotoId, ResultCount, operation
+from imgsearch.records.faces import Face, FaceCounts, FaceNamesChange, Person
 from imgsearch.records.ids import as_id
 from imgsearch.text import character_of_no_name, printable
 
 if TYPE_CHECKING:
+    from imgsearch.features.people.records import FaceReport
     from imgsearch.opened.library import OpenedLibrary
     from imgsearch.outputs.sidecars import PlannedFile
-    from imgsearch.progress import FaceReport, Job
+    from imgsearch.progress import Job
     from imgsearch.store.people import PeopleStore
     from imgsearch.store.people_stores import PeopleStores
 
@@ -66,6 +64,11 @@ class People:
     def __init__(self, opened: OpenedLibrary) -> None:
         self._opened = opened
 
+    def _stores(self) -> PeopleStores:
+        from imgsearch.store.people_stores import PeopleStores
+
+        return PeopleStores(self._opened.database())
+
     # ------------------------------------------------------------------ finding faces
 
     def find_faces(
@@ -81,11 +84,22 @@ class People:
         from imgsearch.progress import Job
 
         places = tuple(self._opened.origin.absolute(folder) for folder in folders)
-        return Job(self._opened.photo_changes.find_faces(places, again))
+        archive = self._opened.photo_changes.archive()
+        if archive is None:
+            from imgsearch.features.people.finding import find_faces
+
+            return Job(find_faces(self._opened.existing(), places, again))
+        from imgsearch.features.people.finding_archives import find_faces_of_archive
+
+        return Job(find_faces_of_archive(archive, places, again))
 
     def regroup(self) -> None:
         """Group all faces anew, held by what the user has confirmed. Raises LibraryLocked."""
-        self._opened.regroup_faces()
+        from imgsearch.features.people.finding import faces_came
+        from imgsearch.store.lock import writing
+
+        with writing(self._opened.existing().data_dir) as store:
+            faces_came(store, None)
 
     def forget(self, *, with_names: bool = False) -> int:
         """Delete all faces, their vectors and groups; returns how many faces there were.
@@ -93,12 +107,19 @@ class People:
         Names that the user gave to faces stay, and find their photos, unless `with_names` is set.
         Raises LibraryLocked.
         """
-        return self._opened.photo_changes.forget_faces(with_names)
+        from imgsearch.features.people.finding import forget_faces
+
+        archive = self._opened.photo_changes.archive()
+        if archive is None:
+            return forget_faces(self._opened.existing(), with_names)
+        faces = forget_faces(archive.up_to_date(), with_names)
+        archive.forget_faces()
+        return faces
 
     @operation("GET /people/counts")
     def counts(self) -> FaceCounts:
         """Count the photos that have faces, have none, failed and were not tried, and persons."""
-        return self._opened.face_counts()
+        return self._stores().faces.counts()
 
     # ------------------------------------------------------------------ reading
 
@@ -131,11 +152,11 @@ class People:
         """
         import numpy as np
 
-        from imgsearch.faces.looks import best_face, looks_of
+        from imgsearch.features.people.looks import best_face, looks_of
 
         number = as_id(person_id)
         self._require(number)
-        faces = self._opened.people().faces.all(number)
+        faces = self._stores().faces.all(number)
         browsing = self._opened.reads().browsing
         days = {
             photo_id: None if by_file else date.fromisoformat(day)
@@ -187,7 +208,7 @@ class People:
         return PeopleOverview(
             self.all(hidden=True),
             self.counts().alone,
-            self._opened.people().changes.last_of_people(),
+            self._stores().changes.last_of_people(),
             self.details(person_id, k, proposed) if is_known and person_id is not None else None,
         )
 
@@ -215,7 +236,7 @@ class People:
         face = self._people().faces([as_id(face_id)]).get(face_id)
         if face is None:
             return None
-        from imgsearch.decode.face_pictures import face_picture, photo_side
+        from imgsearch.features.people.face_pictures import face_picture, photo_side
 
         pictures = Pictures(self._opened)
         photo = self._opened.reads().photos.records([face.photo_id]).get(face.photo_id)
@@ -232,11 +253,11 @@ class People:
         The first helps most: it stands for the largest group of faces, and is the likeliest. A face
         that the user has decided about is not asked again. Raises UsageError for an unknown person.
         """
-        from imgsearch.faces.proposals import proposed
+        from imgsearch.features.people.proposals import proposed
 
         check_k(k, "faces")
         self._require(as_id(person_id))
-        stores = self._opened.people()
+        stores = self._stores()
         pairs = proposed(stores.faces.all(), _undecided(stores), as_id(person_id), k)
         faces = stores.people.faces([face for face, _ in pairs])
         return tuple(
@@ -252,10 +273,10 @@ class People:
         At most k, one of each other photo. From a score of .50 on, most are the same person.
         Raises UsageError for an unknown face, and for one that another model found than most.
         """
-        from imgsearch.faces.proposals import similar_faces
+        from imgsearch.features.people.proposals import similar_faces
 
         check_k(k, "faces")
-        stores, number = self._opened.people(), as_id(face_id)
+        stores, number = self._stores(), as_id(face_id)
         faces = stores.faces.all()
         if number not in faces.ids:
             raise UsageError(
@@ -283,7 +304,7 @@ class People:
         name, number = _checked_name(name), as_id(person_id)
         self._require_as_shown(shown)
 
-        stores = self._opened.people()
+        stores = self._stores()
         if name:
             number, change = stores.people.name(number, name, _sure(stores, number))
         else:
@@ -341,10 +362,10 @@ class People:
         if both := sorted(set(yes) & set(no)):
             raise UsageError(f"Face {both[0]} has both yes and no. Say one of them.")
 
-        stores = self._opened.people()
+        stores = self._stores()
         followers: Sequence[int] = ()
         if yes:
-            from imgsearch.faces.proposals import followers_of
+            from imgsearch.features.people.proposals import followers_of
 
             followers = followers_of(stores.faces.all(), number, yes)
         count, change = stores.people.decide(number, yes, no, followers)
@@ -358,14 +379,14 @@ class People:
         new person. Raises UsageError for a name that is empty or too long, and where none of the
         faces is in the library.
         """
-        from imgsearch.faces.proposals import followers_of
+        from imgsearch.features.people.proposals import followers_of
 
         name = _checked_name(name)
         if not name:
             raise UsageError("Say the name of the person.")
         ids = [as_id(face) for face in faces]
 
-        stores = self._opened.people()
+        stores = self._stores()
         known = stores.people.named(name)
         followers = followers_of(stores.faces.all(), _NOBODY_YET if known is None else known, ids)
         if known is not None:
@@ -385,7 +406,7 @@ class People:
             raise UsageError("These are one person already.")
         self._require_as_shown(shown)
         one, other = as_id(person_id), as_id(into)
-        stores = self._opened.people()
+        stores = self._stores()
         sure = [*_sure(stores, one), *_sure(stores, other)]
         change = stores.people.merge(one, other, sure)
         return PersonChange(self.get(other), change)
@@ -408,7 +429,7 @@ class People:
         """
         number = as_id(person_id)
         self._require_as_shown(shown)
-        stores = self._opened.people()
+        stores = self._stores()
         change = stores.people.hide(number, hidden, _sure(stores, number))
         return PersonChange(self.get(number), change)
 
@@ -442,7 +463,7 @@ class People:
 
         opened = self._opened
         faces = self._people().named_faces()
-        stated = opened.names_in_files(faces)
+        stated = self._people().names_in_files(faces)
         files = [
             FileWithFaces(
                 photo,
@@ -457,7 +478,7 @@ class People:
                 ),
                 tuple(stated.get(photo.id, ())),
             )
-            for photo, file in opened.reachable_files(faces)
+            for photo, file in opened.origin.reachable_files(opened.reads(), faces)
         ]
         orientation_of = partial(read_orientation, max_megapixels=opened.settings.max_megapixels)
         return Job(plan_face_names(files, orientation_of, adobe_names))
@@ -478,7 +499,7 @@ class People:
         return Job(write_sidecars(planned))
 
     def _people(self) -> PeopleStore:
-        return self._opened.people().people
+        return self._stores().people
 
 
 def _sure(stores: PeopleStores, person_id: int) -> list[int]:
@@ -487,7 +508,7 @@ def _sure(stores: PeopleStores, person_id: int) -> list[int]:
     None where some are confirmed already. Of faces that cannot be compared, because another model
     found them, the best ones.
     """
-    from imgsearch.faces.proposals import STAND_FOR, central_faces
+    from imgsearch.features.people.proposals import STAND_FOR, central_faces
 
     faces = stores.faces.all()
     if (faces.persons == person_id).any():

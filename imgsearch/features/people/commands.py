@@ -19,13 +19,14 @@ from imgsearch.cli.output import (
     print_json,
 )
 from imgsearch.errors import UsageError
+from imgsearch.features.people.operations import People
 from imgsearch.library import Library
-from imgsearch.operations.people import People
 from imgsearch.paths import absolute
 from imgsearch.text import SCHEME, format_count, path_text, printable
 
 if TYPE_CHECKING:
-    from imgsearch.records.faces import Face, FaceNamesChange, Person, PersonLook
+    from imgsearch.features.people.records import PersonLook
+    from imgsearch.records.faces import Face, FaceNamesChange, Person
     from imgsearch.service.api import Asking
 
 _LISTED = 50  # groups without a name, unless all are asked for
