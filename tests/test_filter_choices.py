@@ -104,6 +104,9 @@ def test_each_choice_of_a_library_finds_as_many_photos_as_it_says(tmp_path: Path
             for each in (*kind, *kind[0].below):
                 found = library.find_all(f'{each.field}:"{each.value}"')
                 assert len(found.ids) == each.photos, each
+        assert library.browse.filter_choices() is choices, "until anything changes"
+        library.marks.set(library.find_all("keyword:boat").ids.tolist(), hidden=True)
+        assert library.browse.filter_choices() is not choices
 
 
 def test_saved_labels_are_choices(demo_data: Path, tmp_path: Path) -> None:

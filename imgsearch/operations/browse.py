@@ -298,6 +298,9 @@ class Browse:
         are left out. Of each kind, at most 20,000 are listed: those with most photos, and the
         folders that are least deep.
         """
+        return self._opened.reads().recent.get("filter choices", self._filter_choices)
+
+    def _filter_choices(self) -> FilterChoices:
         from imgsearch.analysis.filter_choices import (
             choices_of_labels,
             choices_of_names,

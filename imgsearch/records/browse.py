@@ -229,6 +229,16 @@ class FilterChoices(Struct, frozen=True):
     keywords: tuple[FilterChoice, ...]
     labels: tuple[FilterChoice, ...]
 
+    @property
+    def nbytes(self) -> int:
+        """The size in memory, about."""
+        number, waiting = 0, [self.folders, self.places, self.people, self.keywords, self.labels]
+        while waiting:
+            choices = waiting.pop()
+            number += len(choices)
+            waiting += [each.below for each in choices if each.below]
+        return number * _RECORD_BYTES
+
 
 class Moments(Struct, frozen=True, eq=False):
     """The times and places of n photos, each fact in an array (n,) or a list of its own.
