@@ -23,14 +23,15 @@ import click
 from imgsearch import Library
 from imgsearch.features.declared import called
 from imgsearch.features.installed import OWN, features
+from imgsearch.features.labels.records import Classes
 from imgsearch.records.picture_text import TextLine
 from imgsearch.store.store import Store
 from ui.features import PageFeature
 
 CHECKOUT = Path(__file__).parent.parent
 # Of these words, only addresses, filters, names in code, and phrases are of a feature.
-_COMMON_WORDS = {"meaning", "saved", "text"}
-_PHRASES = {"saved": "saved search(?:es)?"}
+_COMMON_WORDS = {"label", "labels", "meaning", "saved", "text"}
+_PHRASES = {"labels": "saved labels?", "saved": "saved search(?:es)?"}
 _CODE = ("imgsearch", "ui", "pyproject.toml")  # what a process runs from
 
 
@@ -40,6 +41,10 @@ def _fill_albums(library: Library) -> None:
 
 def _fill_duplicates(library: Library) -> None:
     library.duplicates.choose(1, is_kept=True)
+
+
+def _fill_labels(library: Library) -> None:
+    library.labels.save("animals", Classes(("cat", "horse")))
 
 
 def _fill_saved(library: Library) -> None:
@@ -60,6 +65,7 @@ def _fill_text(library: Library) -> None:
 FILL: dict[str, Callable[[Library], object]] = {
     "albums": _fill_albums,
     "duplicates": _fill_duplicates,
+    "labels": _fill_labels,
     "meaning": _fill_meaning,
     "saved": _fill_saved,
     "text": _fill_text,
@@ -67,6 +73,7 @@ FILL: dict[str, Callable[[Library], object]] = {
 ROWS: dict[str, Callable[[Library], object]] = {
     "albums": lambda library: library.albums.photos("Book"),
     "duplicates": lambda library: library.duplicates.choices(),
+    "labels": lambda library: library.labels.facets(),
     "meaning": lambda library: library.meaning.clusters(),
     "saved": lambda library: library.saved.get("Book"),
     "text": lambda library: library.pictures.text_of(1),

@@ -43,7 +43,7 @@ FLOORS = (
     {"decode", "gazetteer", "place_names", "store"},
     {"index", "language"},
     {"encoders"},
-    {"concepts", "faces", "labels", "ocr"},
+    {"concepts", "faces", "ocr"},
     {"search"},
     {"indexer"},
     {"analysis", "outputs"},

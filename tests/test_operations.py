@@ -356,7 +356,8 @@ JSON = st.recursive(
             st.one_of(
                 st.text(max_size=3),
                 st.sampled_from(
-                    ["query", "k", "cursor", "line", "kept_image", "terms", "text", "photo_id", "path", "image", "region",
+                    ["query", "k", "cursor", "line", "kept_image", "terms", "text", "photo_id",
+                    "path", "image", "region",
                      "weight", "filters", "min_score", "sort", "x", "y", "width", "height",
                      "classes", "template", "is_free"]
                 ),

@@ -96,7 +96,8 @@ class PageFeature(Struct, frozen=True):
     names in `imgsearch.features.declared.Feature`. `library_section` draws a section in the view of
     the library; it is called with the status, and whether something changes the library. `commands`
     are by the beginning of a command: "imgsearch read-text". `icons` are those of its kinds of
-    suggestions.
+    suggestions, and `filter_nouns` the words for values of its filters. `rows` returns names and
+    texts among what is known about a photo.
     """
 
     part: str | None = None
@@ -106,12 +107,14 @@ class PageFeature(Struct, frozen=True):
     shelf: Callable[[], Sequence[ShelfEntry]] | None = None
     shelf_title: str = ""
     card: Callable[[Hit], Card | None] | None = None
+    rows: Callable[[Hit], Sequence[tuple[str, str]]] | None = None
     views: Mapping[str, ShownView] = {}
     routes: Sequence[Route] = ()
     jobs: Mapping[str, PageJob] = {}
     library_section: Callable[[Status, bool], None] | None = None
     commands: Mapping[str, CommandButton] = {}
     icons: Mapping[str, str] = {}
+    filter_nouns: Mapping[str, str] = {}
 
 
 def page_features() -> tuple[PageFeature, ...]:
@@ -127,6 +130,11 @@ def feature_views() -> dict[str, ShownView]:
 def suggestion_icons() -> dict[str, str]:
     """Return the icons of the suggestions that features bring, by their kind."""
     return {kind: icon for each in page_features() for kind, icon in each.icons.items()}
+
+
+def filter_nouns() -> dict[str, str]:
+    """Return the words for the values of filters that features bring, by filter."""
+    return {name: noun for each in page_features() for name, noun in each.filter_nouns.items()}
 
 
 def problems() -> tuple[str, ...]:

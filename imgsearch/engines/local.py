@@ -23,11 +23,9 @@ from imgsearch.engines.origin import LocalFolders, Origin
 from imgsearch.engines.photo_changes import FolderChanges, PhotoChanges
 from imgsearch.errors import DiskError, LibraryLocked, Reason, SnapshotError, UsageError
 from imgsearch.features import installed
-from imgsearch.search.answers import matching_ids
 from imgsearch.search.context import SearchContext, understood
 from imgsearch.search.kept_answers import KeptAnswers
 from imgsearch.search.library_photos import LibraryPhotos
-from imgsearch.search.prepared import prepare
 from imgsearch.store.database import DATABASE_FILE, Database
 from imgsearch.store.reads import Reads
 from imgsearch.store.recent_reads import MOST_BYTES
@@ -47,7 +45,6 @@ if TYPE_CHECKING:
     from imgsearch.records.faces import FaceCounts
     from imgsearch.records.files import Picture
     from imgsearch.records.index import EncoderRow
-    from imgsearch.records.labels import Classes, Label
     from imgsearch.records.pack import PackInfo
     from imgsearch.records.photo import IndexedFile, Photo
     from imgsearch.records.query import Query, Understanding
@@ -69,7 +66,7 @@ _Result = TypeVar("_Result")
 _ALWAYS = frozenset(
     {
         *installed.parts(),
-        *("changes", "choices", "concepts", "corrections", "labels", "marks"),
+        *("changes", "choices", "concepts", "corrections", "marks"),
         *("packs", "people", "titles", "tray"),
     }
 )
@@ -343,14 +340,6 @@ class LocalEngine:
     def why_unknown(self, path: Path) -> str:
         """Return a sentence that says why there is no photo at this path."""
         return self._origin.why_unknown(self.store(), path)
-
-    def labels(self, classes: Classes, query: Query | None, k: int) -> list[Label]:
-        """Return the likeliest class of each photo that a query finds, or of all."""
-        from imgsearch.labels.labels import label_photos
-
-        context = self.context()
-        among = None if query is None else matching_ids(prepare(context, query), k)
-        return label_photos(self.store(), context.row, context.encoder(), classes, among)
 
     # ------------------------------------------------------------------ searching
 

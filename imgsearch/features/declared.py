@@ -52,15 +52,21 @@ class NamedFilter(NamedTuple):
 class ValueFilter(NamedTuple):
     """A filter whose values are no names: any text, as `condition` understands it.
 
-    `condition` names a function that is called with the value and returns the SQL condition of a
-    photo (`imgsearch.store.filters.SqlCondition`). `other_names` are names that other programs give
-    the filter, which are read as well.
+    `condition` names a function that is called with the context of conditions and the value, and
+    returns the SQL condition of a photo (`imgsearch.store.filters`). `other_names` are names that
+    other programs give the filter, which are read as well. With `suggested_as`, the word for one
+    value among suggestions, `suggested` names a function that returns its values: it is called with
+    the database and the line that is typed. `choices` names one that is called with the database
+    and returns the values with their numbers of photos (`imgsearch.records.browse.KindOfChoices`).
     """
 
     metavar: str
     meaning: str  # completes the sentence "Photos …"
     condition: str
     other_names: tuple[str, ...] = ()
+    suggested_as: str | None = None
+    suggested: str | None = None
+    choices: str | None = None
 
 
 class NamedQuery(NamedTuple):
@@ -185,6 +191,8 @@ class Feature(NamedTuple):
     change cannot be undone where a unique column has the value already, with the cure. `items`
     names the groups of items by which an archive shares what people make with the feature, in the
     order in which their rows refer to each other: see `imgsearch.archive.items.base`.
+    `methods` are those of a part that a library has as well, with the part. `own_words` names a
+    function that is called with the database and returns words by which its user calls things.
     `after_indexing` names a function that brings up to date what is made of the vectors: it is
     called with the context of the indexer, the store and the row of the encoder. `page` names
     a function that returns its share in the web page, and `components` the package with its ES
@@ -195,6 +203,7 @@ class Feature(NamedTuple):
     name: str
     needs: tuple[str, ...] = ()
     parts: Mapping[str, Part] = {}
+    methods: Mapping[str, str] = {}
     commands: Mapping[str, ListedCommand] = {}
     filters: Mapping[str, NamedFilter | ValueFilter] = {}
     queries: Mapping[str, NamedQuery] = {}
@@ -204,6 +213,7 @@ class Feature(NamedTuple):
     taken: Mapping[str, str] = {}
     items: str | None = None
     after_indexing: str | None = None
+    own_words: str | None = None
     watching: WhileWatching | None = None
     jobs: Mapping[str, FeatureJob] = {}
     page: str | None = None

@@ -1,4 +1,4 @@
-"""Updates what is made of the vectors: index, baseline, labels, concepts, and more of features."""
+"""Updates what is made of the vectors: index, baseline, concepts, and more of features."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from imgsearch.features import installed
 from imgsearch.features.declared import load
 from imgsearch.index import build, snapshot
 from imgsearch.indexer.embedding import ConceptEmbedder, embed_queries
-from imgsearch.labels import labels
 from imgsearch.search import baseline
 
 if TYPE_CHECKING:
@@ -46,9 +45,8 @@ def update_index(context: IndexingContext, store: Store, row: EncoderRow) -> Non
 
 
 def refresh_derived(context: IndexingContext, store: Store, row: EncoderRow) -> None:
-    """Update the score baseline, the saved labels, the concepts and what features make."""
+    """Update the score baseline, the concepts and what features make."""
     refresh_baseline(context, store, row)
-    labels.update_facets(store, row, lambda: context.encoders.of(row))
     teaching.update_concepts(store, row, ConceptEmbedder(context, store, row))
     for function in installed.after_indexing():
         load(function)(context, store, row)

@@ -340,9 +340,6 @@ _CORE_FIELDS: dict[str, Field] = {
         "in which imgsearch faces has found this many faces: 0, 2, 3+",
         _number_writer(decimal_text),
     ),
-    "label": text_field(
-        "NAME", "with this label, saved by imgsearch label --save-as; or FACET/NAME"
-    ),
     "shows": text_field(
         "CONCEPT",
         "that show this concept, taught with imgsearch teach, surely or likely; or CONCEPT/sure",

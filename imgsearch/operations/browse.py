@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from msgspec import Meta
 
 from imgsearch.errors import UsageError
+from imgsearch.features import installed
+from imgsearch.features.declared import load
 from imgsearch.language.grammar import resolve_query
 from imgsearch.operations.declared import CountedPhotos, operation
 from imgsearch.records.browse import (
@@ -179,14 +181,13 @@ class Browse:
 
     @operation("GET /filters/choices")
     def filter_choices(self) -> FilterChoices:
-        """List the folders, places, people, keywords and saved labels that a filter can name.
+        """List the folders, places, people, keywords and more that a filter can name.
 
         Each has its number of photos, and the filter that finds them. Names that cannot be typed
         are left out. Of each kind, at most 20,000 are listed: those with most photos, and the
         folders that are least deep.
         """
         from imgsearch.analysis.filter_choices import (
-            choices_of_labels,
             choices_of_names,
             folder_tree,
             place_tree,
@@ -194,14 +195,12 @@ class Browse:
 
         engine, names = self._engine, self.names()
         roots = engine.photo_folders() if "folders" in engine.capabilities else []
-        labels = engine.store().labels
-        facets = {facet.name: labels.counts(facet.id) for facet in labels.facets()}
         return FilterChoices(
             folder_tree(names.folders, map(Path, roots)),
             place_tree(self.places()),
             choices_of_names("person", names.people),
             choices_of_names("keyword", names.keywords),
-            choices_of_labels(facets),
+            tuple(load(named)(engine.database()) for named in installed.choices()),
         )
 
     def names(self) -> NameCounts:

@@ -170,14 +170,25 @@ class FilterChoice(Struct, frozen=True):
     below: tuple[FilterChoice, ...] = ()
 
 
+class KindOfChoices(Struct, frozen=True):
+    """The values of a filter of a feature, with a title for people, and an icon of the page."""
+
+    title: str
+    icon: str
+    choices: tuple[FilterChoice, ...]
+
+
 class FilterChoices(Struct, frozen=True):
-    """The values that photos can be filtered by: folders and places as trees, names as lists."""
+    """The values that photos can be filtered by: folders and places as trees, names as lists.
+
+    `of_features` are those of the filters of features.
+    """
 
     folders: tuple[FilterChoice, ...]
     places: tuple[FilterChoice, ...]
     people: tuple[FilterChoice, ...]
     keywords: tuple[FilterChoice, ...]
-    labels: tuple[FilterChoice, ...]
+    of_features: tuple[KindOfChoices, ...] = ()
 
 
 class Moments(Struct, frozen=True, eq=False):

@@ -12,7 +12,6 @@ from imgsearch.operations.changes import ChangeHistory
 from imgsearch.operations.concepts import Concepts
 from imgsearch.operations.corrections import Corrections
 from imgsearch.operations.encoders import Encoders
-from imgsearch.operations.labels import Labels
 from imgsearch.operations.lines import Lines
 from imgsearch.operations.marks import Marks
 from imgsearch.operations.people import People
@@ -27,7 +26,7 @@ _ALWAYS = (None, "browse", "lines", "memory", "pictures")  # see `capabilities`
 def operations() -> tuple[Operation, ...]:
     """Return every declared operation."""
     of_all = (Library, Lines, Pictures, Browse)
-    of_kept = (Tray, Marks, Corrections, ChangeHistory, Concepts, Labels, People)
+    of_kept = (Tray, Marks, Corrections, ChangeHistory, Concepts, People)
     of_features = (load(part.made_by) for part in installed.parts().values())
     return operations_of((*of_all, *of_kept, Encoders, *of_features))
 

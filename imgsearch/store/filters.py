@@ -142,12 +142,12 @@ def _where(
         conditions.append(_is_one_of("photos.id", selection.among.tolist()))
     for condition in selection.filters:
         make = CONDITIONS[condition.field]
-        any_value = _joined(" OR ", [make(context, value) for value in condition.values])
+        any_value = joined(" OR ", [make(context, value) for value in condition.values])
         if condition.negated:
             any_value = any_value._replace(text=f"NOT coalesce({any_value.text}, 0)")
             conditions += _was_read_for(connection, condition)
         conditions.append(any_value)
-    where = _joined(" AND ", conditions)
+    where = joined(" AND ", conditions)
     parameters = [
         text_parameter(each) if isinstance(each, str) else each for each in where.parameters
     ]
@@ -167,7 +167,8 @@ def _was_read_for(connection: sqlite3.Connection, condition: Filter) -> list[Sql
     return [] if added_at is None else [SqlCondition("photos.facts_at >= ?", (added_at,))]
 
 
-def _joined(operator: str, conditions: Collection[SqlCondition]) -> SqlCondition:
+def joined(operator: str, conditions: Collection[SqlCondition]) -> SqlCondition:
+    """Return the conditions as one, with an operator of SQL between them."""
     return SqlCondition(
         f"({operator.join(condition.text for condition in conditions) or _NEVER})",
         tuple(value for condition in conditions for value in condition.parameters),
@@ -261,20 +262,6 @@ def _keyword(context: ConditionContext, value: FilterValue) -> SqlCondition:
     )
 
 
-def _label(context: ConditionContext, value: FilterValue) -> SqlCondition:
-    facet, _, name = plain_text(str(value)).rpartition("/")
-    conditions = [context.rows_with("labels", "label", lambda text: plain_text(text) == name)]
-    if facet:
-        conditions.append(
-            context.rows_with("facets", "name", lambda text: plain_text(text) == facet)
-        )
-    both = _joined(" AND ", conditions)
-    return both._replace(
-        text="photos.id IN (SELECT photo_id FROM labels JOIN facets ON facets.id = facet_id "
-        f"WHERE {both.text})"
-    )
-
-
 def _shows(context: ConditionContext, value: FilterValue) -> SqlCondition:
     name, _, level = plain_text(str(value)).partition("/")
     return SqlCondition(
@@ -343,7 +330,7 @@ def _number(number: str, tolerance: float = 0.0) -> Condition:
             ends.append(SqlCondition(f"{number} {'>' if span.low_open else '>='} ?", (span.low,)))
         if span.high is not None:
             ends.append(SqlCondition(f"{number} {'<' if span.high_open else '<='} ?", (span.high,)))
-        return _joined(" AND ", ends) if ends else SqlCondition("1")
+        return joined(" AND ", ends) if ends else SqlCondition("1")
 
     return condition
 
@@ -366,7 +353,7 @@ def _name(context: ConditionContext, value: FilterValue) -> SqlCondition:
     parts = names.file_name_expression(str(value))
     if parts is None:  # too short for the index of parts: every file is looked at
         return _some_path(called)
-    return _some_path(_joined(" AND ", [full_text("photo_id", "names_parts", parts), called]))
+    return _some_path(joined(" AND ", [full_text("photo_id", "names_parts", parts), called]))
 
 
 def _words(*fields: NameField) -> Condition:
@@ -440,7 +427,7 @@ def _only(context: ConditionContext, value: FilterValue) -> SqlCondition:
         f"WHERE photo_id = photos.id AND ({is_other}))",
         listed.parameters,
     )
-    return _joined(" AND ", [*(_person(context, each) for each in wanted), nobody_else])
+    return joined(" AND ", [*(_person(context, each) for each in wanted), nobody_else])
 
 
 def _root(context: ConditionContext, value: FilterValue) -> SqlCondition:
@@ -468,7 +455,7 @@ def _state(context: ConditionContext, value: FilterValue) -> SqlCondition:
     if value == "picked":
         return in_list(TRAY_KEY)
     is_there = SqlCondition("missing_since IS NULL")
-    online = _some_path(_joined(" AND ", [_is_one_of("root_id", sorted(context.online)), is_there]))
+    online = _some_path(joined(" AND ", [_is_one_of("root_id", sorted(context.online)), is_there]))
     return online if value == "online" else online._replace(text=f"NOT {online.text}")
 
 
@@ -501,13 +488,12 @@ def _of_fact(fact: Fact, spec: FilterSpec) -> Condition:
 
 
 def _of_feature(declared: NamedFilter | ValueFilter) -> Condition:
-    if isinstance(declared, NamedFilter):
-        function = f"{declared.module}:condition"
-    else:
-        function = declared.condition
-
     def condition(context: ConditionContext, value: FilterValue) -> SqlCondition:
-        made: SqlCondition = load(function)(str(value))
+        made: SqlCondition
+        if isinstance(declared, NamedFilter):
+            made = load(f"{declared.module}:condition")(str(value))
+        else:
+            made = load(declared.condition)(context, str(value))
         return made
 
     return condition
@@ -524,7 +510,6 @@ CONDITIONS: dict[str, Condition] = {
     "dated": _dated,
     "near": _near,
     "keyword": _keyword,
-    "label": _label,
     "shows": _shows,
     "in": _in,
     "root": _root,
