@@ -38,8 +38,8 @@ from benchmarks.made_archive import (
 )
 from imgsearch import Library
 from imgsearch.archive.replica.replica import Replica
-from imgsearch.engines.local import LocalEngine
-from imgsearch.engines.replicas import replica_engine
+from imgsearch.opened.library import OpenedLibrary
+from imgsearch.opened.replicas import open_replica
 from imgsearch.records.index import EncoderRow
 
 SEED = 11  # of the vectors of new photos
@@ -60,9 +60,9 @@ def most_mb() -> int | None:
     return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3)  # kB on Linux
 
 
-def taking(engine: LocalEngine, replica: Replica) -> Callable[[], object]:
+def taking(opened: OpenedLibrary, replica: Replica) -> Callable[[], object]:
     """Return a function that takes the changes of the archive."""
-    return lambda: replica.updating(engine.new_or_existing).run()
+    return lambda: replica.updating(opened.indexing).run()
 
 
 def searches(replica: Library, library: Library) -> dict[str, Any]:
@@ -89,16 +89,16 @@ def measure(folder: Path, photos: int, new: int) -> dict[str, Any]:
         fill(address, photos, settings)
     shutil.rmtree(place, ignore_errors=True)
     encoder = SyntheticEncoder(space_for(photos))
-    engine, replica = replica_engine(address, settings, print, encoder=encoder, folder=place)
+    opened, replica = open_replica(address, settings, print, encoder=encoder, folder=place)
     figures: dict[str, Any] = {}
-    with Library(engine) as copy:
-        figures["first copy, s"] = used_s(taking(engine, replica))
+    with Library(opened) as copy:
+        figures["first copy, s"] = used_s(taking(opened, replica))
         figures["most memory until then, MB"] = most_mb()
         figures["photos"] = copy.status().photos
         figures["replica, MB"] = round(
             sum(each.stat().st_size for each in place.rglob("*") if each.is_file()) / 1e6
         )
-        figures["nothing new, s"] = used_s(taking(engine, replica))
+        figures["nothing new, s"] = used_s(taking(opened, replica))
         first = time.time_ns()  # other photos each time
         vectors = next(iter(encoder.space.photos(new, SEED)))
         numbers = range(first, first + new)
@@ -110,9 +110,9 @@ def measure(folder: Path, photos: int, new: int) -> dict[str, Any]:
                     for number, each in zip(numbers, results(numbers, vectors), strict=True)
                 ]
             )
-            figures[f"catching up with {new}, s"] = used_s(taking(engine, replica))
+            figures[f"catching up with {new}, s"] = used_s(taking(opened, replica))
             writer.settle()
-            figures["after settling, s"] = used_s(taking(engine, replica))
+            figures["after settling, s"] = used_s(taking(opened, replica))
         figures["photos then"] = copy.status().photos
         own = msgspec.structs.replace(settings, data_dir=place)
         with Library.open(own, encoder=encoder) as library:

@@ -46,7 +46,7 @@ from imgsearch.archive.items.table import ArchiveItems
 from imgsearch.archive.lance.writer import LanceWriter
 from imgsearch.archive.replica.replica import Replica
 from imgsearch.encoders.registry import open_encoder
-from imgsearch.engines.replicas import replica_engine
+from imgsearch.opened.replicas import open_replica
 from imgsearch.progress import Job, SyncReport
 from imgsearch.records.index import EncoderRow
 from imgsearch.store.store import Store
@@ -435,7 +435,7 @@ def share(address: str, folder: Path, first: int) -> None:
 @contextmanager
 def _copy_in(folder: Path, address: str) -> Iterator[tuple[Library, Replica]]:
     settings = Settings.load(data_dir=folder, cache_dir=folder / "cache", encoder="lite")
-    engine, replica = replica_engine(address, settings, say, folder=folder / "replica")
+    engine, replica = open_replica(address, settings, say, folder=folder / "replica")
     with Library(engine) as library:
         yield library, replica
 

@@ -19,10 +19,15 @@ from imgsearch.version import VERSION
 # compares the two.
 if TYPE_CHECKING:
     # isort: off
+    from imgsearch.analysis.browse import version_of_days as version_of_days
     from imgsearch.analysis.clusters import (
         cluster_photos as cluster_photos,
         ids_within as ids_within,
         name_of_cluster as name_of_cluster,
+    )
+    from imgsearch.analysis.event_summaries import (
+        summary_of as summary_of,
+        version_of_event as version_of_event,
     )
     from imgsearch.analysis.route import route_of as route_of
     from imgsearch.caches import FileCache as FileCache, MemoryCache as MemoryCache
@@ -179,8 +184,11 @@ if TYPE_CHECKING:
         EncoderTrial as EncoderTrial,
         TrialQuery as TrialQuery,
     )
-    from imgsearch.service.answering import OperationAnswer as OperationAnswer
-    from imgsearch.service.answering import answered as answered
+    from imgsearch.service.answering import (
+        OperationAnswer as OperationAnswer,
+        RequestedOperation as RequestedOperation,
+        requested as requested,
+    )
     from imgsearch.service.api import Asking as Asking
     from imgsearch.service.connections import (
         ConnectionLimits as ConnectionLimits,
@@ -207,7 +215,9 @@ __version__ = VERSION
 # `import imgsearch` and `imgsearch --help` must not load NumPy, SQLAlchemy and the rest, which
 # takes a third of a second: each name is imported when it is first used.
 _NAMES = {
+    "imgsearch.analysis.browse": ("version_of_days",),
     "imgsearch.analysis.clusters": ("cluster_photos", "ids_within", "name_of_cluster"),
+    "imgsearch.analysis.event_summaries": ("summary_of", "version_of_event"),
     "imgsearch.analysis.route": ("route_of",),
     "imgsearch.caches": ("FileCache", "MemoryCache"),
     "imgsearch.config": ("Settings",),
@@ -293,7 +303,7 @@ _NAMES = {
     "imgsearch.records.suggestion": ("Suggestion",),
     "imgsearch.records.tray": ("PickedPhotos",),
     "imgsearch.records.trial": ("EncoderTrial", "TrialQuery"),
-    "imgsearch.service.answering": ("OperationAnswer", "answered"),
+    "imgsearch.service.answering": ("OperationAnswer", "RequestedOperation", "requested"),
     "imgsearch.service.api": ("Asking",),
     "imgsearch.service.connections": (
         "ConnectionLimits",

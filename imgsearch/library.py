@@ -48,7 +48,6 @@ if TYPE_CHECKING:
     from imgsearch.archive.operations import Fleet
     from imgsearch.encoders.base import Encoder
     from imgsearch.encoders.remote import ProcessGroup
-    from imgsearch.engines.local import LocalEngine
     from imgsearch.features.albums.operations import Albums
     from imgsearch.features.duplicates.operations import Duplicates
     from imgsearch.features.labels.operations import Labels
@@ -59,6 +58,7 @@ if TYPE_CHECKING:
     from imgsearch.features.text.operations import PictureText
     from imgsearch.index.policy import IndexPolicy
     from imgsearch.indexer.watch_loop import WatchSchedule
+    from imgsearch.opened.library import OpenedLibrary
     from imgsearch.operations.browse import Browse
     from imgsearch.operations.changes import ChangeHistory
     from imgsearch.operations.concepts import Concepts
@@ -82,6 +82,13 @@ if TYPE_CHECKING:
         WatchEvent,
     )
 
+# The parts of all libraries besides those of features, which an installation may lack.
+_ALWAYS = frozenset(
+    {
+        *("changes", "choices", "concepts", "corrections", "marks"),
+        *("packs", "people", "titles", "tray"),
+    }
+)
 _NOTEBOOK_SIDE_PX = 160  # of the thumbnail of a hit in a notebook
 
 
@@ -92,9 +99,9 @@ class Library:
     one address, in any number of processes; one process at a time writes, and readers never wait.
     """
 
-    def __init__(self, engine: LocalEngine) -> None:
+    def __init__(self, opened: OpenedLibrary) -> None:
         """Use `Library.open`."""
-        self._engine = engine
+        self._opened = opened
 
     @classmethod
     def open(
@@ -142,10 +149,10 @@ class Library:
             )
         else:
             settings = Settings.load(data_dir=Path(place))
-        from imgsearch.engines.local import LocalEngine
+        from imgsearch.opened.library import open_library
 
         return cls(
-            LocalEngine(
+            open_library(
                 settings,
                 notify or _say_nothing,
                 on_download,
@@ -175,9 +182,9 @@ class Library:
         Nothing is read before it is needed; the rest is as for `open`. Raises MissingPackage
         without the extra `scale`, and SettingsError for `mounts` that cannot be understood.
         """
-        from imgsearch.engines.replicas import replica_engine
+        from imgsearch.opened.replicas import open_replica
 
-        engine, _ = replica_engine(
+        opened, _ = open_replica(
             address,
             settings,
             notify or _say_nothing,
@@ -186,41 +193,41 @@ class Library:
             index_policy,
             group,
         )
-        return cls(engine)
+        return cls(opened)
 
     def __enter__(self) -> Self:
-        self._engine.raise_if_closed()
+        self._opened.raise_if_closed()
         return self
 
     def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
         try:
             if isinstance(error, Exception) and not isinstance(error, ImgsearchError | OSError):
-                self._engine.raise_if_damaged(error)
+                self._opened.raise_if_damaged(error)
         finally:
             self.close()
 
     def close(self) -> None:
         """Close files and release the encoder. A closed library answers no more; open another."""
-        self._engine.close()
+        self._opened.close()
 
     def exists(self) -> bool:
         """Return whether there is a library at this address; the first `index` creates one."""
-        return self._engine.exists()
+        return self._opened.origin.exists()
 
     @property
     def settings(self) -> Settings:
         """The settings that the library was opened with."""
-        return self._engine.opened_with
+        return self._opened.origin.settings
 
     @property
     def address(self) -> str:
         """The place of the library: its data folder, or the address of an archive."""
-        return self._engine.address
+        return self._opened.origin.address
 
     @property
     def working_folder(self) -> Path:
         """The folder of this machine where a service of the library has its files."""
-        return self._engine.working_folder
+        return self._opened.origin.working_folder
 
     @property
     def capabilities(self) -> frozenset[str]:
@@ -229,7 +236,7 @@ class Library:
         Every library has `browse`, `lines`, `memory` and `pictures`, some methods of `folders` and
         `upkeep`, and the parts of some features. Using what it lacks raises UsageError.
         """
-        return self._engine.capabilities
+        return _ALWAYS | installed.parts().keys() | self._opened.origin.parts
 
     # ------------------------------------------------------------------ parts
 
@@ -259,111 +266,111 @@ class Library:
             part = installed.parts().get(name)
             if part is None:
                 raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-            return load(part.made_by)(self._engine)
+            return load(part.made_by)(self._opened)
 
     @property
     def browse(self) -> Browse:
         """Counts and lists of photos by time, place and name."""
         from imgsearch.operations.browse import Browse
 
-        return Browse(self._engine)
+        return Browse(self._opened)
 
     @property
     def pictures(self) -> Pictures:
         """Thumbnails and files of photos, and example images that are kept."""
         from imgsearch.operations.pictures import Pictures
 
-        return Pictures(self._engine)
+        return Pictures(self._opened)
 
     @property
     def lines(self) -> Lines:
         """Query lines: the exact form of a query, and lines that were typed before."""
         from imgsearch.operations.lines import Lines
 
-        return Lines(self._engine)
+        return Lines(self._opened)
 
     @property
     def memory(self) -> Memory:
         """The encoder and the index in the memory of this process: loading and releasing them."""
         from imgsearch.operations.memory import Memory
 
-        return Memory(self._engine)
+        return Memory(self._opened)
 
     @property
     def tray(self) -> Tray:
         """The tray: the photos that were picked."""
         from imgsearch.operations.tray import Tray
 
-        return Tray(self._engine)
+        return Tray(self._opened)
 
     @property
     def marks(self) -> Marks:
         """Favourites, stars and hidden photos."""
         from imgsearch.operations.marks import Marks
 
-        return Marks(self._engine)
+        return Marks(self._opened)
 
     @property
     def corrections(self) -> Corrections:
         """Corrected dates and places."""
         from imgsearch.operations.corrections import Corrections
 
-        return Corrections(self._engine)
+        return Corrections(self._opened)
 
     @property
     def changes(self) -> ChangeHistory:
         """The last changes that people have made: undoing them."""
         from imgsearch.operations.changes import ChangeHistory
 
-        return ChangeHistory(self._engine)
+        return ChangeHistory(self._opened)
 
     @property
     def concepts(self) -> Concepts:
         """Concepts that were taught by examples."""
         from imgsearch.operations.concepts import Concepts
 
-        return Concepts(self._engine)
+        return Concepts(self._opened)
 
     @property
     def people(self) -> People:
         """Faces in photos, and the persons that they belong to."""
         from imgsearch.operations.people import People
 
-        return People(self._engine)
+        return People(self._opened)
 
     @property
     def encoders(self) -> Encoders:
         """Encoders to choose from, and the encoders with vectors in the library."""
         from imgsearch.operations.encoders import Encoders
 
-        self._engine.require_folders("choice of encoders")
-        return Encoders(self._engine)
+        self._opened.origin.require_folders("choice of encoders")
+        return Encoders(self._opened)
 
     @property
     def folders(self) -> Folders:
         """The photo folders that the library follows, and photos that could not be read."""
         from imgsearch.operations.folders import Folders
 
-        return Folders(self._engine)
+        return Folders(self._opened)
 
     @property
     def packs(self) -> Packs:
         """Packs, which carry photos to other libraries."""
         from imgsearch.operations.packs import Packs
 
-        return Packs(self._engine)
+        return Packs(self._opened)
 
     @property
     def upkeep(self) -> Upkeep:
         """Reading metadata and text again, and repairs."""
         from imgsearch.operations.upkeep import Upkeep
 
-        return Upkeep(self._engine)
+        return Upkeep(self._opened)
 
     @property
     def fleet(self) -> Fleet:
         """Filling an archive, and opening its originals."""
-        return self._engine.photo_changes.fleet()
+        return self._opened.photo_changes.fleet()
 
     # ------------------------------------------------------------------ search
 
@@ -398,9 +405,10 @@ class Library:
         """
         from imgsearch.search.kept_answers import kept_or_found
 
-        engine, resolved = self._engine, resolve_query(query)
-        with engine.kept_answers() as kept:
-            answer = kept_or_found(engine.context(), kept, resolved, k, cursor)
+        opened, resolved = self._opened, resolve_query(query)
+        # What is cached counts as of one version of the library in this block.
+        with opened.reads().recent.one_version() as version:
+            answer = kept_or_found(opened.context(), version, resolved, k, cursor)
         return replace(answer, hits=tuple(self._shown(answer.hits)))
 
     @operation("POST /similar", tool="Find similar photos")
@@ -420,7 +428,7 @@ class Library:
         from imgsearch.search.answers import find_all
         from imgsearch.search.prepared import prepare
 
-        context = self._engine.context()
+        context = self._opened.context()
         resolved = resolve_query(query)
         return find_all(prepare(context, resolved), k)
 
@@ -431,7 +439,7 @@ class Library:
         """
         from imgsearch.search.hits import hits_of
 
-        return Hits(self._shown(hits_of(self._engine.context(), found, as_ids(ids))))
+        return Hits(self._shown(hits_of(self._opened.context(), found, as_ids(ids))))
 
     @operation("POST /explain", tool="Explain a result")
     def explain(self, photo: int | str | Path, query: str | Query) -> Explanation:
@@ -442,16 +450,17 @@ class Library:
         from imgsearch.search.explain import explain
         from imgsearch.search.prepared import prepare
 
-        resolved, context = resolve_query(query), self._engine.context()
+        resolved, context = resolve_query(query), self._opened.context()
         if isinstance(photo, int):
             hit = self._hit_of(photo)
             photo_id: int | None = photo
             path = hit.path
         else:
-            path = as_path(self._engine.absolute(photo))
-            photo_id = self._engine.photo_at(path)
+            path = as_path(self._opened.origin.absolute(photo))
+            photo_id = self._opened.reads().photos.at(path)
         if photo_id is None:
-            return Explanation(path, reason=self._engine.why_unknown(path))
+            reason = self._opened.origin.why_unknown(self._opened.store(), path)
+            return Explanation(path, reason=reason)
         return explain(prepare(context, resolved), photo_id, path)
 
     # ------------------------------------------------------------------ photos
@@ -459,7 +468,9 @@ class Library:
     @operation("GET /status")
     def status(self) -> Status:
         """Return what the library has and its state. Raises UsageError if there is none yet."""
-        return self._engine.status()
+        from imgsearch.analysis.status import status_of
+
+        return self._opened.origin.describe(status_of(self._opened.store()))
 
     def unfinished(self) -> tuple[UnfinishedJob, ...]:
         """Return the jobs that were begun and not finished: interrupted, failed, or running now.
@@ -467,7 +478,9 @@ class Library:
         Such a library lacks photos, faces or text. An archive has none: the next run of any machine
         goes on. Raises UsageError if there is no library yet.
         """
-        return self._engine.unfinished()
+        from imgsearch.store.unfinished import UnfinishedStore
+
+        return UnfinishedStore(self._opened.database()).all()
 
     def running(self) -> RunningJob | None:
         """Return what a process, perhaps this one, is changing in the library now, and how far.
@@ -475,22 +488,26 @@ class Library:
         None if nothing is running, also after a process was killed. Of an archive, which any number
         of machines may fill at once, one of the jobs of this machine.
         """
-        return self._engine.running()
+        from imgsearch.store.progress_file import running_job
+
+        # Those of an archive are two: jobs that fill it, and its copy.
+        places = dict.fromkeys((self.working_folder, self._opened.settings.data_dir))
+        return next(filter(None, map(running_job, places)), None)
 
     def photo_count(self) -> int:
         """Count the photos of the library."""
-        return self._engine.photo_count()
+        return self._opened.reads().photos.count()
 
     def version(self) -> Hashable:
         """Return a value that changes whenever anything in the library changes, in any process."""
-        return self._engine.version()
+        return self._opened.database().version()
 
     @operation("POST /photos", reads=True)
     def photos(self, ids: PhotoIds) -> Hits:
         """Return these photos, in this order, with their paths; unknown ids are left out."""
         from imgsearch.search.hits import make_hits
 
-        photos, stack_raw = self._engine.photos(), self.settings.stack_raw
+        photos, stack_raw = self._opened.photos(), self.settings.stack_raw
         return Hits(self._shown(make_hits(photos, as_ids(ids), stack_raw=stack_raw)))
 
     @operation("GET /photo/{photo_id}", tool="Describe a photo")
@@ -503,7 +520,7 @@ class Library:
 
         hit = self._hit_of(photo_id)
         return with_details(
-            self._engine,
+            self._opened,
             PhotoDetails(
                 hit,
                 self.pictures.text_of(photo_id),
@@ -534,8 +551,8 @@ class Library:
         or `auto` for the one of this machine, its processes embed the photos and index their
         vectors. The job raises ObjectStorageError and FleetError as well.
         """
-        sources = [self._engine.absolute(folder) for folder in folders]
-        return self._engine.photo_changes.index(sources, accept_removals, verify, ray)
+        sources = [self._opened.origin.absolute(folder) for folder in folders]
+        return self._opened.photo_changes.index(sources, accept_removals, verify, ray)
 
     def rebuild(self, encoder: str | None = None) -> Job[RebuildReport]:
         """Rebuild the index from the stored vectors; with `encoder`, embed all photos again.
@@ -552,8 +569,8 @@ class Library:
         if encoder is not None and not encoder.strip():
             raise UsageError("The name of the encoder is empty. To list them: imgsearch encoders")
         if encoder is not None:
-            self._engine.require_folders("choice of encoders")
-        return Job(rebuild(self._engine.existing(), encoder))
+            self._opened.origin.require_folders("choice of encoders")
+        return Job(rebuild(self._opened.existing(), encoder))
 
     def watch(
         self,
@@ -571,8 +588,8 @@ class Library:
         from imgsearch.indexer.watch_loop import watch
 
         paths = tuple(absolute(folder) for folder in folders)
-        self._engine.require_folders("folders to watch")
-        context = self._engine.new_or_existing()
+        self._opened.origin.require_folders("folders to watch")
+        context = self._opened.new_or_existing()
         return watch(context, paths, stop or Event(), schedule)
 
     def _shown(self, hits: Iterable[Hit]) -> Iterator[Hit]:

@@ -31,7 +31,7 @@ from imgsearch.config import Settings
 from imgsearch.library import Library
 from imgsearch.operations.records import encode_json, load_json
 from imgsearch.page_access import TOKEN_VARIABLE
-from imgsearch.service.answering import answered
+from imgsearch.service.answering import requested
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -121,8 +121,8 @@ def ask_service(temporary_library: Library) -> Callable[..., Any]:
 
     def ask(method: str, path: str, **fields: object) -> Any:
         in_address = {name: str(value) for name, value in fields.items()}
-        answer = answered(temporary_library, method, path, encode_json(fields), in_address)
-        return load_json(answer.json)
+        request = requested(temporary_library, method, path, encode_json(fields), in_address)
+        return load_json(request.answered(temporary_library).json)
 
     return ask
 

@@ -28,9 +28,9 @@ from imgsearch.archive.replica.changes import ArchiveTables, Reached
 from imgsearch.archive.replica.replica import Replica
 from imgsearch.archive.replica.updating import take_changes
 from imgsearch.encoders.loader import EncoderLoader
-from imgsearch.engines.local import LocalEngine
-from imgsearch.engines.replicas import replica_engine
 from imgsearch.indexer.context import indexing_context
+from imgsearch.opened.library import OpenedLibrary
+from imgsearch.opened.replicas import open_replica
 from imgsearch.records.index import EncoderRow
 from imgsearch.records.marks import PhotoMarks
 from imgsearch.records.photo import PhotoVectors, ShownPhoto
@@ -63,10 +63,10 @@ def new_archive(address: Path, *, is_old: bool = False) -> LanceWriter:
     return writer
 
 
-def opened(address: str | Path, folder: Path) -> tuple[LocalEngine, Replica]:
+def opened(address: str | Path, folder: Path) -> tuple[OpenedLibrary, Replica]:
     """Open the replica of an archive in a folder, without an encoder."""
     settings = Settings.load(data_dir=folder / "data", cache_dir=folder / "cache")
-    return replica_engine(address, settings, said.append, folder=folder / "replica")
+    return open_replica(address, settings, said.append, folder=folder / "replica")
 
 
 said: list[str] = []
@@ -85,9 +85,9 @@ def of_archive(address: str | Path) -> dict[str, Any]:
     )
 
 
-def of_replica(engine: LocalEngine) -> dict[str, Any]:
+def of_replica(library: OpenedLibrary) -> dict[str, Any]:
     """Describe the photos of a replica in the same way."""
-    store, photos = engine.store(), engine.photos()
+    store, photos = library.store(), library.photos()
     ids = store.reads.photos.live_ids().tolist()
     times = {
         path_text(file.path): file.mtime_ns or 0

@@ -10,7 +10,7 @@ import pytest
 from msgspec.structs import replace
 
 from imgsearch import Library, Settings
-from imgsearch.engines.replicas import replica_engine
+from imgsearch.opened.replicas import open_replica
 from imgsearch.store.reads import Reads
 from tests.factories import write_noise
 from tests.stand_in import StandIn
@@ -36,8 +36,8 @@ def test_library_and_archive_draw_the_same_photos(tmp_path: Path) -> None:
                 assert there is not None and here is not None
                 assert there.strength == pytest.approx(here.strength, abs=1e-5), query
                 assert replace(there, strength=0) == replace(here, strength=0), query
-        engine, _ = replica_engine(tmp_path / "archive", settings, print, encoder=StandIn())
-        with Library(engine) as replica:
+        opened, _ = open_replica(tmp_path / "archive", settings, print, encoder=StandIn())
+        with Library(opened) as replica:
             for query in QUERIES:
                 hits, own = replica.find(query, 50), library.find(query, 50)
                 assert [

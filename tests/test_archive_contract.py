@@ -123,6 +123,42 @@ def positions(library: Library) -> object:
     return shown, found.lat.tolist(), found.lon.tolist(), found.unknown
 
 
+def summaries(library: Library) -> object:
+    listed = library.browse.event_summaries("country:Italy")
+    return [(replace(each, version="")) for each in listed]
+
+
+def event_photos(library: Library) -> object:
+    found = library.browse.event_photos(library.browse.events()[-1].start)
+    assert found is not None
+    stops = [(stop.lat, stop.lon, stop.photos) for stop in found.stops]
+    return sorted(names(library, found.photo_ids)), found.days, stops, found.towns
+
+
+def headings(library: Library) -> object:
+    return library.browse.headings("in:photos").towns
+
+
+def day_counts(library: Library) -> object:
+    return library.browse.day_counts("width:>0", photo_id=ids_of(library)["s1.png"]).days
+
+
+def event_at(library: Library) -> object:
+    found = library.browse.event_at(library.browse.events()[0].end)
+    return found and sorted(names(library, found.photo_ids))
+
+
+def kept_image(library: Library) -> object:
+    return library.pictures.keep_example(b"an image")
+
+
+def clusters(library: Library) -> object:
+    from imgsearch import MapArea
+
+    found = library.browse.clusters_on_map(MapArea(-90, -180, 90, 180), 3, "width:>0")
+    return [(each.place, each.photos, each.lat, each.radius_km) for each in found]
+
+
 def towns(library: Library) -> object:
     from imgsearch import MapArea
 
@@ -152,9 +188,15 @@ ANSWERED: dict[str, Callable[[Library], object]] = {
     "photos": lambda library: names(library, [*ids_of(library).values(), 1 << 62]),
     "suggest": lambda library: library.lines.suggest("in ar"),
     "thumbnail": thumbnail,
+    "examples": kept_image,
     "timeline": lambda library: library.browse.timeline(),
     "places": lambda library: library.browse.places(),
     "events": events,
+    "Browse.event_at": event_at,
+    "events_summaries": summaries,
+    "events_photos": event_photos,
+    "timeline_days": day_counts,
+    "timeline_headings": headings,
     "filters_choices": choices,
     "cameras": lambda library: library.browse.cameras(),
     "over_time": strip,
@@ -164,6 +206,7 @@ ANSWERED: dict[str, Callable[[Library], object]] = {
     "Browse.days": days,
     "Browse.days_of": days_of_some,
     "Browse.positions": positions,
+    "map_clusters": clusters,
     "map_towns": towns,
     "Browse.names": lambda library: library.browse.names(),
     "Browse.values": lambda library: library.browse.values("format"),

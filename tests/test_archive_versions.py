@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from imgsearch.engines.local import LocalEngine
 from imgsearch.errors import SchemaTooNew
 from imgsearch.language.grammar import parse
+from imgsearch.opened.library import OpenedLibrary
 from imgsearch.records.index import EncoderRow
 from imgsearch.records.names import NAME_FIELDS
 from imgsearch.records.photo import Facts
@@ -92,9 +92,9 @@ def fact_of(archive: ArchivePhotos, number: int) -> Facts:
     return archive.photos()[number_id(number)].photo.facts
 
 
-def by_content(engine: LocalEngine, line: str) -> dict[str, Facts]:
+def by_content(opened: OpenedLibrary, line: str) -> dict[str, Facts]:
     """The facts of the photos of a replica that a line finds."""
-    photos = engine.photos()
+    photos = opened.photos()
     ids = photos.ids(Selection(parse(line).filters)).tolist()
     found = [each.photo for each in photos.records(ids).values()]
     return {each.content_hash: each.facts for each in found}
@@ -114,15 +114,15 @@ def test_a_fact_that_an_archive_lacks_is_unknown(
     if is_written:
         LanceWriter(address).put([])
         LanceWriter(address, policy=POLICY).settle()
-    engine, _ = replicas.opened(address, tmp_path / "of older")
+    opened, _ = replicas.opened(address, tmp_path / "of older")
     expected, _ = replicas.opened(like.address, tmp_path / "of like")
-    with closing(engine), closing(expected):
-        found = {line: by_content(engine, line) for line in LINES}
+    with closing(opened), closing(expected):
+        found = {line: by_content(opened, line) for line in LINES}
         assert found == {line: by_content(expected, line) for line in LINES}
         assert any(found.values()), "the lines would find nothing anyway"
-        everything = by_content(engine, "width:>0")
+        everything = by_content(opened, "width:>0")
         assert everything == {content_of(n).hex(): facts[n] for n in numbers}
-        names, named = engine.photos().names, expected.photos().names
+        names, named = opened.photos().names, expected.photos().names
         for phrase in ("lake", "oma", "anna"):
             assert names.fields_named(phrase) == named.fields_named(phrase)
         for field in NAME_FIELDS:

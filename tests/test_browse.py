@@ -6,14 +6,15 @@ import json
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from benchmarks.bench_events import LIVES, Moment, columns, make_library, ours, score
-from imgsearch import Library, Query, Settings, to_text
+from imgsearch import Example, Library, Query, Settings, Term, to_text
+from imgsearch.analysis.event_summaries import MIN_TRIP_PHOTOS, headings_of, summary_of
 from imgsearch.analysis.event_titles import title_of, with_titles
 from imgsearch.analysis.events import find_events
 from imgsearch.cli import commands
@@ -21,6 +22,7 @@ from imgsearch.errors import QueryError, UsageError
 from imgsearch.language.anniversary import a_year_ago, in_earlier_years
 from imgsearch.records.browse import (
     CountryCount,
+    DayCount,
     EventTitle,
     MonthCount,
     PhotoEvent,
@@ -79,6 +81,40 @@ def test_photos_are_listed_by_day_newest_first(travels: Library) -> None:
     (day,) = travels.browse.days("country:Italy after:2012")
     assert day.day == date(2015, 11, 5)
     assert travels.browse.days("country:France") == ()
+
+
+def test_the_days_are_counted_with_the_place_of_a_photo(travels: Library) -> None:
+    days = travels.browse.days()
+    counted = travels.browse.day_counts()
+    assert counted.days == tuple(
+        DayCount(day.day, len(day.photo_ids), day.dated_by_file) for day in days
+    )
+    ids = [photo_id for day in days for photo_id in day.photo_ids.tolist()]
+    for place, photo_id in enumerate(ids):
+        assert travels.browse.day_counts(photo_id=photo_id).offset == place
+    elsewhere = travels.browse.day_counts("-country:Italy", photo_id=ids[0])
+    assert elsewhere.version != counted.version and elsewhere.offset is None
+    assert travels.browse.day_counts("width:>0").version == counted.version, "of the same photos"
+
+
+def test_what_a_view_asks_for_is_found_once_until_anything_changes(
+    travels: Library, tmp_path: Path, demo_photos: Path
+) -> None:
+    image = min(demo_photos.glob("*.jpg")).read_bytes()
+    for query in (None, "country:Italy", "a boat", Query((Term(Example(image)),))):
+        for method in (travels.browse.days, travels.browse.positions, travels.browse.events):
+            assert method(query) is method(query)
+    days, events = travels.browse.days(), travels.browse.events()
+    with pytest.raises(ValueError, match="read-only"):
+        days[0].photo_ids[0] = 7  # several views are given it
+    assert travels.browse.days("photo:1") is not travels.browse.days("photo:2")
+    travels.marks.set([int(days[0].photo_ids[0])], hidden=True)
+    assert sum(day.photos for day in travels.browse.day_counts().days) == 6
+    assert travels.browse.events() is not events
+    file = tmp_path / "example.jpg"
+    file.write_bytes(image)
+    of_file = Query((Term(Example(file)),))
+    assert travels.browse.days(of_file) is not travels.browse.days(of_file), "it may change"
 
 
 def test_photos_are_counted_by_country_region_and_town(travels: Library) -> None:
@@ -258,6 +294,59 @@ def bars(lines: Sequence[str]) -> dict[str, tuple[int, str]]:
         count, _, bar = rest.strip().partition("  ")
         found[name.strip()] = int(count), bar
     return found
+
+
+def test_events_are_listed_without_their_photos(travels: Library) -> None:
+    events = travels.browse.events()
+    listed = travels.browse.event_summaries()
+    assert [(each.start, each.photos, each.found) for each in listed] == [
+        (event.start, len(event.photo_ids), len(event.photo_ids)) for event in events
+    ]
+    wanted = {each for day in travels.browse.days("country:Italy") for each in day.photo_ids}
+    of_italy = travels.browse.event_summaries("country:Italy")
+    assert [(each.start, each.photos, each.found) for each in of_italy] == [
+        (event.start, len(event.photo_ids), len(wanted.intersection(event.photo_ids)))
+        for event in events
+        if wanted.intersection(event.photo_ids)
+    ]
+    assert 0 < len(of_italy) < len(listed)
+
+
+def test_an_event_is_found_by_a_moment_or_else_by_a_photo(travels: Library) -> None:
+    event = next(each for each in travels.browse.events() if each.towns)
+    found = travels.browse.event_photos(event.start)
+    assert found is not None
+    assert (found.event, found.photo_ids) == (summary_of(event), event.photo_ids)
+    assert sum(day.photos for day in found.days) == len(event.photo_ids)
+    assert [day.day for day in found.days] == sorted(day.day for day in found.days)
+    assert sum(stop.photos for stop in found.stops) == len(event.photo_ids)
+    assert {town.name for town in found.towns} == set(event.towns)
+    assert all(0 <= town.stop < len(found.stops) for town in found.towns)
+    never = datetime(1999, 1, 1)
+    assert travels.browse.event_photos(never) is None
+    assert travels.browse.event_photos(never, event.photo_ids[0]) == found, "its date was corrected"
+    assert travels.browse.event_photos(event.start.replace(tzinfo=UTC)) == found
+
+
+def test_a_timeline_has_trips_that_are_not_small_and_towns_of_its_days() -> None:
+    at = datetime(2019, 6, 3, 9)
+
+    def event(start: datetime, days: int, photos: int, *towns: str) -> PhotoEvent:
+        end = start + timedelta(days=days, hours=2)
+        return PhotoEvent(start, end, days > 0, tuple(range(1, photos + 1)), towns, ("Italy",))
+
+    large, small = event(at, 3, MIN_TRIP_PHOTOS, "Rome", "Siena"), event(at, 3, 4, "Pisa")
+    morning = event(at + timedelta(days=20), 0, 2, "Bonn")
+    evening = event(at + timedelta(days=20, hours=9), 0, 3, "Köln", "Bonn")
+    found = headings_of([large, small, morning, evening, event(at + timedelta(days=30), 0, 9)])
+    assert found.trips == (summary_of(large),)
+    assert found.towns == {date(2019, 6, 23): ("Köln", "Bonn")}, "of the larger event of the day"
+
+
+def test_words_have_no_trips_and_filters_their_own(travels: Library) -> None:
+    assert travels.browse.headings("a boat").towns == {}
+    assert travels.browse.headings().towns
+    assert set(travels.browse.headings("country:Fiji").towns.values()) <= {("Suva",), ()}
 
 
 def test_the_timeline_is_printed_as_bars(travels: Library) -> None:

@@ -22,10 +22,10 @@ from imgsearch import (
     ids_within,
     name_of_cluster,
 )
-from imgsearch.analysis.clusters import _pixels, towns_on_map
+from imgsearch.analysis.clusters import _pixels, named_clusters, towns_on_map
 from imgsearch.gazetteer import Gazetteer
 from imgsearch.records.files import IngestResult
-from imgsearch.records.photo import Facts
+from imgsearch.records.photo import Facts, Photo
 from imgsearch.sphere import arcs_km, away_km
 from imgsearch.store.lock import writing
 from tests.factories import CHECKOUT, ingested, random_vectors
@@ -317,3 +317,22 @@ def test_rings_of_a_file_of_marble() -> None:
     assert list(rings_of(file)) == [[*around, (-0.1, -0.75)], around]
     with pytest.raises(SystemExit, match="has 1 rings and says that it has 2"):
         list(rings_of(file[: -len(group + ring(3, 2, corner))]))
+
+
+def test_clusters_have_a_name_and_a_round_circle_with_all_of_their_photos() -> None:
+    photos = positions(*around(VIENNA, 30, 0.01), *around(AREZZO, 20, 2), FIJI)
+    found = cluster_photos(photos, WORLD, 6)
+    facts = Facts("JPEG", 8, 8, town="Vienna", country="Austria")
+    wanted = [each for cluster in found for each in cluster.sample_ids if each != 51]
+    known = {each: Photo(each, f"{each:064x}", 1, facts) for each in wanted}
+    named = named_clusters(found, known)
+    assert len(named) == len(found) - 1, "the photo in Fiji was deleted meanwhile"
+    for cluster in named:
+        assert cluster.place == "Vienna, Austria"
+        assert cluster.latest_version == f"{cluster.latest_id:064x}"[:12]
+        assert cluster.lat == round(cluster.lat, 5) and cluster.lon == round(cluster.lon, 5)
+        assert cluster.radius_km * 100 == pytest.approx(round(cluster.radius_km * 100))
+        within = ids_within(photos, cluster.lat, cluster.lon, cluster.radius_km)
+        assert len(within) >= cluster.photos
+    (at_one_point,) = named_clusters(cluster_photos(positions(VIENNA), WORLD, 6), known)
+    assert at_one_point.radius_km == 0.05, "GPS is off by some metres"

@@ -15,8 +15,8 @@ from msgspec.structs import replace
 from imgsearch import Library
 from tests.factories import CHECKOUT, modules_after
 
-# The indexer. A query needs only to know which folders are online.
-OF_A_QUERY = {"__init__", "ignored", "roots", "volumes"}
+# The indexer. A query needs only to know which folders are online, and opens the rest if need be.
+OF_A_QUERY = {"__init__", "ignored", "opening", "roots", "volumes"}
 INDEXER = {
     "watchdog",
     *(f"imgsearch.records.{name}" for name in ("files", "browse")),

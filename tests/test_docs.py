@@ -7,15 +7,14 @@ import os
 import re
 from pathlib import Path
 
-import click
 import pytest
 from click.testing import CliRunner
 
 from imgsearch import Library, Settings, errors
-from imgsearch.cli import GROUPS, commands
-from imgsearch.cli.help import FILTERS
+from imgsearch.cli import commands
 from imgsearch.features import installed
 from imgsearch.version import VERSION
+from tests.commands_page import help_pages
 from tests.core_names import core_names
 from tests.operations_page import operations_page
 from tests.operations_types import operations_types
@@ -34,30 +33,6 @@ STATUS = re.compile(
     rf"Status: accepted, \d{{4}}-\d\d-\d\d(?:; (?P<later>(?:changed|superseded) by {_NUMBERS}))?"
 )
 HELP = re.compile(r"(<!-- help: .* -->\n).*(<!-- /help -->)", re.DOTALL)
-
-
-def inner_commands(name: str) -> list[list[str]]:
-    """The commands of a command that is a group."""
-    command = commands.get_command(click.Context(commands), name)
-    return [[each] for each in command.commands] if isinstance(command, click.Group) else []
-
-
-def help_page(words: list[str], heading: str) -> str:
-    result = CliRunner().invoke(commands, words, prog_name="imgsearch", terminal_width=88)
-    assert result.exit_code == 0
-    title = " ".join(["imgsearch", *(each for each in words if each != "--help")])
-    return f"{heading} {title}\n\n```text\n{result.output.rstrip()}\n```\n"
-
-
-def help_pages() -> str:
-    """The help text of every command by purpose, as docs/cli.md shows it."""
-    pages = [help_page(["--help"], "###"), help_page(["help", FILTERS], "###")]
-    for title, names in GROUPS.items():
-        pages.append(f"### {title}\n")
-        for name in names:
-            inner = [[name, *words] for words in inner_commands(name)]
-            pages += [help_page([*words, "--help"], "####") for words in [[name], *inner]]
-    return "\n" + "\n".join(pages) + "\n"
 
 
 @pytest.mark.features()

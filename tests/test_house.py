@@ -48,7 +48,7 @@ FLOORS = (
     {"indexer"},
     {"analysis", "outputs"},
     {"archive"},
-    {"engines"},
+    {"opened"},
     {"operations"},
     {"library"},
     {"service"},
@@ -177,9 +177,10 @@ def test_no_modules_import_each_other_in_a_circle() -> None:
 
 # A command and an operation load what they name when they are called.
 LOADED_WHEN_CALLED = (
-    *("cli", "engines", "library", "operations", "service"),
+    *("cli", "library", "opened", "operations", "service"),
     *("archive.filling", "archive.operations", "archive.photo_changes"),
     "archive.replica.replica",
+    "indexer.opening",
 )
 CALLED_IN_FEATURES = (".commands", ".operations", ".records", ".store")
 # A query on the command line is a process of its own, so the modules that it goes through load
@@ -262,7 +263,7 @@ def test_archives_come_in_by_one_door() -> None:
     assert doors == {
         ("imgsearch.cli.search", "from imgsearch.archive.direct import DirectSearch"),
         *(
-            ("imgsearch.engines.replicas", f"from imgsearch.archive.{named}")
+            ("imgsearch.opened.replicas", f"from imgsearch.archive.{named}")
             for named in (
                 "filling import Filling",
                 "photo_changes import ArchiveChanges",

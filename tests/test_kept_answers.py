@@ -12,8 +12,8 @@ import pytest
 from msgspec.structs import replace
 
 from imgsearch import Example, Library, Query, Term
-from imgsearch.engines.local import LocalEngine
 from imgsearch.language.grammar import parse
+from imgsearch.opened.library import open_library
 from imgsearch.records.answer import Answer
 from imgsearch.search.kept_answers import kept_or_found
 from imgsearch.search.prepared import prepare
@@ -152,10 +152,10 @@ def test_photos_are_shown_in_the_order_they_are_asked_for(library: Library, phot
 
 def test_the_vector_of_a_query_is_composed_once(library: Library, photos: Path) -> None:
     file = min(photos.rglob("*.jpg"))
-    with closing(LocalEngine(library.settings, print, None, None, None)) as engine:
+    with closing(open_library(library.settings, print)) as opened:
 
         def vector(query: Query) -> QueryVector:
-            return prepare(engine.context(), query).vector
+            return prepare(opened.context(), query).vector
 
         for query in (parse(DOGS), parse("a dog -people"), parse("photo:1 in the snow")):
             composed = vector(query)
@@ -181,7 +181,7 @@ def test_an_example_file_is_read_again(library: Library, photos: Path, tmp_path:
         found.append(library.find(query).remarks)
         assert str(source) in found[-1][0]
     assert not is_kept(library, query)
-    assert not is_kept(library, Query((Term(Example(one.read_bytes())),)))
+    assert is_kept(library, Query((Term(Example(one.read_bytes())),))), "bytes stay as they are"
 
 
 def test_words_in_quotes_are_another_query(library: Library, photos: Path) -> None:
@@ -193,12 +193,12 @@ def test_words_in_quotes_are_another_query(library: Library, photos: Path) -> No
 
 def test_yesterday_is_another_day_tomorrow(library: Library, photos: Path) -> None:
     query = parse("a dog yesterday")
-    with closing(LocalEngine(library.settings, print, None, None, None)) as engine:
+    with closing(open_library(library.settings, print)) as opened:
 
         def understood(today: date) -> object:
-            with engine.kept_answers() as kept:
-                context = replace(engine.context(), today=today)
-                return kept_or_found(context, kept, query, 20, None).understood
+            with opened.reads().recent.one_version() as version:
+                context = replace(opened.context(), today=today)
+                return kept_or_found(context, version, query, 20, None).understood
 
         first = understood(date(2026, 11, 28))
         assert first

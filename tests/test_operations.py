@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from imgsearch import Library, Settings, answered
+from imgsearch import Library, OperationAnswer, Settings, requested
 from imgsearch.errors import (
     EncoderError,
     ImgsearchError,
@@ -246,6 +246,13 @@ def test_answers_of_a_real_library_come_back_unchanged(demo: Library) -> None:
     assert from_json(sent(demo.status()), Status) == demo.status()
 
 
+def answered(
+    library: Library, method: str, path: str, content: bytes, fields: dict[str, str]
+) -> OperationAnswer:
+    """The answer to a request in this process."""
+    return requested(library, method, path, content, fields).answered(library)
+
+
 def named(name: str, method: str = "POST") -> Operation:
     """The operation of this name."""
     (found,) = [
@@ -303,7 +310,7 @@ def test_an_image_is_sent_once_and_named_in_searches(demo_data: Path, tmp_path: 
         other = json.dumps({"example": {"kept_image": "0" * 16}}).encode()
         with pytest.raises(PhotoError, match="not on this machine"):
             answered(library, "POST", "/similar", other, {})
-    with pytest.raises(UsageError, match="cannot name a kept image. Send its bytes"):
+    with pytest.raises(UsageError, match=r"cannot name a kept image\. Send its bytes"):
         search({"query": {"terms": [{"kept_image": kept}]}})
 
 
@@ -356,10 +363,9 @@ JSON = st.recursive(
             st.one_of(
                 st.text(max_size=3),
                 st.sampled_from(
-                    ["query", "k", "cursor", "line", "kept_image", "terms", "text", "photo_id",
-                    "path", "image", "region",
+                    ["query", "k", "cursor", "terms", "text", "photo_id", "path", "image", "region",
                      "weight", "filters", "min_score", "sort", "x", "y", "width", "height",
-                     "classes", "template", "is_free"]
+                     "classes", "template", "is_free", "line", "kept_image"]
                 ),
             ),
             inner,

@@ -286,6 +286,36 @@ def test_facts_that_an_older_imgsearch_did_not_know_stay(
         assert (facts.title, facts.flash) == (None, True)
 
 
+def test_facts_that_an_older_imgsearch_did_not_read_are_unknown(
+    tmp_path: Path, open_library: Callable[..., Library]
+) -> None:
+    def merge(library: Library, number: int, *photos: PackedPhoto, is_old: bool) -> None:
+        pack = write_pack(tmp_path / f"{number}.imgsearch", *photos)
+        if is_old:
+            change(pack, "ALTER TABLE photos DROP COLUMN flash")
+        library.packs.merge(pack, at="/photos", offline=True).run()
+
+    def read_later(number: int, hours: int, **known: Any) -> PackedPhoto:
+        facts = Facts("JPEG", 8, 8, **known)
+        return photo_of(number, facts=facts, facts_at=NOW + timedelta(hours=hours))
+
+    said = "1 of 2 photos were indexed before imgsearch read flash:yes, and are left out"
+    with open_library("data") as library:
+        merge(library, 1, read_later(1, 0, flash=False), is_old=False)
+        assert library.find("flash:yes").remarks == ()
+        merge(library, 2, read_later(1, 1, iso=100), read_later(2, 1), is_old=True)
+        assert said in library.find("flash:yes").remarks[0]
+        unflashed = [hit.photo.id for hit in library.find("-flash:yes").hits]
+        assert unflashed == [hit.photo.id for hit in library.find("flash:no").hits]
+        assert len(unflashed) == 1, "a photo that was never read is unknown, not without"
+        merge(library, 3, read_later(2, 2, iso=200), is_old=True)
+        assert library.search("iso:200"), "its facts are newer"
+        assert said in library.find("flash:yes").remarks[0], "and still not read for the flash"
+        merge(library, 4, read_later(2, 3), is_old=False)
+        assert library.find("flash:yes").remarks == ()
+        assert len(library.find("-flash:yes").hits) == 2, "read, and without it"
+
+
 def test_what_was_measured_stays_where_newer_facts_have_nothing_measured(
     tmp_path: Path, open_library: Callable[..., Library]
 ) -> None:

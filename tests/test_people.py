@@ -660,7 +660,7 @@ def test_an_open_library_is_not_called_damaged_after_a_decision(library: Library
         with Store.open(library.settings.data_dir) as other:
             assert other.database.check_integrity() == "ok"
         assert {each.level for each in library.upkeep.doctor() if each.area == "database"} == {"ok"}
-        library._engine.raise_if_damaged(ValueError("of another kind"))
+        library._opened.raise_if_damaged(ValueError("of another kind"))
 
 
 def named(library: Library, name: str) -> int:

@@ -18,8 +18,8 @@ pytest.importorskip("lance", reason="needs the extra scale")
 
 from imgsearch.archive.lance.tables import Table
 from imgsearch.archive.lance.writer import LanceWriter
-from imgsearch.engines.local import LocalEngine
 from imgsearch.errors import LibraryLocked, Reason, StorageUnreachable, StoreError, UsageError
+from imgsearch.opened.library import OpenedLibrary
 from imgsearch.progress import Progress
 from imgsearch.records.files import FileStat, IngestResult
 from imgsearch.records.marks import PhotoMarks
@@ -27,6 +27,7 @@ from imgsearch.records.photo import Facts
 from imgsearch.records.picture_text import PhotoText, TextLine
 from imgsearch.records.status import Failure
 from imgsearch.store.lock import writing
+from imgsearch.store.progress_file import running_job
 from tests.catalogue_writer import content_of, photo
 from tests.counted_storage import counted_storage
 from tests.factories import CHECKOUT
@@ -43,11 +44,11 @@ def writer(request: pytest.FixtureRequest, tmp_path: Path) -> LanceWriter:
 
 
 @pytest.fixture
-def engine(writer: LanceWriter, tmp_path: Path) -> Iterator[LocalEngine]:
-    opened_engine, replica = opened(writer.address, tmp_path)
+def library(writer: LanceWriter, tmp_path: Path) -> Iterator[OpenedLibrary]:
+    a_replica, replica = opened(writer.address, tmp_path)
     replica.checked_s = 0.0
-    yield opened_engine
-    opened_engine.close()
+    yield a_replica
+    a_replica.close()
 
 
 def path_of(number: int) -> str:
@@ -64,8 +65,8 @@ def reading(text: str, day: int = 1) -> PhotoText:
     return PhotoText("read" if text else "none", lines, "reader 1", NOW + timedelta(days=day))
 
 
-def assert_same(writer: LanceWriter, engine: LocalEngine) -> None:
-    there, here = of_archive(writer.address), of_replica(engine)
+def assert_same(writer: LanceWriter, library: OpenedLibrary) -> None:
+    there, here = of_archive(writer.address), of_replica(library)
     assert here.keys() == there.keys()
     for content, about in there.items():
         assert here[content] == about, content
@@ -74,23 +75,27 @@ def assert_same(writer: LanceWriter, engine: LocalEngine) -> None:
 # ------------------------------------------------------------------------- what arrives
 
 
-def test_a_new_replica_has_what_the_archive_has(writer: LanceWriter, engine: LocalEngine) -> None:
+def test_a_new_replica_has_what_the_archive_has(
+    writer: LanceWriter, library: OpenedLibrary
+) -> None:
     writer.put([photo(number, path_of(number)) for number in range(20)])
     writer.put([photo(3, "s3://bucket/photos/a//3 copy.jpg"), failed("/photos/broken.jpg")])
     writer.put_texts({content_of(4): reading("Platform 9"), content_of(5): reading("")})
     writer.pass_over_texts([content_of(6)], "reader 1")
     write_marks(writer.address, {content_of(7): PhotoMarks(True, 4, False)})
-    assert_same(writer, engine)
-    assert [str(each.path) for each in engine.failures(())] == ["/photos/broken.jpg"]
-    counts = engine.store().picture_text.counts()
+    assert_same(writer, library)
+    assert [str(each.path) for each in library.store().failures.of_files(())] == [
+        "/photos/broken.jpg"
+    ]
+    counts = library.store().picture_text.counts()
     assert (counts.read, counts.none, counts.unread, counts.passed_over) == (1, 1, 18, 1)
-    ids = engine.store().reads.photos.live_ids()
+    ids = library.store().reads.photos.live_ids()
     assert ids.max() <= 20, "ids are small"
 
 
-def test_changes_arrive_before_the_next_answer(writer: LanceWriter, engine: LocalEngine) -> None:
+def test_changes_arrive_before_the_next_answer(writer: LanceWriter, library: OpenedLibrary) -> None:
     writer.put([photo(number, path_of(number)) for number in range(20)])
-    assert_same(writer, engine)
+    assert_same(writer, library)
     title = Facts("JPEG", 40, 30, title="A red boat", keywords=("sea", "boat"))
     changes: tuple[Callable[[], object], ...] = (
         lambda: writer.put([photo(number, path_of(number)) for number in range(20, 24)]),
@@ -109,14 +114,14 @@ def test_changes_arrive_before_the_next_answer(writer: LanceWriter, engine: Loca
     )
     for change in changes:
         change()
-        assert_same(writer, engine)
-    assert engine.failures(()) == ()
-    titled = engine.reads().names.ids_named("red boat", False)
+        assert_same(writer, library)
+    assert library.store().failures.of_files(()) == ()
+    titled = library.reads().names.ids_named("red boat", False)
     assert len(titled) == 1
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_random_changes_arrive(writer: LanceWriter, engine: LocalEngine, seed: int) -> None:
+def test_random_changes_arrive(writer: LanceWriter, library: OpenedLibrary, seed: int) -> None:
     random = Random(seed)
     paths = [f"/photos/{number}.jpg" for number in range(12)]
 
@@ -138,48 +143,50 @@ def test_random_changes_arrive(writer: LanceWriter, engine: LocalEngine, seed: i
     for _ in range(12):
         for _ in range(random.randrange(1, 4)):
             change()
-        assert_same(writer, engine)
+        assert_same(writer, library)
         failures = Table(writer.address, "files").newest().count("hash IS NULL")
-        assert len(engine.failures(())) == failures
+        assert len(library.store().failures.of_files(())) == failures
 
 
-def test_an_archive_that_goes_back_is_followed(writer: LanceWriter, engine: LocalEngine) -> None:
+def test_an_archive_that_goes_back_is_followed(writer: LanceWriter, library: OpenedLibrary) -> None:
     writer.put([photo(number, path_of(number)) for number in range(5)])
     writer.settle()
     writer.put_facts({content_of(0): Facts("PNG", 7, 7, title="later")})
     writer.put([photo(8, path_of(8))])
     writer.forget([path_of(1)])
     writer.settle()
-    assert_same(writer, engine)
+    assert_same(writer, library)
     writer.go_back()
-    assert_same(writer, engine)
-    assert len(of_replica(engine)) == 5
+    assert_same(writer, library)
+    assert len(of_replica(library)) == 5
 
 
 def test_an_archive_made_anew_is_copied_anew(tmp_path: Path) -> None:
     first = new_archive(tmp_path / "archive")
     first.put([photo(number, path_of(number)) for number in range(5)])
-    engine, replica = opened(first.address, tmp_path)
+    library, replica = opened(first.address, tmp_path)
     replica.checked_s = 0.0
-    assert_same(first, engine)
+    assert_same(first, library)
     (tmp_path / "archive").rename(tmp_path / "before")
     second = new_archive(tmp_path / "archive")
     for number in range(3, 12):  # more versions than the first had
         second.put([photo(number, f"/other/{number}.jpg")])
-    engine.close()
-    engine, replica = opened(second.address, tmp_path)
-    assert_same(second, engine)
-    engine.close()
+    library.close()
+    library, replica = opened(second.address, tmp_path)
+    assert_same(second, library)
+    library.close()
 
 
-def test_unchanged_photos_are_not_written_again(writer: LanceWriter, engine: LocalEngine) -> None:
+def test_unchanged_photos_are_not_written_again(
+    writer: LanceWriter, library: OpenedLibrary
+) -> None:
     writer.put([photo(number, path_of(number)) for number in range(20)])
-    assert len(of_replica(engine)) == 20
-    last = engine.store().database.fetch_one("SELECT max(seq) FROM vectors")
+    assert len(of_replica(library)) == 20
+    last = library.store().database.fetch_one("SELECT max(seq) FROM vectors")
     writer.put([photo(20, path_of(20))])
     writer.settle()
-    assert len(of_replica(engine)) == 21
-    added = engine.store().database.fetch_one("SELECT count(*) FROM vectors WHERE seq > ?", *last)
+    assert len(of_replica(library)) == 21
+    added = library.store().database.fetch_one("SELECT count(*) FROM vectors WHERE seq > ?", *last)
     assert added == (3,)  # photo 20 has three parts
 
 
@@ -209,25 +216,25 @@ def test_a_killed_copy_goes_on(writer: LanceWriter, tmp_path: Path, hold: str) -
     # Meanwhile, one that was taken changes, one that was not, and one goes.
     writer.put_texts({content_of(number): reading("Gate 7") for number in range(4500)[::900]})
     writer.forget([path_of(1)])
-    engine, replica = opened(writer.address, tmp_path)
-    job = replica.updating(engine.new_or_existing)
+    library, replica = opened(writer.address, tmp_path)
+    job = replica.updating(library.indexing)
     steps = list(job)
     assert all(isinstance(each, Progress) for each in steps) and steps[-1].total >= 4498
     assert job.report.photos < 2_600, "what was taken is not taken again"
-    assert_same(writer, engine)
-    engine.close()
+    assert_same(writer, library)
+    library.close()
 
 
 def test_a_job_that_is_stopped_goes_on(writer: LanceWriter, tmp_path: Path) -> None:
     writer.put([photo(number, path_of(number)) for number in range(4500)])
-    engine, replica = opened(writer.address, tmp_path)
-    job = replica.updating(engine.new_or_existing)
+    library, replica = opened(writer.address, tmp_path)
+    job = replica.updating(library.indexing)
     assert next(job).done == 0 and next(job).done == 2000
     del job  # as Ctrl-C ends it
-    assert replica.updating(engine.new_or_existing).run().photos == 2500
-    assert replica.updating(engine.new_or_existing).run().photos == 0
-    assert_same(writer, engine)
-    engine.close()
+    assert replica.updating(library.indexing).run().photos == 2500
+    assert replica.updating(library.indexing).run().photos == 0
+    assert_same(writer, library)
+    library.close()
 
 
 def test_a_copy_that_was_stopped_before_the_archive_went_back_is_right(tmp_path: Path) -> None:
@@ -236,28 +243,28 @@ def test_a_copy_that_was_stopped_before_the_archive_went_back_is_right(tmp_path:
     writer.settle()
     writer.put_facts({content_of(n): Facts("PNG", 7, 7, title="later") for n in range(2100)})
     writer.settle()
-    engine, replica = opened(writer.address, tmp_path)
-    job = replica.updating(engine.new_or_existing)
+    library, replica = opened(writer.address, tmp_path)
+    job = replica.updating(library.indexing)
     assert next(job).done == 0 and next(job).done == 2000
     del job
     writer.go_back()
-    assert_same(writer, engine)
-    assert len(engine.reads().names.ids_named("later", False)) == 0
-    engine.close()
+    assert_same(writer, library)
+    assert len(library.reads().names.ids_named("later", False)) == 0
+    library.close()
 
 
 def test_others_answer_while_one_process_copies(writer: LanceWriter, tmp_path: Path) -> None:
     writer.put([photo(number, path_of(number)) for number in range(10)])
-    engine, replica = opened(writer.address, tmp_path)
+    library, replica = opened(writer.address, tmp_path)
     replica.checked_s = 0.0
-    assert engine.photo_count() == 10
+    assert library.reads().photos.count() == 10
     with writing(tmp_path / "replica"):
         writer.put([photo(10, path_of(10))])
-        assert engine.photo_count() == 10
+        assert library.reads().photos.count() == 10
         with pytest.raises(LibraryLocked):
-            replica.updating(engine.new_or_existing).run()
-    assert engine.photo_count() == 11
-    engine.close()
+            replica.updating(library.indexing).run()
+    assert library.reads().photos.count() == 11
+    library.close()
 
 
 def test_who_asks_during_the_first_copy_is_told(tmp_path: Path) -> None:
@@ -265,33 +272,35 @@ def test_who_asks_during_the_first_copy_is_told(tmp_path: Path) -> None:
     writer.put([photo(number, path_of(number)) for number in range(4500)])
     process = copying(writer.address, tmp_path, "batch")
     try:
-        engine, replica = opened(writer.address, tmp_path)
+        library, replica = opened(writer.address, tmp_path)
         replica.checked_s = 3600.0
         said.clear()
-        assert engine.photo_count() == 2000
+        assert library.reads().photos.count() == 2000
         assert len(said) == 1 and "of 4,500 photos)" in said[0] and "are found" in said[0]
-        assert (running := engine.running()) is not None and running.total == 4500
+        running = running_job(library.settings.data_dir)
+        assert running is not None and running.total == 4500
     finally:
         process.kill()
         process.communicate()
     # Who asks next goes on with it at once.
-    assert engine.photo_count() == 4500
-    engine.close()
+    assert library.reads().photos.count() == 4500
+    library.close()
 
 
 def test_threads_that_ask_at_once_get_whole_answers(writer: LanceWriter, tmp_path: Path) -> None:
     writer.put([photo(number, path_of(number)) for number in range(300)])
-    engine, _ = opened(writer.address, tmp_path)
+    library, _ = opened(writer.address, tmp_path)
     counts: list[int] = []
     threads = [
-        threading.Thread(target=lambda: counts.append(engine.photo_count())) for _ in range(8)
+        threading.Thread(target=lambda: counts.append(library.reads().photos.count()))
+        for _ in range(8)
     ]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     assert counts == [300] * 8
-    engine.close()
+    library.close()
 
 
 # ------------------------------------------------------------------------- storage
@@ -301,43 +310,43 @@ def test_few_requests_are_sent(tmp_path: Path) -> None:
     writer = new_archive(tmp_path / "index" / "archive")
     writer.put([photo(number, path_of(number)) for number in range(30)])
     with counted_storage(tmp_path) as storage:
-        engine, replica = opened("s3://index/archive", tmp_path)
-        assert engine.photo_count() == 30
+        library, replica = opened("s3://index/archive", tmp_path)
+        assert library.reads().photos.count() == 30
         replica.checked_s = 3600.0
-        engine.photo_count()  # looks at last, and not again
+        library.reads().photos.count()  # looks at last, and not again
         storage.take()
         for _ in range(5):
-            assert len(of_replica(engine)) == 30
+            assert len(of_replica(library)) == 30
         assert storage.take().count() == 0
-        engine.close()
-        engine, replica = opened("s3://index/archive", tmp_path)
+        library.close()
+        library, replica = opened("s3://index/archive", tmp_path)
         replica.checked_s = 0.0
-        engine.photo_count()
+        library.reads().photos.count()
         storage.take()
-        engine.photo_count()
+        library.reads().photos.count()
         assert storage.take().count() <= 5
         writer.put([photo(31, path_of(31))])
-        assert engine.photo_count() == 31
-        engine.close()
+        assert library.reads().photos.count() == 31
+        library.close()
 
 
 def test_an_archive_that_cannot_be_reached_is_answered_from_the_copy(tmp_path: Path) -> None:
     writer = new_archive(tmp_path / "index" / "archive")
     writer.put([photo(number, path_of(number)) for number in range(5)])
     with counted_storage(tmp_path):
-        engine, replica = opened("s3://index/archive", tmp_path)
+        library, replica = opened("s3://index/archive", tmp_path)
         replica.checked_s = 0.0
-        assert engine.photo_count() == 5
+        assert library.reads().photos.count() == 5
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
             away, _ = opened("s3://index/archive", tmp_path)
             said.clear()
-            assert away.photo_count() == 5
+            assert away.reads().photos.count() == 5
             assert "cannot be reached" in said[0] and "copy on this machine" in said[0]
             nothing, _ = opened("s3://index/archive", tmp_path / "another")
             with pytest.raises(StorageUnreachable):
-                nothing.photo_count()
-        engine.close()
+                nothing.reads().photos.count()
+        library.close()
         away.close()
 
 
@@ -352,37 +361,48 @@ def test_pictures_come_from_the_archive_and_files_from_where_they_lie(tmp_path: 
     writer.put([photo(1, str(here)), photo(2, there)])
     writer.put_thumbnails({content_of(number): f"picture {number}".encode() for number in (1, 2)})
     with counted_storage(tmp_path) as storage:
-        engine, _ = opened("s3://index/archive", tmp_path)
+        library, _ = opened("s3://index/archive", tmp_path)
         ids = {
             str(hit.files[0].path): each
-            for each, hit in engine.photos()
-            .records(engine.reads().photos.live_ids().tolist())
+            for each, hit in library.photos()
+            .records(library.reads().photos.live_ids().tolist())
             .items()
         }
         assert ids.keys() == {str(here), there}
-        assert engine.kept_thumbnail(content_of(1)) == b"picture 1"
+        assert library.kept_thumbnail(content_of(1)) == b"picture 1"
         storage.take()
-        assert engine.kept_thumbnail(content_of(1)) == b"picture 1"
-        assert engine.kept_thumbnail(content_of(2)) == b"picture 2"
+        assert library.kept_thumbnail(content_of(1)) == b"picture 1"
+        assert library.kept_thumbnail(content_of(2)) == b"picture 2"
         assert storage.take().count() == 0, "both were shown together, and are on the disk"
-        assert engine.kept_thumbnail(content_of(3)) is None
-        (file,) = [each.path for each in engine.files_of(ids[str(here)])]
+        assert library.kept_thumbnail(content_of(3)) is None
+        (file,) = [
+            each.path for each in library.origin.files_of(library.reads(), ids[str(here)], False)
+        ]
         assert file == here
-        contents = [each.path.read_bytes() for each in engine.files_of(ids[there])]
+        contents = [
+            each.path.read_bytes()
+            for each in library.origin.files_of(library.reads(), ids[there], False)
+        ]
         assert contents == [b"object"]
-        pictures = {each.id: what for each, what in engine.pictures_of(list(ids.values()))}
+        pictures = {
+            each.id: what
+            for each, what in library.origin.pictures_of(library.reads(), list(ids.values()))
+        }
         assert pictures == {ids[str(here)]: here, ids[there]: b"picture 2"}
-        (reachable,) = [file.path for _, file in engine.reachable_files(list(ids.values()))]
+        (reachable,) = [
+            file.path
+            for _, file in library.origin.reachable_files(library.reads(), list(ids.values()))
+        ]
         assert reachable == here
-        engine.close()
+        library.close()
 
 
 # ------------------------------------------------------------------------- the library
 
 
-def test_a_replica_is_private(writer: LanceWriter, engine: LocalEngine, tmp_path: Path) -> None:
+def test_a_replica_is_private(writer: LanceWriter, library: OpenedLibrary, tmp_path: Path) -> None:
     writer.put([photo(1, path_of(1))])
-    assert engine.photo_count() == 1
+    assert library.reads().photos.count() == 1
     if sys.platform != "win32":
         for each in (tmp_path / "replica", *(tmp_path / "replica").rglob("*")):
             assert not stat.S_IMODE(each.stat().st_mode) & 0o077, each
@@ -390,28 +410,28 @@ def test_a_replica_is_private(writer: LanceWriter, engine: LocalEngine, tmp_path
 
 def test_a_damaged_copy_is_named_and_copied_again(writer: LanceWriter, tmp_path: Path) -> None:
     writer.put([photo(1, path_of(1))])
-    engine, _ = opened(writer.address, tmp_path)
-    assert engine.photo_count() == 1
-    engine.close()
+    library, _ = opened(writer.address, tmp_path)
+    assert library.reads().photos.count() == 1
+    library.close()
     (tmp_path / "replica" / "library.db").write_bytes(b"no database" * 1000)
-    engine, _ = opened(writer.address, tmp_path)
+    library, _ = opened(writer.address, tmp_path)
     with pytest.raises(StoreError, match=r"is damaged\. Delete that folder"):
-        engine.photo_count()
-    engine.close()
+        library.reads().photos.count()
+    library.close()
     shutil.rmtree(tmp_path / "replica")
-    engine, _ = opened(writer.address, tmp_path)
-    assert engine.photo_count() == 1
-    engine.close()
+    library, _ = opened(writer.address, tmp_path)
+    assert library.reads().photos.count() == 1
+    library.close()
 
 
 def test_a_folder_with_another_library_is_refused(writer: LanceWriter, tmp_path: Path) -> None:
     writer.put([photo(1, path_of(1))])
-    engine, _ = opened(writer.address, tmp_path)
-    assert engine.photo_count() == 1
-    engine.close()
+    library, _ = opened(writer.address, tmp_path)
+    assert library.reads().photos.count() == 1
+    library.close()
     other = new_archive(tmp_path / "other")
     other.put([photo(2, path_of(2))])
-    engine, _ = opened(other.address, tmp_path)
+    library, _ = opened(other.address, tmp_path)
     with pytest.raises(UsageError, match="is a copy of the archive"):
-        engine.photo_count()
-    engine.close()
+        library.reads().photos.count()
+    library.close()

@@ -23,7 +23,7 @@ from imgsearch.archive.lance.people_rows import people_rows
 from imgsearch.archive.lance.people_tables import HEAD, PeopleHead, PeopleTables
 from imgsearch.archive.lance.tables import Table
 from imgsearch.archive.replica.replica import Replica
-from imgsearch.engines.replicas import replica_engine
+from imgsearch.opened.replicas import open_replica
 from imgsearch.store.database import DATABASE_FILE, connect
 from tests.factories import wait_until
 from tests.people import library_with_faces, set_face_models, write_three_persons
@@ -57,12 +57,12 @@ def archive(tmp_path: Path, photos: Path, found_by: Callable[[str], None]) -> It
 def replica_of(archive: Library, folder: Path) -> Iterator[tuple[Library, Replica]]:
     """Open a copy of the archive in a folder, which looks for changes whenever it is asked."""
     settings = Settings.load(data_dir=folder / "data", cache_dir=folder / "cache")
-    engine, replica = replica_engine(
+    opened, replica = open_replica(
         archive.address, settings, print, encoder=StandIn(), folder=folder / "replica"
     )
     replica.checked_s = 0.0
-    with Library(engine) as opened:
-        yield opened, replica
+    with Library(opened) as library:
+        yield library, replica
 
 
 def write_older_rows(address: str, library: Library) -> None:

@@ -283,9 +283,6 @@ def test_a_photo_with_its_details(run_view: Callable[..., AppTest], demo_library
     facts = dict(details["facts"])
     assert facts["Size"] == "451 × 300 px, 0.1 megapixels" and "PENTAX" in facts["Camera"]
     assert details["paths"] == [{"path": str(hit.path), "can_be_shown": False}]
-    rows = dict(reply(photo_data.why, f"id={hit.photo.id}&q=a+cat"))
-    assert rows["Rank"] == "1" and rows["a cat"].startswith("adds +")
-    assert reply(photo_data.why, f"id={hit.photo.id}") == [], "nothing was searched for"
     viewer = data_of(page, "modules_viewer")[0]
     assert viewer["slides"][viewer["index"] - viewer["first"]]["large"] == (
         f"/thumbnail/large/{hit.photo.id}?v={hit.photo.content_hash[:12]}"
@@ -299,8 +296,7 @@ def test_an_unknown_photo(
     page = run_view("photo", demo_library, id=photo_id)
     assert not page.exception and "Photo not found" in text_of(page)
     request = Request({"type": "http", "query_string": f"id={photo_id}".encode(), "headers": []})
-    for route in (photo_data.details, photo_data.why):
-        assert route(request).status_code == 404
+    assert photo_data.details(request).status_code == 404
 
 
 # ---------------------------------------------------------------------------- labels

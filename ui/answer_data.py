@@ -25,7 +25,6 @@ from ui.responses import NOT_STORED
 from ui.search_state import NEWEST, SearchInput
 from ui.session import session
 from ui.tiles import captioned_tile_json, id_text, marks_of
-from ui.timeline_data import days_json
 
 MAX_TILES = 500  # of one request
 UNJUDGED_SHOWN = 10  # photos of an answer that nothing is known of but their order
@@ -236,11 +235,23 @@ def photo_list(request: Request) -> Response:
             "version": photos.version,
             "ids": list(map(id_text, photos.ids.tolist())),
             "sections": photos.sections,
-            "days": days_json(photos.days) if photos.days and not is_newest else None,
+            "days": _days_json(photos.days) if photos.days and not is_newest else None,
             "offset": None if photo_id is None else photos.offset_of(photo_id),
         },
         headers=NOT_STORED,
     )
+
+
+def _days_json(days: Sequence[DayPhotos]) -> list[dict[str, object]]:
+    """Return the days as `Browse.day_counts` has them."""
+    return [
+        {
+            "day": day.day.isoformat(),
+            "photos": len(day.photo_ids),
+            "dated_by_file": day.dated_by_file,
+        }
+        for day in days
+    ]
 
 
 def _listed_photos(parameters: Mapping[str, str]) -> PhotoList:

@@ -15,7 +15,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
-from imgsearch import ImgsearchError, OperationAnswer, PickedPhotos, UsageError, answered
+from imgsearch import ImgsearchError, OperationAnswer, PickedPhotos, Query, UsageError, requested
 from ui.answer_data import forget_answers
 from ui.recent_answers import recent_answers
 from ui.request_body import read_body
@@ -32,7 +32,7 @@ _OF_ALL_PHOTOS = ("filters/choices",)
 # Of a page that waits for its first photos: each tab asks.
 _EMPTY_TRAY = msgspec.json.encode(PickedPhotos("", ()))
 
-_Asked: TypeAlias = tuple[str, str, bytes, tuple[tuple[str, str], ...]]  # see `answered`
+_Asked: TypeAlias = tuple[str, str, bytes, tuple[tuple[str, str], ...]]  # see `requested`
 
 
 async def operate(request: Request) -> Response:
@@ -63,8 +63,11 @@ def _answer(here: Session, asked: _Asked) -> OperationAnswer:
 
 
 def _computed(asked: _Asked) -> OperationAnswer:
-    method, path, content, fields = asked
-    return answered(session().library, method, path, content, dict(fields))
+    here, (method, path, content, fields) = session(), asked
+    request = requested(here.library, method, path, content, dict(fields))
+    query = request.queries[0] if request.queries else Query()  # no operation takes two
+    with here.library_for(query) as library:
+        return request.answered(library)
 
 
 def _note_change(path: str, answer: OperationAnswer) -> None:

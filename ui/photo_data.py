@@ -1,4 +1,4 @@
-"""The details of a photo as the viewer asks for them: facts, files, place, faces, why it matched.
+"""The details of a photo as the viewer asks for them: facts, files, place, faces.
 
 They come by requests of the browser, which asks for those of the neighbours ahead, and not by a run
 of the page's script: an arrow key shows the next photo with its details.
@@ -10,7 +10,6 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 
 import msgspec
 from starlette.concurrency import run_in_threadpool
@@ -34,7 +33,6 @@ from ui.features import Card, shown_features
 from ui.formatting import date_of, format_datetime, format_size, precision_of
 from ui.request_body import read_body
 from ui.responses import NOT_STORED
-from ui.search_state import SearchInput
 from ui.session import session
 
 DATE_SOURCES = {
@@ -70,25 +68,17 @@ _MAX_BYTES = 1000  # of a request to show a file
 
 
 def details(request: Request) -> Response:
-    """Return all that is known of the photo `id`, as a search found it.
+    """Return all that is known of the photo `id`. Judgements are those of the concepts `of`.
 
-    Concepts are judged by `of`.
+    It is no operation of the library, which has `Library.photo`: this is what the viewer shows, in
+    one request for each photo, with cards of features and what only the page knows of files.
     """
-    return _answer(request, _details_json)
-
-
-def why(request: Request) -> Response:
-    """Return names and values that say why the search of the address found the photo `id`."""
-    return _answer(request, _why_json)
-
-
-def _answer(request: Request, content_of: Callable[[Hit, Request], object]) -> Response:
     photo_id = number_of(request.query_params.get("id", ""))
     try:
         hits = [] if photo_id is None else session().library.photos([photo_id])
         if not hits:
             return PlainTextResponse("The photo has left the library.", 404, NOT_STORED)
-        return JSONResponse(content_of(hits[0], request), headers=NOT_STORED)
+        return JSONResponse(_details_json(hits[0], request), headers=NOT_STORED)
     except ImgsearchError as error:
         return PlainTextResponse(str(error), 422, NOT_STORED)
 
@@ -247,22 +237,6 @@ def _judged_json(hit: Hit, request: Request) -> dict[str, bool | None]:
     known = {concept.name for concept in concepts.all()}
     asked = [name for name in request.query_params.getlist("of") if name in known]
     return {name: concepts.judged(name).get(hit.photo.id) for name in asked}
-
-
-def _why_json(hit: Hit, request: Request) -> list[tuple[str, str]]:
-    search_input = SearchInput.from_address(request.query_params)
-    if not search_input:
-        return []
-    with session().exclusive_library() as opened:
-        explanation = opened.explain(hit.path, search_input.query())
-    rows = [("Rank", f"{explanation.rank:,}")] if explanation.rank else []
-    rows += [(f"concept:{each.name}", str(each)) for each in explanation.concepts]
-    rows += [("Score", f"{explanation.score:.3f}")] if explanation.score is not None else []
-    for share in explanation.shares:
-        rows.append((share.term, f"adds {share.share:+.3f} (alone {share.cosine:.3f})"))
-    for each in explanation.filters:
-        rows.append((each.filter, "matches" if each.passes else "does not match"))
-    return [(printable(name), printable(value)) for name, value in rows]
 
 
 # ------------------------------------------------------------------------- the desktop

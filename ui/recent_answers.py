@@ -29,6 +29,10 @@ class RecentAnswers(Generic[_Key, _Value]):
         """
         return self._cache.get(key, partial(self._compute, key), lambda: state)
 
+    def keep(self, key: _Key, state: Hashable, value: _Value) -> None:
+        """Store a value for `key` that was computed in this state of the library, as `get` does."""
+        self._cache.keep(key, state, value)
+
     def clear(self) -> None:
         """Compute all values anew."""
         self._cache.clear()

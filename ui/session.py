@@ -163,6 +163,20 @@ class Session:
         with self._model_lock:
             yield self.library
 
+    @contextmanager
+    def library_for(self, query: Query) -> Iterator[Library]:
+        """Provide the library for whatever needs to know what a query finds.
+
+        The words or examples of one are searched for first, by the service if it runs: the library
+        finds their vector then, and need not load the model. Raises as `Library.find` does.
+        """
+        if not query.terms:
+            yield self.library
+            return
+        self.find(query, 1)
+        with self.exclusive_library() as opened:
+            yield opened
+
 
 _session_of = cache(Session)
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date
 from itertools import groupby
 from typing import TYPE_CHECKING
@@ -12,6 +13,8 @@ import numpy as np
 
 from imgsearch.records.browse import (
     CountryCount,
+    DayCount,
+    DayCounts,
     DayPhotos,
     MonthCount,
     NameCounts,
@@ -23,6 +26,7 @@ from imgsearch.records.browse import (
     ValueCount,
     YearCount,
 )
+from imgsearch.store.recent_reads import read_only
 
 if TYPE_CHECKING:
     from imgsearch.records.arrays import Ids
@@ -47,8 +51,31 @@ def days_of(photos: BrowsingReads, ids: Ids | None) -> tuple[DayPhotos, ...]:
     days = []
     for day, rows in groupby(photos.dated(ids), lambda row: row[1]):
         photo_ids, _, by_file = zip(*rows, strict=True)
-        days.append(DayPhotos(date.fromisoformat(day), np.array(photo_ids, np.int64), sum(by_file)))
+        ids_of_day = read_only(np.array(photo_ids, np.int64))
+        days.append(DayPhotos(date.fromisoformat(day), ids_of_day, sum(by_file)))
     return tuple(days)
+
+
+def version_of_days(days: Sequence[DayPhotos]) -> str:
+    """Return a text that changes whenever the photos of these days, or their order, do."""
+    digest = hashlib.sha256()
+    for each in days:
+        digest.update(f"{each.day} {each.dated_by_file} ".encode())
+        digest.update(each.photo_ids.tobytes())
+    return digest.hexdigest()[:16]
+
+
+def day_counts_of(days: Sequence[DayPhotos], photo_id: int | None) -> DayCounts:
+    """Return the numbers of photos of days, and how many photos come before one of them."""
+    counts = tuple(DayCount(day.day, len(day.photo_ids), day.dated_by_file) for day in days)
+    before, offset = 0, None
+    for day in days if photo_id is not None else ():
+        (places,) = np.nonzero(day.photo_ids == photo_id)
+        if len(places):
+            offset = before + int(places[0])
+            break
+        before += len(day.photo_ids)
+    return DayCounts(version_of_days(days), counts, offset)
 
 
 def positions_of(photos: BrowsingReads, ids: Ids | None) -> PhotoPositions:
@@ -59,8 +86,8 @@ def positions_of(photos: BrowsingReads, ids: Ids | None) -> PhotoPositions:
         for photo_id, lat, lon in rows
         if lat is not None and lon is not None and abs(lat) <= 90 and abs(lon) <= 180
     ]
-    table = np.array(located, np.float64).reshape(-1, 3)
-    photo_ids = np.array([row[0] for row in located], np.int64)
+    table = read_only(np.array(located, np.float64).reshape(-1, 3))
+    photo_ids = read_only(np.array([row[0] for row in located], np.int64))
     return PhotoPositions(photo_ids, table[:, 1], table[:, 2], len(rows) - len(located))
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from imgsearch.analysis.spread import places_spread_over
 from imgsearch.records.arrays import Ids
-from imgsearch.records.browse import MapArea, MapTown, PhotoCluster, PhotoPositions
+from imgsearch.records.browse import MapArea, MapCluster, MapTown, PhotoCluster, PhotoPositions
 from imgsearch.sphere import arcs_km
 
 WORLD_PX = 256  # at zoom level 0
@@ -28,11 +28,13 @@ _LABEL_WIDTH_PX, _LABEL_HEIGHT_PX = 110, 44  # of the name of a town, with room 
 _MOST_TOWNS = 150  # names of an area
 # Up to these levels of zoom, towns with fewer people are not looked at.
 _LEAST_PEOPLE = ((3, 1_000_000), (5, 250_000), (7, 30_000), (9, 3_000))
+_LEAST_RADIUS_KM = 0.05  # of a circle around photos at one point: GPS is off by some metres
+_VERSION_DIGITS = 12  # of a content hash
 MAX_LAT = 85.0511  # where Web Mercator ends; photos beyond it are shown at the edge
 
 if TYPE_CHECKING:
     from imgsearch.gazetteer import Gazetteer
-    from imgsearch.records.photo import Facts
+    from imgsearch.records.photo import Facts, Photo
 
 _Numbers = NDArray[np.float64]
 
@@ -126,6 +128,38 @@ def name_of_cluster(places: Sequence[Facts], radius_km: float) -> str:
         return f"{', '.join(names[:-1])} and {names[-1]}"
     named = Counter(facts.place for facts in places if facts.place)
     return named.most_common(1)[0][0] if named else ""
+
+
+def named_clusters(
+    clusters: Sequence[PhotoCluster], photos: Mapping[int, Photo]
+) -> tuple[MapCluster, ...]:
+    """Return clusters with their names, by these photos of their samples.
+
+    One is left out if its latest photo is not among these.
+    """
+    return tuple(
+        MapCluster(
+            cluster.latest_id,
+            photos[cluster.latest_id].content_hash[:_VERSION_DIGITS],
+            cluster.photos,
+            round(cluster.lat, 5),
+            round(cluster.lon, 5),
+            _rounded_up(cluster.radius_km),
+            cluster.area,
+            name_of_cluster(
+                [photos[each].facts for each in cluster.sample_ids if each in photos],
+                cluster.radius_km,
+            ),
+        )
+        for cluster in clusters
+        if cluster.latest_id in photos  # else deleted since
+    )
+
+
+def _rounded_up(radius_km: float) -> float:
+    """Return a radius in round numbers, of a circle that still contains all photos."""
+    steps_per_km = 1 if radius_km > 10 else 100
+    return max(_LEAST_RADIUS_KM, math.ceil(radius_km * steps_per_km + 0.5) / steps_per_km)
 
 
 def towns_on_map(gazetteer: Gazetteer, area: MapArea, zoom: float) -> list[MapTown]:

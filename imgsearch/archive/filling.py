@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from imgsearch.archive.fleet.worker import WorkPlan
     from imgsearch.archive.lance.contents import ArchiveContents
     from imgsearch.archive.lance.writer import BuildIndex, LanceWriter
-    from imgsearch.config import Settings
+    from imgsearch.archive.replica.replica import Replica
     from imgsearch.encoders.base import Encoder
     from imgsearch.encoders.loader import EncoderLoader
     from imgsearch.progress import (
@@ -48,20 +48,18 @@ class Filling:
 
     def __init__(
         self,
-        address: str,
-        settings: Settings,
+        replica: Replica,
         notify: Callable[[str], None],
         encoders: EncoderLoader,
         given: Encoder | None,
-        changed: Callable[[], None],
     ) -> None:
-        """`given` is the encoder that takes the place of the one that the settings name.
+        """`replica` is the copy of the archive on this machine, which looks for what is written.
 
-        `changed` is called whenever something was written.
+        `given` is the encoder that takes the place of the one that the settings name.
         """
-        self.address = address
-        self.settings = settings
-        self._changed = changed
+        self.address = replica.address
+        self.settings = replica.settings
+        self._replica = replica
         self._notify = notify
         self._encoders = encoders
         self._given = given
@@ -122,7 +120,7 @@ class Filling:
         try:
             return (yield from announced(self.working_folder, doing, steps))
         finally:
-            self._changed()
+            self._replica.check_at_once()
 
     def index(
         self,
@@ -256,12 +254,12 @@ class Filling:
         tables = PeopleTables(self.address)
         tables.delete_faces()
         tables.forget_deleted()
-        self._changed()
+        self._replica.check_at_once()
 
     def prune(self, days: float) -> int:
         """Delete the data of photos without a file for this many days; returns their number."""
         photos = self.writer().prune(datetime.now(UTC) - timedelta(days=days))
-        self._changed()
+        self._replica.check_at_once()
         return photos
 
     def forget(self, folder: str) -> int:
@@ -275,7 +273,7 @@ class Filling:
         before = contents.count().photos
         forget_below(self.working_folder, folder)
         writer.forget(contents.paths_below(folder))
-        self._changed()
+        self._replica.check_at_once()
         return max(0, before - contents.count().photos)
 
     def _new_encoder(self) -> EncoderRow:

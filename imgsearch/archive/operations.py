@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from imgsearch.archive.filling import Filling
     from imgsearch.archive.lance.writer import LanceWriter
     from imgsearch.archive.replica.replica import Replica
-    from imgsearch.indexer.context import IndexingContext
+    from imgsearch.indexer.opening import Indexing
     from imgsearch.progress import CopyReport, Job, ReplicaReport, SettleReport, SyncReport
     from imgsearch.records.index import EncoderRow
 
@@ -20,13 +20,11 @@ if TYPE_CHECKING:
 class Fleet:
     """Fills an archive, and opens its originals: the part that no other library has."""
 
-    def __init__(
-        self, filling: Filling, replica: Replica, context: Callable[[], IndexingContext]
-    ) -> None:
-        """`context` is that of the copy of the archive on this machine."""
+    def __init__(self, filling: Filling, replica: Replica, indexing: Indexing) -> None:
+        """`indexing` is that of the copy of the archive on this machine."""
         self._filling = filling
         self._replica = replica
-        self._context = context
+        self._indexing = indexing
 
     def update_copy(self) -> Job[ReplicaReport]:
         """Take the changes of the archive into its copy on this machine, with progress.
@@ -36,7 +34,7 @@ class Fleet:
         takes them, StoreError where there is no archive, ObjectStorageError, DiskError and
         EncoderMismatch.
         """
-        return self._replica.updating(self._context)
+        return self._replica.updating(self._indexing)
 
     def copy_from(self, data_dir: str | Path, *, faces: bool = False) -> Job[CopyReport]:
         """Carry the library in a data folder over, with its vectors; nothing is embedded.

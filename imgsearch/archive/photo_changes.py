@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -23,13 +23,14 @@ if TYPE_CHECKING:
     from imgsearch.archive.originals import Originals
     from imgsearch.archive.replica.replica import Replica
     from imgsearch.indexer.context import IndexingContext
+    from imgsearch.indexer.opening import Indexing
     from imgsearch.progress import FaceReport, MergeReport, SyncReport
 
 _Report = TypeVar("_Report")
 
 
 class ArchiveChanges:
-    """Implements `imgsearch.engines.photo_changes.PhotoChanges`, which describes the methods.
+    """Implements `imgsearch.opened.photo_changes.PhotoChanges`, which describes the methods.
 
     What was changed is found from the next question on: the copy on this machine takes it then.
     """
@@ -38,14 +39,12 @@ class ArchiveChanges:
         self,
         replica: Replica,
         filling: Filling,
-        context: Callable[[], IndexingContext],
-        up_to_date: Callable[[], IndexingContext],
+        indexing: Indexing,
     ) -> None:
-        """`context` is that of the copy on this machine; `up_to_date` takes changes before."""
+        """`indexing` is that of the copy on this machine."""
         self._replica = replica
         self._filling = filling
-        self._context = context
-        self._up_to_date = up_to_date
+        self._indexing = indexing
 
     def index(
         self, sources: Sequence[str], accept_removals: bool, verify: bool, ray: str | None
@@ -71,7 +70,7 @@ class ArchiveChanges:
         from imgsearch.indexer.roots import ids_below
         from imgsearch.store.reads import Reads
 
-        reads = Reads.open(self._up_to_date().data_dir)
+        reads = Reads.open(self.up_to_date().data_dir)
         try:
             return len(ids_below(reads, [folder.rstrip("/")]))
         except FolderError as error:
@@ -89,7 +88,7 @@ class ArchiveChanges:
         from imgsearch.indexer import folders
 
         photos = self._filling.prune(days)
-        folders.prune(self._up_to_date(), days)
+        folders.prune(self.up_to_date(), days)
         return photos
 
     def merge(
@@ -111,7 +110,7 @@ class ArchiveChanges:
         """Find faces and put them into the archive; the copy here takes and groups them."""
         from imgsearch.archive.finding_faces import find_faces
 
-        context = self._up_to_date()
+        context = self.up_to_date()
         context.face_readers.open()  # raises without its package
         writer, originals = self._filling.writer(), self._replica.originals
         steps = find_faces(context, writer, originals, folders, again)
@@ -122,13 +121,13 @@ class ArchiveChanges:
     ) -> Generator[Progress, None, FaceReport]:
         report = yield from steps
         with suppress(LibraryLocked):  # another process is taking them
-            yield from self._replica.updating(self._context)
+            yield from self._replica.updating(self._indexing)
         return report
 
     def forget_faces(self, with_names: bool) -> int:
         from imgsearch.indexer.faces import forget_faces
 
-        faces = forget_faces(self._up_to_date(), with_names)
+        faces = forget_faces(self.up_to_date(), with_names)
         self._filling.forget_faces()
         return faces
 
@@ -137,7 +136,7 @@ class ArchiveChanges:
         from imgsearch.archive.examination import examine as examine_archive
 
         yield from examine_archive(self._replica.address)
-        settings = self._context().settings
+        settings = self._indexing.settings
         cure = (
             f"Delete the folder {settings.data_dir}: the archive is copied again, with all changes "
             "that were sent to it."
@@ -155,10 +154,10 @@ class ArchiveChanges:
         from imgsearch.analysis.doctor import repair_cache
         from imgsearch.indexer.repair import repair
 
-        done = repair_cache(self._context().settings.cache_dir)
+        done = repair_cache(self._indexing.settings.cache_dir)
         self._filling.settle().run()
         done.append(f"Settled the archive {self._replica.address}.")
-        return [*done, *repair(self._up_to_date(), has_folders=False)]
+        return [*done, *repair(self.up_to_date(), has_folders=False)]
 
     # ------------------------------------------------------------------ for jobs of features
 
@@ -173,7 +172,8 @@ class ArchiveChanges:
 
     def up_to_date(self) -> IndexingContext:
         """Return the context of the copy on this machine, which takes changes before."""
-        return self._up_to_date()
+        self._replica.refresh(self._indexing)
+        return self._indexing.existing()
 
     def writer(self) -> LanceWriter:
         """Return the writer of the archive. Raises StoreError where there is none."""
@@ -187,4 +187,4 @@ class ArchiveChanges:
 
     def fleet(self) -> Fleet:
         """Return the part that fills the archive."""
-        return Fleet(self._filling, self._replica, self._context)
+        return Fleet(self._filling, self._replica, self._indexing)

@@ -89,7 +89,7 @@ class NamedQuery(NamedTuple):
 class Part(NamedTuple):
     """A part of a library, with the operations of the feature.
 
-    `made_by` names its class, which is called with the engine of the library.
+    `made_by` names its class, which is called with the open library (`imgsearch.opened.library`).
     """
 
     made_by: str
@@ -98,7 +98,7 @@ class Part(NamedTuple):
 class Detail(NamedTuple):
     """A field of the details of a photo: its type, and the function that returns its value.
 
-    The function is called with the engine of the library and the id of the photo.
+    The function is called with the open library and the id of the photo.
     """
 
     type: Any

@@ -9,7 +9,8 @@ from imgsearch.operations.declared import operation
 from imgsearch.records.changes import Change
 
 if TYPE_CHECKING:
-    from imgsearch.engines.local import LocalEngine
+    from imgsearch.opened.library import OpenedLibrary
+    from imgsearch.store.changes import ChangeStore
 
 
 class ChangeHistory:
@@ -19,17 +20,17 @@ class ChangeHistory:
     corrected dates and places.
     """
 
-    def __init__(self, engine: LocalEngine) -> None:
-        self._engine = engine
+    def __init__(self, opened: OpenedLibrary) -> None:
+        self._opened = opened
 
     @operation("GET /changes")
     def all(self) -> tuple[Change, ...]:
         """List the last changes, the newest first."""
-        return self._engine.people().changes.all()
+        return self._changes().all()
 
     def last_of_people(self) -> Change | None:
         """Return the newest change of persons that was not undone; None where there is none."""
-        return self._engine.people().changes.last_of_people()
+        return self._changes().last_of_people()
 
     @operation("POST /changes/undo")
     def undo(self, change_id: int | None = None) -> Change:
@@ -39,7 +40,7 @@ class ChangeHistory:
         Raises UsageError where there is nothing to undo, where a later change of the same photos or
         names counts, which has to be undone first, or where a name is taken; DiskError.
         """
-        change = self._engine.people().changes.undo(change_id)
+        change = self._changes().undo(change_id)
         if change is None:
             which = "There is no change" if change_id is None else f"There is no change {change_id}"
             raise UsageError(f"{which} to undo. To list the changes: imgsearch undo --list")
@@ -51,9 +52,14 @@ class ChangeHistory:
 
         A new change ends the list of undone ones.
         """
-        change = self._engine.people().changes.redo(change_id)
+        change = self._changes().redo(change_id)
         if change is None:
             raise UsageError(
                 "There is no undone change to do again. To list the changes: imgsearch undo --list"
             )
         return change
+
+    def _changes(self) -> ChangeStore:
+        from imgsearch.store.changes import ChangeStore
+
+        return ChangeStore(self._opened.database())

@@ -11,11 +11,11 @@ from imgsearch.records.ids import as_ids
 from imgsearch.records.query import Query
 
 if TYPE_CHECKING:
-    from imgsearch.engines.local import LocalEngine
+    from imgsearch.opened.library import OpenedLibrary
 
 
 def chosen_photos(
-    engine: LocalEngine,
+    opened: OpenedLibrary,
     photo_ids: Sequence[int],
     query: str | Query | None,
     k: int | None,
@@ -28,15 +28,15 @@ def chosen_photos(
     from imgsearch.search.answers import MAX_RANKED, found_ids
     from imgsearch.search.prepared import prepare
 
-    prepared = prepare(engine.context(), resolve_query(query))
+    prepared = prepare(opened.context(), resolve_query(query))
     most = k if k is not None else MAX_RANKED if prepared.exact.terms else None
     return [*ids, *found_ids(prepared, most, include_weak)]
 
 
-def require_any(engine: LocalEngine, photo_ids: Sequence[int]) -> None:
+def require_any(opened: OpenedLibrary, photo_ids: Sequence[int]) -> None:
     """Raise UsageError where photos are given and the library has none of them."""
     ids = as_ids(photo_ids)
-    if ids and not engine.reads().photos.has_any(ids):
+    if ids and not opened.reads().photos.has_any(ids):
         which = f"photo {ids[0]}" if len(ids) == 1 else f"one of these {len(ids):,} photos"
         raise UsageError(
             f"The library does not have {which}. imgsearch search --json prints the ids of photos."

@@ -12,14 +12,14 @@ from imgsearch.records.answer import Hits
 from imgsearch.records.concepts import Concept, ExampleSource
 
 if TYPE_CHECKING:
-    from imgsearch.engines.local import LocalEngine
+    from imgsearch.opened.library import OpenedLibrary
 
 
 class Concepts:
     """The concepts of a library. `concept:NAME` in a query finds the photos that show one."""
 
-    def __init__(self, engine: LocalEngine) -> None:
-        self._engine = engine
+    def __init__(self, opened: OpenedLibrary) -> None:
+        self._opened = opened
 
     @operation("GET /concepts", tool="List concepts")
     def all(self) -> tuple[Concept, ...]:
@@ -27,13 +27,13 @@ class Concepts:
 
         In a query, concept:NAME finds a concept, also with words: concept:max on a sofa.
         """
-        return self._engine.store().concepts.all(self._engine.reads().encoders.in_use().key)
+        return self._opened.store().concepts.all(self._opened.reads().encoders.in_use().key)
 
     def get(self, name: str) -> Concept:
         """Return the concept of this name. Raises QueryError, with a similar name if there is."""
         from imgsearch.search.concepts import require_concept
 
-        known = require_concept(self._engine.reads().definitions, name)
+        known = require_concept(self._opened.reads().definitions, name)
         return next(each for each in self.all() if each.name == known)
 
     @operation("POST /concepts/teach")
@@ -63,12 +63,12 @@ class Concepts:
         from imgsearch.indexer import definitions
         from imgsearch.search.judging import example_hash, judged_example
 
-        context = self._engine.context()
+        context = self._opened.context()
         judged = [judged_example(context, source, True) for source in _listed(like)]
         judged += [judged_example(context, source, False) for source in _listed(unlike)]
         withdrawn = frozenset(example_hash(context, source) for source in _listed(withdraw))
         lesson = Lesson(name, tuple(judged), withdrawn, words, new)
-        definitions.teach(self._engine.new_or_existing(), lesson)
+        definitions.teach(self._opened.new_or_existing(), lesson)
         return self.get(name)
 
     def judged(self, name: str) -> dict[int, bool]:
@@ -76,7 +76,7 @@ class Concepts:
 
         Raises QueryError for an unknown concept.
         """
-        return self._engine.reads().definitions.concept_judgements(self.get(name).name)
+        return self._opened.reads().definitions.concept_judgements(self.get(name).name)
 
     @operation("POST /concepts/judge", reads=True)
     def to_judge(self, name: str, k: ResultCount = 12) -> Hits:
@@ -88,17 +88,17 @@ class Concepts:
         from imgsearch.search.judging import photos_to_judge
 
         check_k(k, "photos")
-        engine = self._engine
-        ids = photos_to_judge(engine.context(), self.get(name).name, k)
-        stack_raw = engine.settings.stack_raw
-        return Hits(make_hits(engine.photos(), ids, stack_raw=stack_raw))
+        opened = self._opened
+        ids = photos_to_judge(opened.context(), self.get(name).name, k)
+        stack_raw = opened.settings.stack_raw
+        return Hits(make_hits(opened.photos(), ids, stack_raw=stack_raw))
 
     @operation("POST /concepts/forget")
     def forget(self, name: str) -> bool:
         """Delete a concept with its examples; returns whether there was one of this name."""
         from imgsearch.indexer.definitions import forget_concept
 
-        return forget_concept(self._engine.existing(), name)
+        return forget_concept(self._opened.existing(), name)
 
 
 def _listed(examples: Iterable[ExampleSource]) -> list[ExampleSource]:

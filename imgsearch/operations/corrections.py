@@ -27,7 +27,7 @@ from imgsearch.records.query import Filter, FilterValue, NamedPlace, Place, Quer
 from imgsearch.text import printable
 
 if TYPE_CHECKING:
-    from imgsearch.engines.local import LocalEngine
+    from imgsearch.opened.library import OpenedLibrary
     from imgsearch.outputs.sidecars import PlannedFile
     from imgsearch.progress import Job
     from imgsearch.records.photo import Facts
@@ -42,13 +42,13 @@ class Corrections:
     library: no photo is changed. `dated:you` finds photos with a corrected date.
     """
 
-    def __init__(self, engine: LocalEngine) -> None:
-        self._engine = engine
+    def __init__(self, opened: OpenedLibrary) -> None:
+        self._opened = opened
 
     @operation("POST /corrections/of", reads=True)
     def of(self, photo_ids: Sequence[int]) -> dict[int, StatedFacts]:
         """Return what the files of these photos state; photos without a correction are left out."""
-        return self._engine.corrections().of(as_ids(photo_ids))
+        return self._opened.corrections().of(as_ids(photo_ids))
 
     @operation("POST /corrections/plan", reads=True)
     def plan_dates(
@@ -82,9 +82,9 @@ class Corrections:
         today = datetime.now().date()
         given = None if date is None else _given_date(date, today)
         planned = []
-        require_any(self._engine, photo_ids)
-        chosen = chosen_photos(self._engine, photo_ids, query, k, include_weak)
-        for photo_id, photo in self._engine.photos().records(chosen).items():
+        require_any(self._opened, photo_ids)
+        chosen = chosen_photos(self._opened, photo_ids, query, k, include_weak)
+        for photo_id, photo in self._opened.photos().records(chosen).items():
             before, path = datetime.fromisoformat(photo.date), photo.files[0].path
             because = ""
             after, precision = (None, None) if given is None else given
@@ -118,7 +118,7 @@ class Corrections:
 
         Works while another process writes. Raises DiskError.
         """
-        return self._engine.corrections().set_dates(dates)
+        return self._opened.corrections().set_dates(dates)
 
     @operation("POST /corrections/plan-place", reads=True)
     def plan_place(
@@ -135,10 +135,10 @@ class Corrections:
         Nothing is written. Photos that have the place are left out. Raises as `set_place` does.
         """
         after = self._located(place)
-        require_any(self._engine, photo_ids)
-        chosen = chosen_photos(self._engine, photo_ids, query, k, include_weak)
+        require_any(self._opened, photo_ids)
+        chosen = chosen_photos(self._opened, photo_ids, query, k, include_weak)
         planned = []
-        for photo_id, photo in self._engine.photos().records(chosen).items():
+        for photo_id, photo in self._opened.photos().records(chosen).items():
             before = _place_of(photo.photo.facts)
             if before != after:
                 planned.append(PlannedPlace(photo_id, photo.files[0].path, before, after))
@@ -161,9 +161,9 @@ class Corrections:
         given photos, QueryError for an unknown town and as `find` does, and DiskError.
         """
         found = self._located(place)
-        require_any(self._engine, photo_ids)
-        photos = chosen_photos(self._engine, photo_ids, query, k, include_weak)
-        return self._engine.corrections().set_place(photos, found)
+        require_any(self._opened, photo_ids)
+        photos = chosen_photos(self._opened, photo_ids, query, k, include_weak)
+        return self._opened.corrections().set_place(photos, found)
 
     @operation("GET /corrections/places")
     def suggest_places(self, text: str, k: ResultCount = 8) -> tuple[NamedPoint, ...]:
@@ -176,7 +176,7 @@ class Corrections:
 
         return tuple(
             NamedPoint(town.lat, town.lon, town.name, town.region or None, town.country or None)
-            for town in towns_beginning(self._engine.settings.cache_dir, text, max(k, 0))
+            for town in towns_beginning(self._opened.settings.cache_dir, text, max(k, 0))
         )
 
     @operation("POST /corrections/forget")
@@ -197,9 +197,9 @@ class Corrections:
         """
         if not (date or place):
             raise UsageError("Say what to take back: the date, the place or both.")
-        require_any(self._engine, photo_ids)
-        photos = chosen_photos(self._engine, photo_ids, query, k, include_weak)
-        return self._engine.corrections().forget(photos, date=date, place=place)
+        require_any(self._opened, photo_ids)
+        photos = chosen_photos(self._opened, photo_ids, query, k, include_weak)
+        return self._opened.corrections().forget(photos, date=date, place=place)
 
     # ------------------------------------------------------------------ for other programs
 
@@ -214,12 +214,12 @@ class Corrections:
         from imgsearch.outputs.sidecars import CorrectedFile, plan_corrections
         from imgsearch.progress import Job
 
-        store = self._engine.corrections()
+        store = self._opened.corrections()
         corrections = store.all()
         stated = store.of(corrections)
         files = [
             CorrectedFile(photo, file, corrections[photo.id], stated[photo.id])
-            for photo, file in self._engine.reachable_files(corrections)
+            for photo, file in self._opened.reachable_files(corrections)
         ]
         return Job(plan_corrections(files, adobe_names))
 
@@ -248,9 +248,9 @@ class Corrections:
             value: FilterValue = read_place(text.strip())
         except ValueError as error:
             raise UsageError(str(error)) from None
-        cache_dir = self._engine.settings.cache_dir
+        cache_dir = self._opened.settings.cache_dir
         if isinstance(value, NamedPlace):
-            names = self._engine.photos().names
+            names = self._opened.photos().names
             (value,) = located(names, cache_dir, Filter("near", (value,))).values
         if not isinstance(value, Place):
             raise QueryError(f"{text!r} is not a place. Write a town, or 48.85,2.35.")

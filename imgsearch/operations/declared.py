@@ -23,6 +23,9 @@ MAX_SIDE_PX = 4096
 # Ranges that a request is checked against; the method itself accepts more, or says what is wrong.
 PhotoId = Annotated[int, Meta(ge=1, le=(1 << 63) - 1, description="The id of a photo.")]
 PhotoIds = Annotated[Sequence[int], Meta(max_length=MAX_K, description="The ids of photos.")]
+AskedPhoto = Annotated[
+    PhotoId | None, Meta(description="The id of a photo whose place is asked for.")
+]
 ResultCount = Annotated[int, Meta(le=MAX_K, description="How many photos to return at most.")]
 CountedPhotos = Annotated[
     int, Meta(le=MAX_K, description="How many photos of a query with words count at most.")

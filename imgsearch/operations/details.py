@@ -12,7 +12,7 @@ from imgsearch.features.declared import load
 from imgsearch.records.answer import PhotoDetails
 
 if TYPE_CHECKING:
-    from imgsearch.engines.local import LocalEngine
+    from imgsearch.opened.library import OpenedLibrary
 
 
 @cache
@@ -30,8 +30,8 @@ def details_type() -> type[PhotoDetails]:
     return made
 
 
-def with_details(engine: LocalEngine, details: PhotoDetails) -> PhotoDetails:
+def with_details(opened: OpenedLibrary, details: PhotoDetails) -> PhotoDetails:
     """Return the details with the fields of all features."""
     photo_id, declared = details.hit.photo.id, installed.details()
-    added = {name: load(each.made_by)(engine, photo_id) for name, each in declared.items()}
+    added = {name: load(each.made_by)(opened, photo_id) for name, each in declared.items()}
     return details_type()(**msgspec.structs.asdict(details), **added)

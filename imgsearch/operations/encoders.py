@@ -16,8 +16,8 @@ from imgsearch.records.trial import EncoderTrial, SourcedQuery
 
 if TYPE_CHECKING:
     from imgsearch.encoders.registry import EncoderChoice
-    from imgsearch.engines.local import LocalEngine
     from imgsearch.index.check import RecallReport
+    from imgsearch.opened.library import OpenedLibrary
     from imgsearch.progress import Job
     from imgsearch.records.evaluation import Evaluation
 
@@ -27,8 +27,8 @@ _RECENT = 50  # past queries that a trial of an encoder may use
 class Encoders:
     """The encoders of a library, and other encoders that it could use."""
 
-    def __init__(self, engine: LocalEngine) -> None:
-        self._engine = engine
+    def __init__(self, opened: OpenedLibrary) -> None:
+        self._opened = opened
 
     @operation("GET /encoders")
     def choices(self) -> tuple[EncoderInfo, ...]:
@@ -39,16 +39,16 @@ class Encoders:
 
     def in_use(self) -> EncoderChoice:
         """Return the encoder that a query or a first indexing run would use, and why."""
-        engine = self._engine
-        row = engine.reads().encoders.current() if engine.exists() else None
-        return engine.encoders.choose(row)
+        opened = self._opened
+        row = opened.reads().encoders.current() if opened.origin.exists() else None
+        return opened.encoders.choose(row)
 
     @operation("GET /encoders/stored")
     def stored(self) -> tuple[StoredEncoder, ...]:
         """List the encoders with vectors in the library: in use, kept, or being built."""
         from imgsearch.analysis.status import stored_encoders
 
-        return stored_encoders(self._engine.store())
+        return stored_encoders(self._opened.store())
 
     @operation("POST /encoders/use")
     def use(self, name: str) -> StoredEncoder:
@@ -60,7 +60,7 @@ class Encoders:
         """
         from imgsearch.indexer.stored_encoders import use_encoder
 
-        use_encoder(self._engine.existing(), name)
+        use_encoder(self._opened.existing(), name)
         return next(each for each in self.stored() if each.state == "current")
 
     @operation("POST /encoders/drop")
@@ -73,7 +73,7 @@ class Encoders:
         """
         from imgsearch.indexer.stored_encoders import drop_encoder
 
-        return drop_encoder(self._engine.existing(), name)
+        return drop_encoder(self._opened.existing(), name)
 
     def try_out(
         self, name: str, photos: int = 2000, queries: Sequence[str] = ()
@@ -89,6 +89,7 @@ class Encoders:
         """
         from imgsearch.indexer.encoder_trial import try_encoder
         from imgsearch.progress import Job
+        from imgsearch.store.past_queries import PastQueries
 
         if photos < 1:
             raise UsageError(f"The number of photos to try must be above 0, not {photos}.")
@@ -96,13 +97,14 @@ class Encoders:
             raise UsageError("The name of the encoder is empty. To list them: imgsearch encoders")
         if any(not text.strip() for text in queries):
             raise UsageError("A query is empty. Name what to look for, such as: a dog in snow")
-        engine = self._engine
-        recent = [SourcedQuery(line, "recent") for line in engine.past_queries().newest(_RECENT)]
+        opened = self._opened
+        typed = PastQueries.of(opened.settings)
+        recent = [SourcedQuery(line, "recent") for line in typed.newest(_RECENT)]
         past = (*recent, *self._stored_queries())
-        return Job(try_encoder(engine.new_or_existing(), name, photos, tuple(queries), past))
+        return Job(try_encoder(opened.new_or_existing(), name, photos, tuple(queries), past))
 
     def _stored_queries(self) -> Iterator[SourcedQuery]:
-        definitions = self._engine.reads().definitions
+        definitions = self._opened.reads().definitions
         for field in installed.queries():
             for name in definitions.names_for(field):
                 with suppress(QueryError):  # of a newer version
@@ -121,7 +123,7 @@ class Encoders:
         """Return the report of the last trial; None without one, or if its encoder is gone."""
         from imgsearch.indexer.trial_file import read_trial
 
-        trial = read_trial(self._engine.settings.data_dir)
+        trial = read_trial(self._opened.settings.data_dir)
         stored = self.stored() if trial is not None else ()
         names = {each.name for each in stored if each.state != "current"}
         return trial if trial is not None and trial.encoder in names else None
@@ -133,10 +135,10 @@ class Encoders:
         """
         from imgsearch.analysis.captions import evaluate_captions, read_captions
 
-        engine = self._engine
-        context, store = engine.context(), engine.store()
+        opened = self._opened
+        context, store = opened.context(), opened.store()
         parsed = read_captions(store, Path(absolute(captions)))
-        index = engine.live_index(context.row)
+        index = opened.live_index(context.row)
         return evaluate_captions(store, context.photos, context.encoder(), index, parsed)
 
     def check_recall(self) -> RecallReport:
@@ -146,7 +148,7 @@ class Encoders:
         """
         from imgsearch.index.check import check_recall
 
-        store = self._engine.store()
+        store = self._opened.store()
         row = store.reads.encoders.in_use()
-        encoder = self._engine.encoders.of(row)
-        return check_recall(store, row.key, encoder.encode_texts, self._engine.index_policy)
+        encoder = self._opened.encoders.of(row)
+        return check_recall(store, row.key, encoder.encode_texts, self._opened.index_policy)

@@ -11,7 +11,7 @@ from imgsearch.errors import Reason, UsageError
 from imgsearch.paths import absolute
 
 if TYPE_CHECKING:
-    from imgsearch.engines.local import LocalEngine
+    from imgsearch.opened.library import OpenedLibrary
     from imgsearch.progress import Job, SyncReport
     from imgsearch.records.status import Counts, Failure, Root
 
@@ -25,14 +25,14 @@ class Folders:
     and the rest raises UsageError.
     """
 
-    def __init__(self, engine: LocalEngine) -> None:
-        self._engine = engine
+    def __init__(self, opened: OpenedLibrary) -> None:
+        self._opened = opened
 
     @property
-    def _following(self) -> LocalEngine:
-        """The engine of a library that follows folders. Raises UsageError for an archive."""
-        self._engine.require_folders("folders that it follows")
-        return self._engine
+    def _following(self) -> OpenedLibrary:
+        """A library that follows folders. Raises UsageError for an archive."""
+        self._opened.origin.require_folders("folders that it follows")
+        return self._opened
 
     def all(self) -> tuple[Root, ...]:
         """List the folders. Raises UsageError if there is no library."""
@@ -53,19 +53,22 @@ class Folders:
 
         Raises as it.
         """
-        place = self._engine.absolute(folder)
-        return place, self._engine.photo_changes.photos_in(place)
+        place = self._opened.origin.absolute(folder)
+        return place, self._opened.photo_changes.photos_in(place)
 
     def counts(self) -> Counts:
         """Count the photos of each camera, format, month, day added and folder."""
-        return self._engine.store().photos.counts()
+        return self._opened.store().photos.counts()
 
     def failures(self, reasons: Iterable[str] = ()) -> tuple[Failure, ...]:
         """List the folders and files that could not be read; with `reasons`, only for these.
 
         Folders first, both sorted by path. Raises UsageError for an unknown reason.
         """
-        return self._engine.failures(tuple(reason_of(code) for code in reasons))
+        chosen = tuple(reason_of(code) for code in reasons)
+        failures = self._opened.store().failures
+        folders = failures.of_folders() if not chosen or Reason.UNREADABLE in chosen else ()
+        return (*folders, *failures.of_files(chosen))
 
     def retry(self, reasons: Iterable[str] = ()) -> Job[SyncReport]:
         """Try the files that failed again now; with `reasons`, only files that failed for these.
@@ -74,7 +77,7 @@ class Folders:
         reasons that may be transient. Raises UsageError for an unknown reason, and as
         `Library.index` does.
         """
-        return self._engine.photo_changes.retry(tuple(reason_of(code) for code in reasons))
+        return self._opened.photo_changes.retry(tuple(reason_of(code) for code in reasons))
 
     def forget(self, folder: str | Path) -> int:
         """Remove a folder from the library; returns how many photos left the library with it.
@@ -84,7 +87,7 @@ class Folders:
         or `s3://BUCKET/FOLDER` with photos of it. Raises UsageError for a folder that the library
         does not follow, FolderError for one without photos of an archive, and LibraryLocked.
         """
-        return self._engine.photo_changes.forget(self._engine.absolute(folder))
+        return self._opened.photo_changes.forget(self._opened.origin.absolute(folder))
 
     def pause(self, folder: str | Path) -> None:
         """Leave a folder as it is, when indexing and watching, until it is resumed.
@@ -117,7 +120,7 @@ class Folders:
             raise UsageError(
                 f"The number of days must be from 0 to {MAX_PRUNE_DAYS:,}, not {days:,}."
             )
-        return self._engine.photo_changes.prune(days)
+        return self._opened.photo_changes.prune(days)
 
 
 def reason_of(code: str) -> Reason:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import TYPE_CHECKING
 
 from imgsearch.errors import QueryError
@@ -11,21 +12,26 @@ from imgsearch.records.query import Query, StoredQuery, Understanding
 from imgsearch.records.suggestion import SUGGESTIONS, Suggestion
 
 if TYPE_CHECKING:
-    from imgsearch.engines.local import LocalEngine
+    from imgsearch.opened.library import OpenedLibrary
+    from imgsearch.store.past_queries import PastQueries
 
 
 class Lines:
     """Reads, completes, writes and remembers queries as lines of the query language."""
 
-    def __init__(self, engine: LocalEngine) -> None:
-        self._engine = engine
+    def __init__(self, opened: OpenedLibrary) -> None:
+        self._opened = opened
 
     def understand(self, query: str | Query) -> Understanding:
         """Return how `Library.find` understands a query: exactly, and which words are filters.
 
         Raises QueryError for an invalid query, and UsageError if there is no library yet.
         """
-        return self._engine.understood(resolve_query(query))
+        from imgsearch.search.context import understood
+
+        opened = self._opened
+        resolved, cache_dir = resolve_query(query), opened.settings.cache_dir
+        return understood(opened.reads(), resolved, date.today(), cache_dir)
 
     @operation("GET /suggest")
     def suggest(self, line: str = "", k: ResultCount = SUGGESTIONS) -> tuple[Suggestion, ...]:
@@ -38,8 +44,8 @@ class Lines:
         from imgsearch.place_names import place_names
         from imgsearch.search.suggestions import suggest
 
-        names, past = self._engine.suggested_names(), self._engine.past_queries()
-        places = place_names(self._engine.settings.cache_dir)
+        names, past = self._opened.reads().suggestions, self._past()
+        places = place_names(self._opened.settings.cache_dir)
         return tuple(suggest(names, past, line, k, places))
 
     def exact(self, query: str | Query) -> str:
@@ -55,7 +61,7 @@ class Lines:
             raise QueryError(
                 "A query line cannot express a part of an image, or one without a file."
             )
-        return exact_line(self._engine.photos().names, understood)
+        return exact_line(self._opened.reads().names, understood)
 
     def named_in(self, query: str | Query) -> tuple[StoredQuery, ...]:
         """Return the stored queries that a query names, such as saved searches, in its order.
@@ -64,7 +70,7 @@ class Lines:
         """
         from imgsearch.search.named_queries import named_queries
 
-        definitions = self._engine.reads().definitions
+        definitions = self._opened.reads().definitions
         return tuple(
             definitions.stored_query(each.field, str(each.values[0]))
             for each in named_queries(resolve_query(query))
@@ -73,12 +79,9 @@ class Lines:
     def remember(self, line: str) -> None:
         """Keep a line, so that `suggest` suggests it. The page does so with what is typed.
 
-        The newest are kept in the data folder, as many as the setting `past_queries` says; an
-        archive keeps none.
+        The newest are kept in the data folder, as many as the setting `past_queries` says.
         """
-        past = self._engine.past_queries()
-        if past is not None:
-            past.add(line)
+        self._past().add(line)
 
     @operation("DELETE /past-queries")
     def forget(self) -> int:
@@ -88,6 +91,10 @@ class Lines:
         """
         from imgsearch.indexer.trial_file import delete_trial
 
-        past = self._engine.past_queries()
-        delete_trial(self._engine.settings.data_dir)
-        return 0 if past is None else past.clear()
+        delete_trial(self._opened.settings.data_dir)
+        return self._past().clear()
+
+    def _past(self) -> PastQueries:
+        from imgsearch.store.past_queries import PastQueries
+
+        return PastQueries.of(self._opened.settings)

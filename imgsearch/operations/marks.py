@@ -14,7 +14,7 @@ from imgsearch.records.marks import MAX_STARS, MarkKind, PhotoMarks, SidecarChan
 from imgsearch.records.query import Query
 
 if TYPE_CHECKING:
-    from imgsearch.engines.local import LocalEngine
+    from imgsearch.opened.library import OpenedLibrary
     from imgsearch.outputs.sidecars import PlannedFile
     from imgsearch.progress import Job
 
@@ -26,13 +26,13 @@ class Marks:
     finds them.
     """
 
-    def __init__(self, engine: LocalEngine) -> None:
-        self._engine = engine
+    def __init__(self, opened: OpenedLibrary) -> None:
+        self._opened = opened
 
     @operation("POST /marks/of", reads=True)
     def of(self, photo_ids: Sequence[int]) -> dict[int, PhotoMarks]:
         """Return the marks of these photos by id; photos without any are left out."""
-        return self._engine.marks().of(as_ids(photo_ids))
+        return self._opened.marks().of(as_ids(photo_ids))
 
     @operation("POST /marks")
     def set(
@@ -64,9 +64,9 @@ class Marks:
             values["hidden"] = 1 if hidden else None
         if not values:
             raise UsageError("Say how to mark the photos: favourite, rating or hidden.")
-        require_any(self._engine, photo_ids)
-        photos = chosen_photos(self._engine, photo_ids, query, k, include_weak)
-        return self._engine.marks().set(photos, values)
+        require_any(self._opened, photo_ids)
+        photos = chosen_photos(self._opened, photo_ids, query, k, include_weak)
+        return self._opened.marks().set(photos, values)
 
     @operation("POST /marks/forget-rating")
     def forget_rating(
@@ -82,9 +82,9 @@ class Marks:
         Raises UsageError where the library has none of the given photos, QueryError as `find` does,
         and DiskError.
         """
-        require_any(self._engine, photo_ids)
-        photos = chosen_photos(self._engine, photo_ids, query, k, include_weak)
-        return self._engine.marks().set(photos, {"rating": None})
+        require_any(self._opened, photo_ids)
+        photos = chosen_photos(self._opened, photo_ids, query, k, include_weak)
+        return self._opened.marks().set(photos, {"rating": None})
 
     def plan_sidecars(self, *, adobe_names: bool = False) -> Job[list[PlannedFile[SidecarChange]]]:
         """List the XMP files to write so that files beside photos state the stars given here.
@@ -95,10 +95,10 @@ class Marks:
         from imgsearch.outputs.sidecars import RatedFile, plan_sidecars
         from imgsearch.progress import Job
 
-        stars = self._engine.marks().ratings()
+        stars = self._opened.marks().ratings()
         files = [
             RatedFile(photo, file, stars[photo.id], photo.facts.rating)
-            for photo, file in self._engine.reachable_files(stars)
+            for photo, file in self._opened.reachable_files(stars)
         ]
         return Job(plan_sidecars(files, adobe_names))
 

@@ -9,7 +9,7 @@ from imgsearch.errors import UsageError
 from imgsearch.paths import absolute
 
 if TYPE_CHECKING:
-    from imgsearch.engines.local import LocalEngine
+    from imgsearch.opened.library import OpenedLibrary
     from imgsearch.progress import Job, MergeReport, PackReport
     from imgsearch.records.pack import PackInfo
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 class Packs:
     """Makes packs of a library and merges them into it."""
 
-    def __init__(self, engine: LocalEngine) -> None:
-        self._engine = engine
+    def __init__(self, opened: OpenedLibrary) -> None:
+        self._opened = opened
 
     def make(
         self,
@@ -39,12 +39,21 @@ class Packs:
         describes the file. Raises UsageError, FolderError for a folder without photos of the
         library, LibraryLocked while another process writes this pack, and DiskError.
         """
+        from imgsearch.indexer.packs import make_pack
         from imgsearch.progress import Job
 
         if (pack is None) != inside:
             raise UsageError("Name the file of the pack, or use inside=True; one of the two.")
         file = None if pack is None else Path(absolute(pack))
-        return Job(self._engine.pack(self._engine.absolute(folder), file, photos_only, faces))
+        opened = self._opened
+        if file is None:
+            opened.origin.require_folders("folder that could carry its pack")
+        below, roots = (
+            opened.origin.absolute(folder),
+            opened.origin.photo_folders(opened.reads()),
+        )
+        store, thumbnail = opened.store(), opened.kept_thumbnail
+        return Job(make_pack(store, thumbnail, below, file, roots, photos_only, faces))
 
     def verify(self, pack: str | Path) -> Job[PackInfo]:
         """Read a whole pack and compare every checksum; the report is what it states about itself.
@@ -52,9 +61,12 @@ class Packs:
         Needs no library; where there is one, a vector must be as long as it knows. Raises
         PackError and UsageError.
         """
+        from imgsearch.indexer.packs import verify_pack
         from imgsearch.progress import Job
 
-        return Job(self._engine.verify_pack(Path(absolute(pack))))
+        opened = self._opened
+        dims = opened.reads().encoders.dims() if opened.origin.exists() else {}
+        return Job(verify_pack(Path(absolute(pack)), dims, opened.encoders.dim_of))
 
     def merge(
         self,
@@ -85,7 +97,7 @@ class Packs:
         """
         from imgsearch.progress import Job
 
-        place = None if at is None else self._engine.absolute(at)
+        place = None if at is None else self._opened.origin.absolute(at)
         return Job(
-            self._engine.photo_changes.merge(Path(absolute(pack)), place, offline, beside, faces)
+            self._opened.photo_changes.merge(Path(absolute(pack)), place, offline, beside, faces)
         )

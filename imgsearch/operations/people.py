@@ -31,7 +31,7 @@ from imgsearch.records.ids import as_id
 from imgsearch.text import character_of_no_name, printable
 
 if TYPE_CHECKING:
-    from imgsearch.engines.local import LocalEngine
+    from imgsearch.opened.library import OpenedLibrary
     from imgsearch.outputs.sidecars import PlannedFile
     from imgsearch.progress import FaceReport, Job
     from imgsearch.store.people import PeopleStore
@@ -63,8 +63,8 @@ class People:
     it.
     """
 
-    def __init__(self, engine: LocalEngine) -> None:
-        self._engine = engine
+    def __init__(self, opened: OpenedLibrary) -> None:
+        self._opened = opened
 
     # ------------------------------------------------------------------ finding faces
 
@@ -80,12 +80,12 @@ class People:
         """
         from imgsearch.progress import Job
 
-        places = tuple(self._engine.absolute(folder) for folder in folders)
-        return Job(self._engine.photo_changes.find_faces(places, again))
+        places = tuple(self._opened.origin.absolute(folder) for folder in folders)
+        return Job(self._opened.photo_changes.find_faces(places, again))
 
     def regroup(self) -> None:
         """Group all faces anew, held by what the user has confirmed. Raises LibraryLocked."""
-        self._engine.regroup_faces()
+        self._opened.regroup_faces()
 
     def forget(self, *, with_names: bool = False) -> int:
         """Delete all faces, their vectors and groups; returns how many faces there were.
@@ -93,12 +93,12 @@ class People:
         Names that the user gave to faces stay, and find their photos, unless `with_names` is set.
         Raises LibraryLocked.
         """
-        return self._engine.photo_changes.forget_faces(with_names)
+        return self._opened.photo_changes.forget_faces(with_names)
 
     @operation("GET /people/counts")
     def counts(self) -> FaceCounts:
         """Count the photos that have faces, have none, failed and were not tried, and persons."""
-        return self._engine.face_counts()
+        return self._opened.face_counts()
 
     # ------------------------------------------------------------------ reading
 
@@ -135,10 +135,11 @@ class People:
 
         number = as_id(person_id)
         self._require(number)
-        faces = self._engine.people().faces.all(number)
+        faces = self._opened.people().faces.all(number)
+        browsing = self._opened.reads().browsing
         days = {
             photo_id: None if by_file else date.fromisoformat(day)
-            for photo_id, day, by_file in self._engine.browsing().dated(np.unique(faces.photo_ids))
+            for photo_id, day, by_file in browsing.dated(np.unique(faces.photo_ids))
         }
         looks = []
         for whole in looks_of(faces):
@@ -186,7 +187,7 @@ class People:
         return PeopleOverview(
             self.all(hidden=True),
             self.counts().alone,
-            self._engine.people().changes.last_of_people(),
+            self._opened.people().changes.last_of_people(),
             self.details(person_id, k, proposed) if is_known and person_id is not None else None,
         )
 
@@ -195,7 +196,7 @@ class People:
         import numpy as np
 
         photo_ids = np.unique(np.array([face.photo_id for face in faces], np.int64))
-        dated = self._engine.browsing().dated(photo_ids)
+        dated = self._opened.reads().browsing.dated(photo_ids)
         return {photo_id: date.fromisoformat(day) for photo_id, day, _ in dated}
 
     @operation("GET /photo/{photo_id}/faces")
@@ -216,8 +217,8 @@ class People:
             return None
         from imgsearch.decode.face_pictures import face_picture, photo_side
 
-        pictures = Pictures(self._engine)
-        photo = self._engine.photo(face.photo_id)
+        pictures = Pictures(self._opened)
+        photo = self._opened.reads().photos.records([face.photo_id]).get(face.photo_id)
         if photo is None:
             return None
         shape = photo.facts.width_px, photo.facts.height_px
@@ -235,7 +236,7 @@ class People:
 
         check_k(k, "faces")
         self._require(as_id(person_id))
-        stores = self._engine.people()
+        stores = self._opened.people()
         pairs = proposed(stores.faces.all(), _undecided(stores), as_id(person_id), k)
         faces = stores.people.faces([face for face, _ in pairs])
         return tuple(
@@ -254,7 +255,7 @@ class People:
         from imgsearch.faces.proposals import similar_faces
 
         check_k(k, "faces")
-        stores, number = self._engine.people(), as_id(face_id)
+        stores, number = self._opened.people(), as_id(face_id)
         faces = stores.faces.all()
         if number not in faces.ids:
             raise UsageError(
@@ -282,7 +283,7 @@ class People:
         name, number = _checked_name(name), as_id(person_id)
         self._require_as_shown(shown)
 
-        stores = self._engine.people()
+        stores = self._opened.people()
         if name:
             number, change = stores.people.name(number, name, _sure(stores, number))
         else:
@@ -340,7 +341,7 @@ class People:
         if both := sorted(set(yes) & set(no)):
             raise UsageError(f"Face {both[0]} has both yes and no. Say one of them.")
 
-        stores = self._engine.people()
+        stores = self._opened.people()
         followers: Sequence[int] = ()
         if yes:
             from imgsearch.faces.proposals import followers_of
@@ -364,7 +365,7 @@ class People:
             raise UsageError("Say the name of the person.")
         ids = [as_id(face) for face in faces]
 
-        stores = self._engine.people()
+        stores = self._opened.people()
         known = stores.people.named(name)
         followers = followers_of(stores.faces.all(), _NOBODY_YET if known is None else known, ids)
         if known is not None:
@@ -384,7 +385,7 @@ class People:
             raise UsageError("These are one person already.")
         self._require_as_shown(shown)
         one, other = as_id(person_id), as_id(into)
-        stores = self._engine.people()
+        stores = self._opened.people()
         sure = [*_sure(stores, one), *_sure(stores, other)]
         change = stores.people.merge(one, other, sure)
         return PersonChange(self.get(other), change)
@@ -407,7 +408,7 @@ class People:
         """
         number = as_id(person_id)
         self._require_as_shown(shown)
-        stores = self._engine.people()
+        stores = self._opened.people()
         change = stores.people.hide(number, hidden, _sure(stores, number))
         return PersonChange(self.get(number), change)
 
@@ -439,9 +440,9 @@ class People:
         from imgsearch.outputs.sidecars import FileWithFaces, plan_face_names
         from imgsearch.progress import Job
 
-        engine = self._engine
+        opened = self._opened
         faces = self._people().named_faces()
-        stated = engine.names_in_files(faces)
+        stated = opened.names_in_files(faces)
         files = [
             FileWithFaces(
                 photo,
@@ -456,9 +457,9 @@ class People:
                 ),
                 tuple(stated.get(photo.id, ())),
             )
-            for photo, file in engine.reachable_files(faces)
+            for photo, file in opened.reachable_files(faces)
         ]
-        orientation_of = partial(read_orientation, max_megapixels=engine.settings.max_megapixels)
+        orientation_of = partial(read_orientation, max_megapixels=opened.settings.max_megapixels)
         return Job(plan_face_names(files, orientation_of, adobe_names))
 
     def write_sidecars(
@@ -477,7 +478,7 @@ class People:
         return Job(write_sidecars(planned))
 
     def _people(self) -> PeopleStore:
-        return self._engine.people().people
+        return self._opened.people().people
 
 
 def _sure(stores: PeopleStores, person_id: int) -> list[int]:

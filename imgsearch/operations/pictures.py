@@ -12,15 +12,15 @@ from imgsearch.records.picture_text import PhotoText
 
 if TYPE_CHECKING:
     from imgsearch.decode.original import OriginalFile
-    from imgsearch.engines.local import LocalEngine
+    from imgsearch.opened.library import OpenedLibrary
     from imgsearch.search.kept_examples import KeptExamples
 
 
 class Pictures:
     """Shows and opens the photos of a library."""
 
-    def __init__(self, engine: LocalEngine) -> None:
-        self._engine = engine
+    def __init__(self, opened: OpenedLibrary) -> None:
+        self._opened = opened
 
     @operation("GET /thumbnail/{photo_id}", tool="Look at a photo")
     def thumbnail(
@@ -41,17 +41,18 @@ class Pictures:
         """
         from imgsearch.decode.thumbnails import photo_thumbnail
 
-        engine, photo_id = self._engine, as_id(photo_id)
-        photo = engine.photo(photo_id)
+        opened, photo_id = self._opened, as_id(photo_id)
+        reads = opened.reads()
+        photo = reads.photos.records([photo_id]).get(photo_id)
         if photo is None:
             return None
         content_hash = bytes.fromhex(photo.content_hash)
-        with closing(engine.files_of(photo_id)) as files:
+        with closing(opened.origin.files_of(reads, photo_id, with_video=False)) as files:
             return photo_thumbnail(
                 photo,
                 lambda: files,
-                lambda: engine.kept_thumbnail(content_hash),
-                engine.thumbnails(),
+                lambda: opened.kept_thumbnail(content_hash),
+                opened.thumbnails(),
                 side_px,
                 at_s,
                 or_kept,
@@ -59,7 +60,7 @@ class Pictures:
 
     def thumbnail_of(self, content: bytes, side_px: int = 320) -> bytes:
         """Make a WebP picture of the image in a file's bytes. Raises PhotoError."""
-        return self._engine.thumbnails().of_bytes(content, side_px)
+        return self._opened.thumbnails().of_bytes(content, side_px)
 
     def original(self, photo_id: int, *, moving_part: bool = False) -> OriginalFile | None:
         """Open the file of a photo as it is, for reading; None for an unknown id.
@@ -72,10 +73,11 @@ class Pictures:
         from imgsearch.decode.original import open_moving_part, open_original
 
         photo_id = as_id(photo_id)
-        photo = self._engine.photo(photo_id)
+        reads = self._opened.reads()
+        photo = reads.photos.records([photo_id]).get(photo_id)
         if photo is None:
             return None
-        with closing(self._engine.files_of(photo_id, with_video=moving_part)) as files:
+        with closing(self._opened.origin.files_of(reads, photo_id, moving_part)) as files:
             return (open_moving_part if moving_part else open_original)(photo, files)
 
     def contact_sheet(
@@ -88,13 +90,13 @@ class Pictures:
         """
         from imgsearch.outputs.contact_sheet import contact_sheet
 
-        photos = self._engine.photos()
+        photos = self._opened.photos()
         return contact_sheet(title, kind, as_ids(photo_ids), photos, self.thumbnail)[0]
 
     def text_of(self, photo_id: int) -> PhotoText | None:
         """Return the text in a photo; None if it was not read yet."""
         number = as_id(photo_id)
-        return self._engine.photos().texts([number]).get(number)
+        return self._opened.photos().texts([number]).get(number)
 
     @operation("POST /examples", reads=True)
     def keep_example(self, image: bytes) -> str:
@@ -113,4 +115,4 @@ class Pictures:
     def _examples(self) -> KeptExamples:
         from imgsearch.search.kept_examples import KeptExamples
 
-        return KeptExamples(self._engine.settings.cache_dir / "examples")
+        return KeptExamples(self._opened.settings.cache_dir / "examples")

@@ -12,19 +12,20 @@ from imgsearch.records.query import Query
 from imgsearch.records.tray import PickedPhotos
 
 if TYPE_CHECKING:
-    from imgsearch.engines.local import LocalEngine
+    from imgsearch.opened.library import OpenedLibrary
+    from imgsearch.store.tray import TrayStore
 
 
 class Tray:
     """The tray of a library. `is:picked` in a query finds its photos."""
 
-    def __init__(self, engine: LocalEngine) -> None:
-        self._engine = engine
+    def __init__(self, opened: OpenedLibrary) -> None:
+        self._opened = opened
 
     @operation("GET /tray")
     def photos(self) -> PickedPhotos:
         """List the photos of the tray by id, in the order in which they were picked."""
-        return self._engine.tray().photos()
+        return self._tray().photos()
 
     @operation("POST /tray/add")
     def add(
@@ -39,17 +40,20 @@ class Tray:
 
         Works while another process writes. Raises QueryError as `find` does, and DiskError.
         """
-        photos = chosen_photos(self._engine, photo_ids, query, k, include_weak)
-        return self._engine.tray().add(photos)
+        photos = chosen_photos(self._opened, photo_ids, query, k, include_weak)
+        return self._tray().add(photos)
 
     @operation("POST /tray/take-out")
     def take_out(self, photo_ids: Sequence[int]) -> Change:
         """Take photos out of the tray. Raises DiskError."""
-        return self._engine.tray().take_out(
-            chosen_photos(self._engine, photo_ids, None, None, False)
-        )
+        return self._tray().take_out(chosen_photos(self._opened, photo_ids, None, None, False))
 
     @operation("POST /tray/clear")
     def clear(self) -> Change:
         """Take all photos out of the tray. Raises DiskError."""
-        return self._engine.tray().clear()
+        return self._tray().clear()
+
+    def _tray(self) -> TrayStore:
+        from imgsearch.store.tray import TrayStore
+
+        return TrayStore(self._opened.database())

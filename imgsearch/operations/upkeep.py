@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from imgsearch.errors import UsageError
 
 if TYPE_CHECKING:
-    from imgsearch.engines.local import LocalEngine
+    from imgsearch.opened.library import OpenedLibrary
     from imgsearch.progress import Job, MetadataReport, ThumbnailReport
     from imgsearch.records.status import Finding
 
@@ -18,8 +18,8 @@ class Upkeep:
     Of an archive, `doctor` and `repair` can be used; the rest raises UsageError.
     """
 
-    def __init__(self, engine: LocalEngine) -> None:
-        self._engine = engine
+    def __init__(self, opened: OpenedLibrary) -> None:
+        self._opened = opened
 
     def doctor(self) -> tuple[Finding, ...]:
         """Examine files, database, index, cache and encoder; reads all of them, slowly.
@@ -27,7 +27,7 @@ class Upkeep:
         Of an archive, the tables and indexes, and the checksums of a sample of the vectors. Damage
         is a finding, not an error. Nothing is changed, and no photo is opened.
         """
-        return tuple(self._engine.photo_changes.examine())
+        return tuple(self._opened.photo_changes.examine())
 
     def repair(self) -> list[str]:
         """Repair the findings of `doctor` that are safe to repair; returns a sentence for each.
@@ -35,7 +35,7 @@ class Upkeep:
         An archive is settled. Raises LibraryLocked, DiskError where the disk lacks the space to
         write the database anew, and StoreError for a damaged database, which is left as it is.
         """
-        return self._engine.photo_changes.repair()
+        return self._opened.photo_changes.repair()
 
     def read_metadata(self) -> Job[MetadataReport]:
         """Read the metadata of all photos again, from their files and sidecar files.
@@ -45,8 +45,8 @@ class Upkeep:
         from imgsearch.indexer.metadata import read_metadata
         from imgsearch.progress import Job
 
-        self._engine.require_folders("metadata of its own")
-        return Job(read_metadata(self._engine.existing()))
+        self._opened.origin.require_folders("metadata of its own")
+        return Job(read_metadata(self._opened.existing()))
 
     def make_thumbnails(self) -> Job[ThumbnailReport]:
         """Make the kept thumbnails of all photos that have none, as those indexed before.
@@ -57,8 +57,8 @@ class Upkeep:
         from imgsearch.indexer.thumbnails import make_thumbnails
         from imgsearch.progress import Job
 
-        self._engine.require_folders("thumbnails to make")
-        context = self._engine.existing()
-        if not self._engine.settings.thumbnails_mb:
+        self._opened.origin.require_folders("thumbnails to make")
+        context = self._opened.existing()
+        if not self._opened.settings.thumbnails_mb:
             raise UsageError("The setting thumbnails_mb is 0, so no thumbnails are kept.")
         return Job(make_thumbnails(context))

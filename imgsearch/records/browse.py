@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from imgsearch.records.arrays import Degrees, Ids
 
 _WIDEST_PX = 16_384
+# In memory: of a record without its photos, and of a number in a tuple.
+_RECORD_BYTES, _NUMBER_BYTES = 500, 40
 _TO_THE_SECOND = len("2023-06-15T12:30:00")
 
 
@@ -49,6 +51,31 @@ class DayPhotos(Struct, frozen=True):
     photo_ids: Ids  # (n,)
     dated_by_file: int
 
+    @property
+    def nbytes(self) -> int:
+        """The size in memory."""
+        return self.photo_ids.nbytes + _RECORD_BYTES
+
+
+class DayCount(Struct, frozen=True):
+    """The number of photos of a day; `dated_by_file` of them have only the date of their file."""
+
+    day: date
+    photos: int
+    dated_by_file: int
+
+
+class DayCounts(Struct, frozen=True):
+    """The days with photos, the newest first.
+
+    `version` changes whenever the photos or their order do. `offset` is how many photos come before
+    the one that was asked for; None if it is not among these.
+    """
+
+    version: str
+    days: tuple[DayCount, ...]
+    offset: int | None = None
+
 
 class PhotoPositions(Struct, frozen=True):
     """The positions of photos, the latest first, in degrees (WGS 84)."""
@@ -57,6 +84,11 @@ class PhotoPositions(Struct, frozen=True):
     lat: Degrees  # (n,), -90 to 90
     lon: Degrees  # (n,), -180 to 180
     unknown: int  # photos without coordinates
+
+    @property
+    def nbytes(self) -> int:
+        """The size in memory."""
+        return self.photo_ids.nbytes + self.lat.nbytes + self.lon.nbytes + _RECORD_BYTES
 
 
 class MapArea(Struct, frozen=True, forbid_unknown_fields=True):
@@ -86,6 +118,23 @@ class PhotoCluster(Struct, frozen=True):
     radius_km: float  # of the circle around the centre that contains all of them
     area: MapArea
     sample_ids: tuple[int, ...] = ()  # a few of its photos, spread over all
+
+
+class MapCluster(Struct, frozen=True):
+    """Photos that are close to each other on a map, in a circle with rounded numbers.
+
+    `latest_id` is the photo taken last, and `latest_version` changes with the content of its file.
+    `place` is the town of most of them, or their countries; empty where no place is known.
+    """
+
+    latest_id: int
+    latest_version: str
+    photos: int
+    lat: float
+    lon: float
+    radius_km: float
+    area: MapArea
+    place: str
 
 
 class MapTown(Struct, frozen=True):
@@ -262,6 +311,57 @@ class PhotoEvent(Struct, frozen=True):
     countries: tuple[str, ...]
     title: str = ""
     is_titled: bool = False  # by somebody
+
+    @property
+    def nbytes(self) -> int:
+        """The size in memory."""
+        return len(self.photo_ids) * _NUMBER_BYTES + _RECORD_BYTES
+
+
+class EventSummary(Struct, frozen=True):
+    """An event without its photos: see `PhotoEvent`.
+
+    `found` of its `photos` are of the search that was asked with, all of them without one.
+    `version` changes whenever its photos do.
+    """
+
+    start: datetime
+    end: datetime
+    is_trip: bool
+    photos: int
+    found: int
+    towns: tuple[str, ...]
+    countries: tuple[str, ...]
+    title: str
+    is_titled: bool
+    version: str
+
+
+class TimelineHeadings(Struct, frozen=True):
+    """The trips of a timeline in order of time, and the towns of its days, most photos first."""
+
+    trips: tuple[EventSummary, ...]
+    towns: dict[date, tuple[str, ...]]
+
+
+class RouteTown(Struct, frozen=True):
+    """A town on the way of an event: its name, and the place among the stops of the first there."""
+
+    name: str
+    stop: int
+
+
+class EventPhotos(Struct, frozen=True):
+    """An event with its photos and its days, in order of time.
+
+    `stops` are its way, and `towns` those on it, most photos first.
+    """
+
+    event: EventSummary
+    photo_ids: tuple[int, ...]
+    days: tuple[DayCount, ...]
+    stops: tuple[RouteStop, ...]
+    towns: tuple[RouteTown, ...]
 
 
 class EventTitle(Struct, frozen=True):

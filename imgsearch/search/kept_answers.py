@@ -3,59 +3,64 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
+from pathlib import Path
 
-from msgspec import Struct
+from msgspec.structs import replace
 
 from imgsearch.records.answer import Answer
-from imgsearch.records.query import Query
+from imgsearch.records.query import Example, Query, Term
 from imgsearch.search.answers import search_page
 from imgsearch.search.context import SearchContext
+from imgsearch.search.example_files import content_hash_of
 from imgsearch.search.prepared import prepare
-from imgsearch.search.vector import depends_on_files
-from imgsearch.store.recent_reads import RecentReads
 
 _ANSWER_BYTES = 10_000
 _HIT_BYTES = 2_000  # with its paths and the facts of its photo
 
 
-class KeptAnswers(Struct, frozen=True):
-    """The answers that were given in one version of a library: the newest one, when asked for."""
-
-    version: Hashable
-    cache: RecentReads
-
-
 def kept_or_found(
     context: SearchContext,
-    kept: KeptAnswers,
+    version: Hashable,
     query: Query,
     k: int,
     cursor: str | None,
 ) -> Answer:
     """Return the cached page of an answer, or find it by `search_page` and cache it.
 
-    The context is opened after `kept` and may see a later version of the library: what changes
-    meanwhile shows in the next answer at the latest.
+    `version` is the newest one of the library when the answer was asked for. The context is opened
+    after that and may see a later one: what changes meanwhile shows in the next answer at the
+    latest.
     """
     key = key_of(context, query, k, cursor)
     if key is None:
         return search_page(prepare(context, query), k, cursor)
-    answer = kept.cache.known(key, kept.version)
+    answer = context.reads.recent.known(key, version)
     if not isinstance(answer, Answer):
         answer = search_page(prepare(context, query), k, cursor)
-        kept.cache.keep(key, kept.version, answer, _ANSWER_BYTES + _HIT_BYTES * len(answer.hits))
+        size_bytes = _ANSWER_BYTES + _HIT_BYTES * len(answer.hits)
+        context.reads.recent.keep(key, version, answer, size_bytes)
     return answer
 
 
 def key_of(context: SearchContext, query: Query, k: int, cursor: str | None) -> Hashable | None:
     """Return the key of an answer: all that it depends on besides the content of the library.
 
-    None for a query with an example that is not a photo of the library: its file may change, and
-    its bytes are too many to cache.
+    None for a query with an example that is a file, which may change.
     """
-    if depends_on_files(query):
+    examples = (term.what.source for term in query.terms if isinstance(term.what, Example))
+    if any(isinstance(source, Path) for source in examples):
         return None
-    # Only free words are searched for names and dates, and files are offline while their folder
-    # cannot be reached.
-    free = tuple(term.is_free for term in query.terms)
-    return (query, free, k, cursor, context.row, context.online_roots, context.today)
+    asked = (replace(query, terms=()), tuple(map(_told_apart, query.terms)))
+    # Files are offline while their folder cannot be reached.
+    return (*asked, k, cursor, context.row, context.online_roots, context.today)
+
+
+def _told_apart(term: Term) -> Hashable:
+    """Return what tells a term from others: only free words are searched for names and dates.
+
+    The bytes of an image, which may be many, stand as their hash.
+    """
+    what = term.what
+    if isinstance(what, Example) and isinstance(what.source, bytes):
+        return ("image", content_hash_of(what.source), what.region, term.weight)
+    return (term, term.is_free)

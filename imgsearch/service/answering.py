@@ -26,6 +26,7 @@ from imgsearch.operations.records import (
     load_json,
 )
 from imgsearch.operations.requests import Operation, names_files
+from imgsearch.records.query import Query
 from imgsearch.service.auth import is_private
 from imgsearch.service.client import MAX_BODY_BYTES
 from imgsearch.service.connections import deadline_of
@@ -113,14 +114,31 @@ class OperationAnswer(Struct, frozen=True):
     is_change: bool
 
 
-def answered(
+class RequestedOperation(Struct, frozen=True):
+    """An operation that is no picture, with the arguments of a request for it."""
+
+    operation: Operation
+    arguments: Mapping[str, Any]
+
+    @property
+    def queries(self) -> tuple[Query, ...]:
+        """The queries among the arguments."""
+        return tuple(each for each in self.arguments.values() if isinstance(each, Query))
+
+    def answered(self, library: Library) -> OperationAnswer:
+        """Answer the request in this process. Raises as the operation does."""
+        result: object = method_of(library, self.operation.function)(**self.arguments)
+        return OperationAnswer(encode_json(result), self.operation.declared.is_change)
+
+
+def requested(
     library: Library, method: str, path: str, content: bytes, fields: Mapping[str, str]
-) -> OperationAnswer:
-    """Answer a request for an operation of a library that is no picture, in this process.
+) -> RequestedOperation:
+    """Read a request for an operation of a library that is no picture.
 
     `method` and `path` are those of a request to the service, such as "GET" and "/photo/7", and
     `fields` those of the address of a GET. Raises UsageError for an operation that the library does
-    not have, and as the operation does.
+    not have, for invalid arguments, and for an example that is a file; and as `read_body` does.
     """
     operation, in_path = _operation_at(library, method, path)
     if method == "GET":
@@ -129,8 +147,7 @@ def answered(
         arguments = read_body(operation, content, library.pictures.kept_example)
     if names_files(tuple(arguments.values())):
         raise UsageError("Send the bytes of the image and not the path of a file.")
-    result: object = method_of(library, operation.function)(**arguments)
-    return OperationAnswer(encode_json(result), operation.declared.is_change)
+    return RequestedOperation(operation, arguments)
 
 
 def _operation_at(library: Library, method: str, path: str) -> tuple[Operation, Mapping[str, str]]:

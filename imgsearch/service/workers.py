@@ -46,7 +46,7 @@ _MOST_IN_A_ROW = 3
 _PRELOADED = [
     "imgsearch.service.workers",
     "imgsearch.service.app",
-    "imgsearch.engines.local",
+    "imgsearch.opened.library",
     "imgsearch.search.answers",
     "imgsearch.store.store",
 ]

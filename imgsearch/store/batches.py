@@ -9,6 +9,7 @@ batch that the library is to have.
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ from imgsearch.store import names, schema
 from imgsearch.store.sql import FACT_COLUMNS, LIST_FACTS, now
 
 FACT_NAMES = tuple(fact.name for fact in FACT_COLUMNS)
+_ALL_FACTS = (*FACT_NAMES, *LIST_FACTS)
 READING = [column.name for column in schema.text_readings.columns if column.name != "photo_id"]
 LINE = [column.name for column in schema.text_lines.columns if column.name != "photo_id"]
 
@@ -46,6 +48,21 @@ _MATCH_NEW = (
     "INSERT INTO batch.matches SELECT theirs.id, ours.id, 0, 1 "
     f"FROM batch.photos AS theirs JOIN main.photos AS ours USING (content_hash) WHERE {_UNMATCHED}"
 )
+# Of the facts that the batches lack, those that known photos with newer facts were not read for
+# either. They stay unread when the rest of their facts is replaced.
+_STILL_UNREAD = (
+    "CREATE TABLE batch.unread AS SELECT matches.id AS photo_id, lacked.value AS fact "
+    "FROM batch.matches JOIN main.photos ON photos.id = matches.id, json_each(:lacked) AS lacked "
+    "WHERE has_newer_facts AND (facts_at < (SELECT added_at FROM main.later_facts "
+    "WHERE later_facts.fact = lacked.value) OR EXISTS (SELECT 1 FROM main.unread_facts AS known "
+    "WHERE known.photo_id = photos.id AND known.fact = lacked.value))"
+)
+_NEW_ARE_UNREAD = (
+    "INSERT INTO batch.unread SELECT ours.id, lacked.value FROM batch.photos AS theirs "
+    "JOIN main.photos AS ours USING (content_hash), json_each(:lacked) AS lacked "
+    f"WHERE {_UNMATCHED}"
+)
+_NOTE_UNREAD = "INSERT INTO main.unread_facts SELECT photo_id, fact FROM batch.unread"
 _WITH_FACTS = "(SELECT id FROM batch.matches WHERE has_newer_facts)"
 _ADD_VECTORS = (
     "INSERT INTO main.vectors (encoder_key, photo_id, part, vector, at_s) "
@@ -118,6 +135,7 @@ class BatchRows:
         """`fact_names` are the facts that the batches know; others stay as they are."""
         self._connection = connection
         self._facts = [name for name in FACT_NAMES if name in fact_names]
+        self._lacked = json.dumps([name for name in _ALL_FACTS if name not in fact_names])
         self._lists = {fact: column for fact, column in LIST_FACTS.items() if fact in fact_names}
 
     @contextmanager
@@ -152,6 +170,7 @@ class BatchRows:
         rows of both are `theirs` and `ours`.
         """
         self._connection.execute(_MATCH_KNOWN.format(has_newer_facts))
+        self._connection.execute(_STILL_UNREAD, {"lacked": self._lacked})
 
     def update_facts(self) -> int:
         """Replace the facts of known photos by newer ones; returns of how many photos.
@@ -180,7 +199,9 @@ class BatchRows:
             f"WHERE {_UNMATCHED} ORDER BY id",
             {"now": now()},
         ).rowcount
+        self._connection.execute(_NEW_ARE_UNREAD, {"lacked": self._lacked})
         self._connection.execute(_MATCH_NEW)
+        self._connection.execute(_NOTE_UNREAD)
         return new
 
     def set_lists(self) -> None:

@@ -56,6 +56,15 @@ BUSY_TIMEOUT_S = 30.0  # how long a writer waits for another process's short tra
 AroundTransactions: TypeAlias = Callable[[sqlite3.Connection], AbstractContextManager[object]]
 
 
+def require_library(data_dir: Path) -> None:
+    """Raise UsageError where there is no library in a data folder."""
+    if not (data_dir / DATABASE_FILE).exists():
+        raise UsageError(
+            f"There is no library in {data_dir} yet. Create one: imgsearch index FOLDER "
+            "(or choose another place with --data)."
+        )
+
+
 class Database:
     """The open database of one library. Safe to use from several threads.
 
@@ -96,12 +105,9 @@ class Database:
         StoreError for a damaged or foreign file, SchemaTooNew, DiskError and LibraryLocked.
         """
         file = data_dir / DATABASE_FILE
+        if not writable:
+            require_library(data_dir)
         if not file.exists():
-            if not writable:
-                raise UsageError(
-                    f"There is no library in {data_dir} yet. Create one: imgsearch index FOLDER "
-                    "(or choose another place with --data)."
-                )
             cls._create(file)
         elif file.stat().st_size == 0:
             raise damage(file, "it is empty")

@@ -162,9 +162,16 @@ def _was_read_for(connection: sqlite3.Connection, condition: Filter) -> list[Sql
     facts = facts_of(condition)
     if not facts:
         return []
+    these = json.dumps(facts)
     query = f"SELECT max(added_at) FROM later_facts WHERE fact {IN_IDS}"
-    (added_at,) = connection.execute(query, (json.dumps(facts),)).fetchone()
-    return [] if added_at is None else [SqlCondition("photos.facts_at >= ?", (added_at,))]
+    (added_at,) = connection.execute(query, (these,)).fetchone()
+    conditions = [] if added_at is None else [SqlCondition("photos.facts_at >= ?", (added_at,))]
+    query = f"SELECT EXISTS (SELECT 1 FROM unread_facts WHERE fact {IN_IDS})"
+    (has_unread,) = connection.execute(query, (these,)).fetchone()
+    if has_unread:
+        unread = f"SELECT photo_id FROM unread_facts WHERE fact {IN_IDS}"
+        conditions.append(SqlCondition(f"photos.id NOT IN ({unread})", (these,)))
+    return conditions
 
 
 def joined(operator: str, conditions: Collection[SqlCondition]) -> SqlCondition:

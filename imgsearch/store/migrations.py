@@ -739,6 +739,18 @@ CREATE TABLE later_facts (
 );
 """
 
+# Facts that single photos were never read for: those that the pack of an older version lacked. They
+# are read together, so a photo whose facts were read again lacks none.
+_UNREAD_FACTS = """
+CREATE TABLE unread_facts (
+    photo_id INTEGER NOT NULL REFERENCES photos (id) ON DELETE CASCADE,
+    fact TEXT NOT NULL,
+    PRIMARY KEY (photo_id, fact)
+) WITHOUT ROWID;
+CREATE TRIGGER facts_are_read AFTER UPDATE OF facts_at ON photos
+    BEGIN DELETE FROM unread_facts WHERE photo_id = new.id; END;
+"""
+
 # A library that is a copy of an archive: its address, and up to where the copy has it. Of each
 # photo that is there, what was taken of it, and in which run: see `imgsearch.archive.replica`.
 _REPLICAS = """
@@ -947,6 +959,7 @@ MIGRATIONS: dict[str, str] = {
     "date precision": _DATE_PRECISION,
     "items of people": _USER_ITEMS,
     "replicas": _REPLICAS,
+    "unread facts": _UNREAD_FACTS,
 }
 
 

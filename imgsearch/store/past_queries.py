@@ -8,12 +8,16 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING, Self
 
 from imgsearch import private_files
 from imgsearch.errors import DiskError
 from imgsearch.paths import database_uri
 from imgsearch.store.sql import with_pragmas
 from imgsearch.text import words_of
+
+if TYPE_CHECKING:
+    from imgsearch.config import Settings
 
 PAST_QUERIES_FILE = "past-queries.db"
 _BUSY_TIMEOUT_S = 0.5
@@ -35,6 +39,11 @@ class PastQueries:
     def __init__(self, data_dir: Path, capacity: int) -> None:
         self._file = data_dir / PAST_QUERIES_FILE
         self._capacity = capacity
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """Return the queries of the library that the settings name."""
+        return cls(settings.data_dir, settings.past_queries)
 
     def add(self, line: str) -> None:
         """Keep a query as the newest; each line is kept once, without spaces around it."""

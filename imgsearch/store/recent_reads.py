@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from threading import local
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from imgsearch.caches import MemoryCache
 
 if TYPE_CHECKING:
-    from imgsearch.records.arrays import Ids
+    from numpy.typing import NDArray
+
     from imgsearch.store.database import Database
 
 MOST_BYTES = 100_000_000  # of arrays: the ids of twelve filters that a million photos pass
 _SMALL_BYTES = 10_000  # of anything else
 
 _Read = TypeVar("_Read")
+_Array = TypeVar("_Array", bound="NDArray[Any]")
 
 
 class _Pinned(local):
@@ -92,10 +94,10 @@ class RecentReads:
         self._cache.keep(key, version, value, size_bytes)
 
 
-def read_only(ids: Ids) -> Ids:
+def read_only(array: _Array) -> _Array:
     """Return the same array, which nobody can change any more: several threads may be given it."""
-    ids.flags.writeable = False
-    return ids
+    array.flags.writeable = False
+    return array
 
 
 def _size_bytes(value: object) -> int:

@@ -322,6 +322,20 @@ def test_each_encoder_has_a_map_of_its_own(laid_out: Path, tmp_path: Path) -> No
             assert rows == (0,), "it goes with the vectors of its encoder"
 
 
+def test_the_map_has_a_version_and_is_the_same_until_anything_changes(things: Library) -> None:
+    found = things.meaning.clusters()
+    assert things.meaning.clusters() is found and things.meaning.points() is things.meaning.points()
+    assert things.meaning.clusters("width:>0").version == found.version, "that of the whole map"
+    (hit,) = things.photos([found.clusters[0].example])
+    assert hit.photo.content_hash.startswith(found.clusters[0].example_version)
+    assert len(found.clusters[0].example_version) == 12
+    with pytest.raises(ValueError, match="read-only"):
+        things.meaning.points().x[0] = 0.5
+    things.marks.set([found.clusters[0].example], hidden=True)
+    hidden = things.meaning.clusters()
+    assert hidden.version != found.version and hidden.photos == found.photos - 1
+
+
 def test_a_map_is_forgotten(things: Library) -> None:
     assert things.meaning.forget() and not things.meaning.exists()
     assert not things.meaning.forget()

@@ -40,9 +40,9 @@ test("photos are counted in words", () => {
 });
 
 test("an event says what its title does not: how long it was, or when", () => {
-  assert.equal(spanOf({ first: "2019-06-03T09:00:00", last: "2019-06-12T11:30:00" }), "10 days");
-  assert.equal(spanOf({ first: "2019-03-30T23:00:00", last: "2019-04-01T01:00:00" }), "3 days", "also over a change of the clocks");
-  assert.equal(spanOf({ first: "2019-06-03T09:00:00", last: "2019-06-03T11:30:00" }), "09:00 – 11:30");
-  assert.equal(plain(spanOf({ first: "2019-06-03T09:00:00", last: "2019-06-12T11:30:00", is_titled: true })), "3 – 12 June 2019");
-  assert.equal(hoursOf({ first: "2019-06-03T09:00:10", last: "2019-06-03T09:00:50" }), "09:00");
+  assert.equal(spanOf({ start: "2019-06-03T09:00:00", end: "2019-06-12T11:30:00" }), "10 days");
+  assert.equal(spanOf({ start: "2019-03-30T23:00:00", end: "2019-04-01T01:00:00" }), "3 days", "also over a change of the clocks");
+  assert.equal(spanOf({ start: "2019-06-03T09:00:00", end: "2019-06-03T11:30:00" }), "09:00 – 11:30");
+  assert.equal(plain(spanOf({ start: "2019-06-03T09:00:00", end: "2019-06-12T11:30:00", is_titled: true })), "3 – 12 June 2019");
+  assert.equal(hoursOf({ start: "2019-06-03T09:00:10", end: "2019-06-03T09:00:50" }), "09:00");
 });

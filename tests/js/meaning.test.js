@@ -6,7 +6,7 @@ import { openPage } from "./page.js";
 
 await openPage("/meaning");
 const { isInside } = await import("../../imgsearch/features/meaning/components/meaning/lasso.js");
-const { Names } = await import("../../imgsearch/features/meaning/components/meaning/names.js");
+const { Names, clusterOf } = await import("../../imgsearch/features/meaning/components/meaning/names.js");
 const { Plane } = await import("../../imgsearch/features/meaning/components/meaning/plane.js");
 const { BRIGHT, DIM, colourOf, discOf } = await import("../../imgsearch/features/meaning/components/meaning/points.js");
 const { TILE_PX, choose } = await import("../../imgsearch/features/meaning/components/meaning/tiles.js");
@@ -161,4 +161,10 @@ test("a disc is round: its rows are as wide above as below, and widest in the mi
 test("a colour is a number whose bytes are red, green, blue and opaque", () => {
   const bytes = new Uint8Array(new Uint32Array([colourOf("#12ab9f")]).buffer);
   assert.deepEqual([...bytes], [0x12, 0xab, 0x9f, 0xff]);
+});
+
+test("a cluster has the picture of its example, if that is still there", () => {
+  const cluster = { number: 3, level: 1, parent: 0, name: "do\tgs", photos: 12, example: 7, x: .25, y: .5, example_version: "0123456789ab" };
+  assert.deepEqual(clusterOf(cluster), { number: 3, level: 1, parent: 0, name: "do\\tgs", x: .25, y: .5, src: "/thumbnail/small/7?v=0123456789ab" });
+  assert.equal(clusterOf({ ...cluster, example_version: "" }).src, "");
 });

@@ -43,8 +43,13 @@ export interface PostOperations {
   "timeline": { request: { query?: string | QueryBody | null; k?: number }; answer: Timeline };
   "places": { request: { query?: string | QueryBody | null; k?: number }; answer: PlaceCounts };
   "events": { request: { query?: string | QueryBody | null; k?: number }; answer: (PhotoEvent)[] };
+  "events/summaries": { request: { query?: string | QueryBody | null; k?: number }; answer: (EventSummary)[] };
+  "events/photos": { request: { start: string; photo_id?: number | null }; answer: EventPhotos | null };
   "events/title": { request: { start: string; title: string }; answer: Change };
   "cameras": { request: { query?: string | QueryBody | null; k?: number }; answer: (ValueCount)[] };
+  "timeline/days": { request: { query?: string | QueryBody | null; k?: number; photo_id?: number | null }; answer: DayCounts };
+  "timeline/headings": { request: { query?: string | QueryBody | null; k?: number }; answer: TimelineHeadings };
+  "map/clusters": { request: { area: MapArea; zoom: number; query?: string | QueryBody | null; k?: number }; answer: (MapCluster)[] };
   "map/towns": { request: { area: MapArea; zoom: number }; answer: (MapTown)[] };
   "tray/add": { request: { photo_ids?: (number)[]; query?: string | QueryBody | null; k?: number | null; include_weak?: boolean }; answer: Change };
   "tray/take-out": { request: { photo_ids: (number)[] }; answer: Change };
@@ -183,9 +188,25 @@ export type TownCount = { town: string | null; photos: number };
 
 export type PhotoEvent = { start: string; end: string; is_trip: boolean; photo_ids: (number)[]; towns: (string)[]; countries: (string)[]; title: string; is_titled: boolean };
 
+export type EventSummary = { start: string; end: string; is_trip: boolean; photos: number; found: number; towns: (string)[]; countries: (string)[]; title: string; is_titled: boolean; version: string };
+
+export type EventPhotos = { event: EventSummary; photo_ids: (number)[]; days: (DayCount)[]; stops: (RouteStop)[]; towns: (RouteTown)[] };
+
+export type DayCount = { day: string; photos: number; dated_by_file: number };
+
+export type RouteStop = { lat: number; lon: number; first_id: number; photos: number };
+
+export type RouteTown = { name: string; stop: number };
+
 export type Change = { id: number | null; title: string; photos: number; changed_at: string; undone: boolean };
 
 export type ValueCount = { value: string | null; photos: number };
+
+export type DayCounts = { version: string; days: (DayCount)[]; offset: number | null };
+
+export type TimelineHeadings = { trips: (EventSummary)[]; towns: Record<string, (string)[]> };
+
+export type MapCluster = { latest_id: number; latest_version: string; photos: number; lat: number; lon: number; radius_km: number; area: MapArea; place: string };
 
 export type MapTown = { name: string; lat: number; lon: number; population: number };
 
@@ -259,9 +280,9 @@ export type LabelCount = { label: string; photos: number };
 
 export type LayoutReport = { photos: number; clusters: number; named: number; seconds: number };
 
-export type MeaningMap = { made_at: string; photos: number; unplaced: number; placed: number; clusters: (MeaningCluster)[] };
+export type MeaningMap = { made_at: string; photos: number; unplaced: number; placed: number; clusters: (MeaningCluster)[]; version: string };
 
-export type MeaningCluster = { number: number; level: number; parent: number | null; name: string; photos: number; example: number; x: number; y: number };
+export type MeaningCluster = { number: number; level: number; parent: number | null; name: string; photos: number; example: number; x: number; y: number; example_version: string };
 
 export type SavedSearchSummary = { name: string; line: string; example_count: number; k: number | null; include_weak: boolean; saved_at: string; looked_at: string; photos: number; new: number; cover_id: number | null; problem: string | null };
 

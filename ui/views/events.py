@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import streamlit as st
+from msgspec import to_builtins
 
-from imgsearch import printable
+from imgsearch import printable, summary_of
 from ui import cards, component_files, elements
 from ui.coming_photos import show_coming_photos
-from ui.events_data import event_at, event_json
+from ui.events_data import event_at
 from ui.query_line import query_line
 from ui.search_state import SearchInput
 from ui.session import session
@@ -53,7 +54,7 @@ def _show_one(moment: str) -> None:
     _event(
         key="event",
         data={
-            "event": event_json(event),
+            "event": to_builtins(summary_of(event)),
             "version": _version(SearchInput()),
             "can_be_titled": session().has("titles"),
         },

@@ -16,8 +16,10 @@ from ui.navigation import go_to
 from ui.query_line import query_line
 from ui.search_state import SearchInput, search_buttons
 from ui.session import session
-from ui.timeline_data import CLOCK_NOT_SET, MAX_FOUND, PhotosByDay, photos_by_day
+from ui.timeline_data import MAX_FOUND, PhotosByDay, photos_by_day
 from ui.view_table import linked_views
+
+CLOCK_NOT_SET = date(1970, 1, 1)  # where the clocks of computers start to count
 
 _timeline = component_files.component(
     "timeline", "shared/photo_tile.css", "grid/photo_grid.css", "grid/memories.css"

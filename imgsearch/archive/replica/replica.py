@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from imgsearch.archive.replica.sending import ItemSending
     from imgsearch.archive.replica.state import ReplicaState
     from imgsearch.config import Settings
-    from imgsearch.indexer.context import IndexingContext
+    from imgsearch.indexer.opening import Indexing
     from imgsearch.records.files import Picture
     from imgsearch.records.photo import Photo
     from imgsearch.records.status import Status
@@ -59,7 +59,7 @@ def replica_folder(settings: Settings, address: str) -> Path:
 
 
 class Replica:
-    """Implements `imgsearch.engines.origin.Origin` for the replica of an archive."""
+    """Implements `imgsearch.opened.origin.Origin` for the replica of an archive."""
 
     parts = frozenset({"fleet"})
 
@@ -160,7 +160,7 @@ class Replica:
 
     # ------------------------------------------------------------------ taking changes
 
-    def refresh(self, context: Callable[[], IndexingContext]) -> None:
+    def refresh(self, indexing: Indexing) -> None:
         """Take the changes of the archive, if it is time to look for some.
 
         While another process takes them, and while the storage cannot be reached, what is there
@@ -174,7 +174,7 @@ class Replica:
             return
         try:
             if self._is_due():
-                self._refresh(context)
+                self._refresh(indexing)
         finally:
             self._lock.release()
 
@@ -191,10 +191,10 @@ class Replica:
 
         return not is_held(self._folder)
 
-    def _refresh(self, context: Callable[[], IndexingContext]) -> None:
+    def _refresh(self, indexing: Indexing) -> None:
         wait_s = self.checked_s
         try:
-            for _ in self._steps(context):
+            for _ in self._steps(indexing):
                 pass
             self._is_complete, self._is_copied_elsewhere = True, False
             self._item_sending().send_waiting()
@@ -250,23 +250,19 @@ class Replica:
                 "that folder: the archive is copied again, with all changes that were sent to it."
             ) from error
 
-    def updating(self, context: Callable[[], IndexingContext]) -> Job[ReplicaReport]:
+    def updating(self, indexing: Indexing) -> Job[ReplicaReport]:
         """Take the changes of the archive now, as a job: the first copy takes a while.
 
         It can be stopped at any step, and goes on from there. Raises LibraryLocked while another
         process does so, ObjectStorageError, DiskError and EncoderMismatch.
         """
-        return Job(self._updating(context))
+        return Job(self._updating(indexing))
 
-    def _updating(
-        self, context: Callable[[], IndexingContext]
-    ) -> Generator[Progress, None, ReplicaReport]:
+    def _updating(self, indexing: Indexing) -> Generator[Progress, None, ReplicaReport]:
         with self._lock:
-            return (yield from self._steps(context))
+            return (yield from self._steps(indexing))
 
-    def _steps(
-        self, context: Callable[[], IndexingContext]
-    ) -> Generator[Progress, None, ReplicaReport]:
+    def _steps(self, indexing: Indexing) -> Generator[Progress, None, ReplicaReport]:
         from imgsearch.archive.replica.changes import ArchiveTables
         from imgsearch.archive.replica.updating import take_changes
         from imgsearch.store.lock import writing
@@ -281,7 +277,7 @@ class Replica:
                 self._taken = version.numbers
                 return ReplicaReport(0, 0, 0.0)
         with writing(self._folder) as store:
-            steps = take_changes(context(), store, version, self._items())
+            steps = take_changes(indexing.context(), store, version, self._items())
             report = yield from publish_progress(self._folder, _DOING, steps)
         self._taken = version.numbers
         return report
@@ -318,7 +314,7 @@ class Replica:
 
     # ------------------------------------------------------------------ photos
 
-    def photo_folders(self, reads: Callable[[], Reads]) -> list[str]:
+    def photo_folders(self, reads: Reads) -> list[str]:
         """Return those of the library in the data folder: an archive does not know its own."""
         return folders_of_library(self.settings.data_dir)
 

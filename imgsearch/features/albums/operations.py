@@ -20,15 +20,15 @@ from imgsearch.records.ids import as_id
 from imgsearch.records.query import Query
 
 if TYPE_CHECKING:
-    from imgsearch.engines.local import LocalEngine
     from imgsearch.features.albums.store import AlbumStore
+    from imgsearch.opened.library import OpenedLibrary
 
 
 class Albums:
     """The albums of a library. `album:NAME` in a query finds the photos of one."""
 
-    def __init__(self, engine: LocalEngine) -> None:
-        self._engine = engine
+    def __init__(self, opened: OpenedLibrary) -> None:
+        self._opened = opened
 
     @operation("GET /albums", tool="List albums")
     def all(self) -> tuple[Album, ...]:
@@ -49,7 +49,7 @@ class Albums:
 
     def of_photo(self, photo_id: int) -> tuple[str, ...]:
         """Return the names of the albums that have a photo."""
-        return albums_of_photo(self._engine, as_id(photo_id))
+        return albums_of_photo(self._opened, as_id(photo_id))
 
     @operation("POST /albums")
     def make(
@@ -72,7 +72,7 @@ class Albums:
         from imgsearch.language.given_names import read_name
 
         wanted = read_name(name, "album", without="")
-        photos = chosen_photos(self._engine, photo_ids, query, k, include_weak)
+        photos = chosen_photos(self._opened, photo_ids, query, k, include_weak)
         change = self._albums().make(wanted, photos)
         if change is None:
             raise UsageError(
@@ -96,7 +96,7 @@ class Albums:
         Photos that it has stay where they are. Raises QueryError for an unknown album, and as
         `make` does.
         """
-        photos = chosen_photos(self._engine, photo_ids, query, k, include_weak)
+        photos = chosen_photos(self._opened, photo_ids, query, k, include_weak)
         return self._albums().add(name, photos) or self._refuse_unknown(name)
 
     @operation("POST /albums/take-out")
@@ -110,7 +110,7 @@ class Albums:
         include_weak: bool = False,
     ) -> Change:
         """Take photos, the answer to a query, or both out of an album. Raises as `add` does."""
-        photos = chosen_photos(self._engine, photo_ids, query, k, include_weak)
+        photos = chosen_photos(self._opened, photo_ids, query, k, include_weak)
         return self._albums().take_out(name, photos) or self._refuse_unknown(name)
 
     @operation("POST /albums/rename")
@@ -155,35 +155,35 @@ class Albums:
         from imgsearch.features.albums.export import export_photos
         from imgsearch.operations.pictures import Pictures
 
-        engine, album = self._engine, self.photos(name)
-        ids, pictures = (*album.photo_ids, *album.missing_ids), Pictures(engine)
+        opened, album = self._opened, self.photos(name)
+        ids, pictures = (*album.photo_ids, *album.missing_ids), Pictures(opened)
         return export_photos(
             album.name,
             ids,
             Path(absolute(place)),
             kind,
-            engine.photos(),
+            opened.photos(),
             pictures.original,
             pictures.thumbnail,
-            engine.photo_folders(),
-            (engine.settings.data_dir, engine.settings.cache_dir),
+            opened.origin.photo_folders(opened.reads()),
+            (opened.settings.data_dir, opened.settings.cache_dir),
         )
 
     def _albums(self) -> AlbumStore:
-        return _albums_of(self._engine)
+        return _albums_of(self._opened)
 
     def _refuse_unknown(self, name: str) -> NoReturn:
         from imgsearch.features.albums.filters import names, unknown
 
-        raise QueryError(unknown(name, names(self._engine.database())))
+        raise QueryError(unknown(name, names(self._opened.database())))
 
 
-def albums_of_photo(engine: LocalEngine, photo_id: int) -> tuple[str, ...]:
+def albums_of_photo(opened: OpenedLibrary, photo_id: int) -> tuple[str, ...]:
     """Return the names of the albums that have a photo, sorted."""
-    return _albums_of(engine).of_photo(photo_id)
+    return _albums_of(opened).of_photo(photo_id)
 
 
-def _albums_of(engine: LocalEngine) -> AlbumStore:
+def _albums_of(opened: OpenedLibrary) -> AlbumStore:
     from imgsearch.features.albums.store import AlbumStore
 
-    return AlbumStore(engine.database())
+    return AlbumStore(opened.database())

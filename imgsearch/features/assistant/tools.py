@@ -21,7 +21,7 @@ from msgspec.structs import replace
 from imgsearch.errors import QueryError, UsageError
 from imgsearch.language.fields import FIELDS
 from imgsearch.library import Library
-from imgsearch.operations.bodies import Body
+from imgsearch.operations.bodies import Body, KeptImages
 from imgsearch.operations.declared import PhotoId, ResultCount, SidePx, method_of
 from imgsearch.operations.records import (
     JsonObject,
@@ -208,7 +208,7 @@ class _PhotoExample(Body):
 
     photo_id: PhotoId
 
-    def record(self, kept_images: Callable[[str], bytes] | None = None) -> Example:
+    def record(self, kept_images: KeptImages | None = None) -> Example:
         """Return the photo as an example."""
         return Example(self.photo_id)
 

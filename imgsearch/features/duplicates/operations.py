@@ -14,9 +14,9 @@ from imgsearch.features.duplicates.records import DuplicateGroups
 from imgsearch.operations.declared import PhotoId, ResultCount, operation
 
 if TYPE_CHECKING:
-    from imgsearch.engines.local import LocalEngine
     from imgsearch.features.duplicates.choices import DuplicateChoices
     from imgsearch.features.duplicates.records import Comparison, DuplicateGroup, Pairs
+    from imgsearch.opened.library import OpenedLibrary
     from imgsearch.progress import Job, Progress
 
 MinScore: TypeAlias = Annotated[
@@ -32,8 +32,8 @@ Preferred: TypeAlias = Annotated[
 class Duplicates:
     """Finds near-duplicates among the photos of a library. Nothing is ever deleted."""
 
-    def __init__(self, engine: LocalEngine) -> None:
-        self._engine = engine
+    def __init__(self, opened: OpenedLibrary) -> None:
+        self._opened = opened
 
     def find(self, min_score: float = 0.9) -> Job[Pairs]:
         """Find all pairs of photos with at least this score, best first, and measure sharpness.
@@ -55,10 +55,10 @@ class Duplicates:
             photos_to_measure,
         )
 
-        engine = self._engine
-        pairs = yield from find_pairs(engine.photos(), engine.settings.cache_dir, min_score)
-        pictures = engine.pictures_of(photos_to_measure(pairs))
-        return (yield from measure_photos(pairs, pictures, engine.settings))
+        opened = self._opened
+        pairs = yield from find_pairs(opened.photos(), opened.settings.cache_dir, min_score)
+        pictures = opened.origin.pictures_of(opened.reads(), photos_to_measure(pairs))
+        return (yield from measure_photos(pairs, pictures, opened.settings))
 
     def remember(self, pairs: Pairs) -> Comparison:
         """Keep the pairs that `find` has found for `remembered`, in place of those before.
@@ -67,7 +67,7 @@ class Duplicates:
         """
         from imgsearch.features.duplicates.last_comparison import remember
 
-        return remember(self._engine.working_folder, self._engine.photos(), pairs)
+        return remember(self._opened.origin.working_folder, self._opened.photos(), pairs)
 
     def remembered(self) -> Comparison | None:
         """Return the pairs that were remembered last, of the photos that the library still has.
@@ -76,7 +76,7 @@ class Duplicates:
         """
         from imgsearch.features.duplicates.last_comparison import remembered
 
-        return remembered(self._engine.working_folder, self._engine.photos())
+        return remembered(self._opened.origin.working_folder, self._opened.photos())
 
     def groups(
         self, pairs: Pairs, min_score: float = 0.9, prefer: Iterable[str | Path] = ()
@@ -92,8 +92,8 @@ class Duplicates:
         """
         from imgsearch.features.duplicates.proposal import propose_among
 
-        folders = [as_path(self._engine.absolute(folder)) for folder in prefer]
-        return propose_among(self._engine.photos(), pairs, min_score, folders)
+        folders = [as_path(self._opened.origin.absolute(folder)) for folder in prefer]
+        return propose_among(self._opened.photos(), pairs, min_score, folders)
 
     @operation("GET /duplicates", tool="List near-duplicates")
     def proposed(
@@ -149,4 +149,4 @@ class Duplicates:
     def _choices(self) -> DuplicateChoices:
         from imgsearch.features.duplicates.choices import DuplicateChoices
 
-        return DuplicateChoices(self._engine.database())
+        return DuplicateChoices(self._opened.database())

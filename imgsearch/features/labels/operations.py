@@ -13,22 +13,22 @@ from imgsearch.records.ids import as_id
 from imgsearch.records.query import Query
 
 if TYPE_CHECKING:
-    from imgsearch.engines.local import LocalEngine
     from imgsearch.features.labels.records import Confusion
     from imgsearch.features.labels.store import LabelStore
+    from imgsearch.opened.library import OpenedLibrary
     from imgsearch.progress import Job
 
 
 class Labels:
     """The labels that a library has saved: its photos have them from then on."""
 
-    def __init__(self, engine: LocalEngine) -> None:
-        self._engine = engine
+    def __init__(self, opened: OpenedLibrary) -> None:
+        self._opened = opened
 
     def _store(self) -> LabelStore:
         from imgsearch.features.labels.store import LabelStore
 
-        return LabelStore(self._engine.database())
+        return LabelStore(self._opened.database())
 
     @operation("POST /label", reads=True)
     def label(
@@ -43,26 +43,26 @@ class Labels:
         from imgsearch.search.answers import matching_ids
         from imgsearch.search.prepared import prepare
 
-        context = self._engine.context()
+        context = self._opened.context()
         among = None if query is None else matching_ids(prepare(context, resolve_query(query)), k)
-        return label_photos(self._engine.store(), context.row, context.encoder(), classes, among)
+        return label_photos(self._opened.store(), context.row, context.encoder(), classes, among)
 
     def save(self, name: str, classes: Classes) -> dict[str, int]:
         """Label every photo, now and when photos are added; returns how many have each label.
 
         `label:NAME` finds them from then on. Raises UsageError and LibraryLocked.
         """
-        self._engine.context()  # raises if there is nothing to label
+        self._opened.context()  # raises if there is nothing to label
         from imgsearch.features.labels.labelling import save_labels
 
-        facet = save_labels(self._engine.new_or_existing(), name, classes)
+        facet = save_labels(self._opened.new_or_existing(), name, classes)
         return self._store().counts(facet.id)
 
     def forget(self, name: str) -> bool:
         """Delete saved labels; returns whether there were any of this name."""
         from imgsearch.features.labels.labelling import forget_labels
 
-        return forget_labels(self._engine.new_or_existing(), name)
+        return forget_labels(self._opened.new_or_existing(), name)
 
     def facets(self) -> dict[Facet, dict[str, int]]:
         """Return the saved labels with their classes, and how many photos have each label."""
@@ -100,11 +100,11 @@ class Labels:
         from imgsearch.features.labels.evaluating import evaluate_labels
         from imgsearch.progress import Job
 
-        context = self._engine.context()
-        path, max_megapixels = Path(absolute(folder)), self._engine.settings.max_megapixels
+        context = self._opened.context()
+        path, max_megapixels = Path(absolute(folder)), self._opened.settings.max_megapixels
         return Job(evaluate_labels(path, more, context.row, context.encoder(), max_megapixels))
 
 
-def labels_of_photo(engine: LocalEngine, photo_id: int) -> dict[str, str]:
+def labels_of_photo(opened: OpenedLibrary, photo_id: int) -> dict[str, str]:
     """Return the saved labels of a photo, by the name that they were saved under."""
-    return {name: label.name for name, label in Labels(engine).of_photo(photo_id).items()}
+    return {name: label.name for name, label in Labels(opened).of_photo(photo_id).items()}

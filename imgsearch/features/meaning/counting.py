@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec.structs import replace
 
 from imgsearch.features.meaning.records import MeaningCluster, MeaningMap
 
 if TYPE_CHECKING:
     from imgsearch.features.meaning.records import MeaningPoints, StoredMap
     from imgsearch.records.arrays import Ids
+
+_VERSION_DIGITS = 12  # of a content hash
 
 
 def counted_map(known: StoredMap, points: MeaningPoints, ids: Ids, level: int) -> MeaningMap:
@@ -59,3 +64,19 @@ def counted_map(known: StoredMap, points: MeaningPoints, ids: Ids, level: int) -
     clusters.sort(key=lambda each: (each.level, -each.photos, each.number))
     on_map = int(asked.sum())
     return MeaningMap(known.made_at, on_map, len(ids) - on_map, known.placed, tuple(clusters))
+
+
+def with_versions(
+    found: MeaningMap, hashes: Mapping[int, str], points: MeaningPoints
+) -> MeaningMap:
+    """Return the map with the version of its `points`, and of the examples of its clusters.
+
+    `hashes` are the content hashes of photos, by id.
+    """
+    digest = hashlib.sha256(points.photo_ids.tobytes() + points.x.tobytes())
+    digest.update(found.made_at.isoformat().encode())
+    clusters = tuple(
+        replace(each, example_version=hashes.get(each.example, "")[:_VERSION_DIGITS])
+        for each in found.clusters
+    )
+    return replace(found, clusters=clusters, version=digest.hexdigest()[:16])

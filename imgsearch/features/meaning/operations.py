@@ -14,10 +14,11 @@ from imgsearch.language.grammar import resolve_query
 from imgsearch.operations.declared import CountedPhotos, operation
 from imgsearch.paths import absolute
 from imgsearch.records.query import Query
+from imgsearch.store.recent_reads import read_only
 
 if TYPE_CHECKING:
-    from imgsearch.engines.local import LocalEngine
     from imgsearch.features.meaning.store import MeaningStore
+    from imgsearch.opened.library import OpenedLibrary
     from imgsearch.progress import Job
     from imgsearch.records.arrays import Ids
 
@@ -34,8 +35,8 @@ class Meaning:
     others do not move. Each encoder has a map of its own.
     """
 
-    def __init__(self, engine: LocalEngine) -> None:
-        self._engine = engine
+    def __init__(self, opened: OpenedLibrary) -> None:
+        self._opened = opened
 
     def lay_out(self) -> Job[LayoutReport]:
         """Lay out all photos anew, and name the clusters.
@@ -47,7 +48,7 @@ class Meaning:
         from imgsearch.features.meaning.laying_out import lay_out_photos
         from imgsearch.progress import Job
 
-        return Job(lay_out_photos(self._engine.existing()))
+        return Job(lay_out_photos(self._opened.existing()))
 
     @operation("POST /meaning/lay-out")
     def lay_out_now(self) -> LayoutReport:
@@ -60,8 +61,8 @@ class Meaning:
 
     def exists(self) -> bool:
         """Return whether the encoder in use has a map."""
-        engine = self._engine
-        row = engine.reads().encoders.current()
+        opened = self._opened
+        row = opened.reads().encoders.current()
         return row is not None and self._maps().made_at(row.key) is not None
 
     @operation("POST /meaning", tool="List what photos are about")
@@ -76,10 +77,17 @@ class Meaning:
         Coarse clusters come first, and finer ones are in them. Raises UsageError before the map was
         laid out, and as `Library.search` does.
         """
-        from imgsearch.features.meaning.counting import counted_map
+        if query is None:  # what the page asks for
+            recent = self._opened.reads().recent
+            key = ("clusters of meaning", self._opened.reads().encoders.in_use().key, level)
+            return recent.get(key, lambda: self._clusters(None, k, level))
+        return self._clusters(query, k, level)
 
-        engine = self._engine
-        store, row = engine.store(), engine.reads().encoders.in_use()
+    def _clusters(self, query: str | Query | None, k: int, level: int) -> MeaningMap:
+        from imgsearch.features.meaning.counting import counted_map, with_versions
+
+        opened = self._opened
+        store, row = opened.store(), opened.reads().encoders.in_use()
         known = self._maps().map_of(row.key)
         if known is None:
             raise UsageError(
@@ -88,7 +96,10 @@ class Meaning:
             )
         asked = self._asked(query, k)
         ids = store.reads.photos.live_ids() if asked is None else asked
-        return counted_map(known, self._maps().points(row.key), ids, level)
+        found = counted_map(known, self._all_points(), ids, level)
+        shown = self._opened.photos().records(cluster.example for cluster in found.clusters)
+        hashes = {photo_id: each.photo.content_hash for photo_id, each in shown.items()}
+        return with_versions(found, hashes, self.points())
 
     def points(self, query: str | Query | None = None, k: int = 1000) -> MeaningPoints:
         """Return the points of all photos on the map, or of those that a query finds.
@@ -96,9 +107,7 @@ class Meaning:
         Photos that are not on the map are left out; without a map, all are. Raises as
         `Library.search` does.
         """
-        engine = self._engine
-        points = self._maps().points(engine.reads().encoders.in_use().key)
-        asked = self._asked(query, k)
+        points, asked = self._all_points(), self._asked(query, k)
         if asked is None:
             return points
         chosen = np.isin(points.photo_ids, asked)
@@ -124,26 +133,39 @@ class Meaning:
         from imgsearch.operations.pictures import Pictures
         from imgsearch.outputs.places import refuse_inside
 
-        engine, path = self._engine, Path(absolute(place))
+        opened, path = self._opened, Path(absolute(place))
         check_kind(path)
-        own = (engine.settings.data_dir, engine.settings.cache_dir)
-        refuse_inside(path, engine.photo_folders(), own)
+        own = (opened.settings.data_dir, opened.settings.cache_dir)
+        refuse_inside(path, opened.origin.photo_folders(opened.reads()), own)
         found = self.clusters(query, k, level)
         names = [each for each in found.clusters if each.level == level]
-        return write_picture(self.points(query, k), names, path, Pictures(engine).thumbnail)
+        return write_picture(self.points(query, k), names, path, Pictures(opened).thumbnail)
 
     def forget(self) -> bool:
         """Delete the map of the encoder in use; returns whether there was one."""
-        engine = self._engine
-        return self._maps().forget(engine.reads().encoders.in_use().key)
+        opened = self._opened
+        return self._maps().forget(opened.reads().encoders.in_use().key)
 
     def _maps(self) -> MeaningStore:
         from imgsearch.features.meaning.store import MeaningStore
 
-        return MeaningStore(self._engine.database())
+        return MeaningStore(self._opened.database())
+
+    def _all_points(self) -> MeaningPoints:
+        """Return the points of all photos, the same until anything changes."""
+        reads = self._opened.reads()
+        encoder_key = reads.encoders.in_use().key
+
+        def read() -> MeaningPoints:
+            points = self._maps().points(encoder_key)
+            for column in (points.photo_ids, points.x, points.y, points.clusters):
+                read_only(column)
+            return points
+
+        return reads.recent.get(("points of meaning", encoder_key), read)
 
     def _asked(self, query: str | Query | None, k: int) -> Ids | None:
         from imgsearch.search.answers import counted_ids
 
         resolved = None if query is None else resolve_query(query)
-        return counted_ids(self._engine.context(), resolved, k)
+        return counted_ids(self._opened.context(), resolved, k)

@@ -30,7 +30,6 @@ def page() -> PageFeature:
     return PageFeature(
         views={"meaning": ShownView(view, show, before="people")},
         routes=(
-            Route("/meaning/clusters", page_data.clusters),
             Route("/meaning/points", page_data.points),
             Route("/meaning/found", page_data.found),
             Route("/meaning/tiles", page_data.tiles),

@@ -1,31 +1,30 @@
-"""Serves the map of meaning: its clusters, the points of all photos, and tiles of some."""
+"""Serves the points of all photos on the map of meaning, as bytes, and tiles of some.
+
+The browser asks the library itself for clusters: see `Meaning.clusters`.
+"""
 
 from __future__ import annotations
 
-import hashlib
-
 import numpy as np
 from msgspec import Struct
-from msgspec.structs import replace
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
-from imgsearch import ImgsearchError, MeaningMap, MeaningPoints, printable
+from imgsearch import ImgsearchError, MeaningPoints
 from ui.addresses import number_of
 from ui.recent_answers import recent_answers
 from ui.responses import NOT_STORED
 from ui.search_state import SearchInput
 from ui.session import session
-from ui.tiles import id_text, marks_of, thumbnail_url, tile_json
+from ui.tiles import id_text, marks_of, tile_json
 from ui.timeline_data import MAX_FOUND
 
 MAX_TILES = 300  # of one request
 
 
 class DrawnMap(Struct, frozen=True):
-    """The whole map of the library; equal ones have equal versions."""
+    """The points of the whole map of the library; equal ones have equal versions."""
 
-    meaning: MeaningMap
     points: MeaningPoints
     version: str
 
@@ -41,10 +40,7 @@ def drawn_map() -> DrawnMap:
 
 def _draw(_: str) -> DrawnMap:
     meaning = session().library.meaning
-    points, clusters = meaning.points(), meaning.clusters()
-    digest = hashlib.sha256(points.photo_ids.tobytes() + points.x.tobytes())
-    digest.update(clusters.made_at.isoformat().encode())
-    return DrawnMap(clusters, points, digest.hexdigest()[:16])
+    return DrawnMap(meaning.points(), meaning.clusters().version)
 
 
 def found_photos(search_input: SearchInput) -> np.ndarray:
@@ -57,44 +53,9 @@ def found_photos(search_input: SearchInput) -> np.ndarray:
 
 
 def _find(search_input: SearchInput) -> np.ndarray:
-    here, query = session(), search_input.query()
-    on_map = drawn_map().points.photo_ids
-    if not query.terms:
-        if not query.filters:
-            return on_map
-        return here.library.meaning.points(query).photo_ids
-    # The service answers if it runs, as on the search page: its model is loaded.
-    hits = here.find(replace(query, sort="date"), MAX_FOUND).hits
-    strong = [hit.photo.id for hit in hits if hit.level != "weak"]
-    return np.intersect1d(np.array(strong, np.int64), on_map)
-
-
-def clusters(request: Request) -> Response:
-    """Return the clusters of the map with a picture of each, and the version of its points."""
-    try:
-        drawn = drawn_map()
-        wanted = [cluster.example for cluster in drawn.meaning.clusters]
-        hits = {hit.photo.id: hit for hit in session().library.photos(wanted)}
-    except ImgsearchError as error:
-        return PlainTextResponse(str(error), 422, NOT_STORED)
-    return JSONResponse(
-        {
-            "version": drawn.version,
-            "clusters": [
-                {
-                    "number": each.number,
-                    "level": each.level,
-                    "parent": each.parent,
-                    "name": printable(each.name),
-                    "x": round(each.x, 5),
-                    "y": round(each.y, 5),
-                    "src": thumbnail_url(hits[each.example]) if each.example in hits else "",
-                }
-                for each in drawn.meaning.clusters
-            ],
-        },
-        headers=NOT_STORED,
-    )
+    query = search_input.query()
+    with session().library_for(query) as library:
+        return library.meaning.points(query if search_input else None, MAX_FOUND).photo_ids
 
 
 def points(request: Request) -> Response:

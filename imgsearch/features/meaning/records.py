@@ -23,7 +23,8 @@ class MeaningCluster(Struct, frozen=True):
     `number` identifies the cluster until the map is laid out again. `parent` is the number of the
     cluster that it is in; None at level 0, the coarsest. `name` is a word that fits most of its
     photos, and empty where no word does. `photos` counts the photos that were asked for, and
-    `example` is the one of them that lies nearest to the middle, at `x`, `y` in the unit square.
+    `example` is the one of them that lies nearest to the middle, at `x`, `y` in the unit square;
+    `example_version` changes with the content of its file, and is empty if it was deleted since.
     """
 
     number: int
@@ -34,13 +35,14 @@ class MeaningCluster(Struct, frozen=True):
     example: int
     x: float
     y: float
+    example_version: str = ""
 
 
 class MeaningMap(Struct, frozen=True):
     """The map of meaning of a library: when it was laid out, and its clusters.
 
     `photos` were asked for and are on the map; `unplaced` were asked for and are not. `placed` of
-    all photos came after it was laid out.
+    all photos came after it was laid out. `version` changes whenever a photo on the map does.
     """
 
     made_at: datetime
@@ -48,6 +50,7 @@ class MeaningMap(Struct, frozen=True):
     unplaced: int
     placed: int
     clusters: tuple[MeaningCluster, ...]
+    version: str = ""
 
 
 class MeaningPoints(Struct, frozen=True):
@@ -61,6 +64,11 @@ class MeaningPoints(Struct, frozen=True):
     x: NDArray[np.float32]  # (n,)
     y: NDArray[np.float32]  # (n,)
     clusters: Ids  # (n,)
+
+    @property
+    def nbytes(self) -> int:
+        """The size in memory."""
+        return sum(each.nbytes for each in (self.photo_ids, self.x, self.y, self.clusters))
 
     def steps(self) -> tuple[NDArray[np.uint16], NDArray[np.uint16]]:
         """Return the places as steps of the map, x and y, each (n,), from 0 to `STEPS`."""

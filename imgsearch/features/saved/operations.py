@@ -18,21 +18,21 @@ from imgsearch.operations.declared import operation
 from imgsearch.records.query import Query
 
 if TYPE_CHECKING:
-    from imgsearch.engines.local import LocalEngine
     from imgsearch.features.saved.records import OutputsReport, SavedSearchOutputs
     from imgsearch.features.saved.store import SavedSearchStore
+    from imgsearch.opened.library import OpenedLibrary
 
 
 class Saved:
     """The saved searches of a library."""
 
-    def __init__(self, engine: LocalEngine) -> None:
-        self._engine = engine
+    def __init__(self, opened: OpenedLibrary) -> None:
+        self._opened = opened
 
     def _store(self) -> SavedSearchStore:
         from imgsearch.features.saved.store import SavedSearchStore
 
-        return SavedSearchStore(self._engine.database())
+        return SavedSearchStore(self._opened.database())
 
     @operation("GET /saved", tool="List saved searches")
     def all(self) -> tuple[SavedSearchSummary, ...]:
@@ -47,7 +47,7 @@ class Saved:
         searches = store.all()
         if not searches:
             return ()
-        context = self._engine.context()
+        context = self._opened.context()
         return tuple(summary_of(context, each, store.seen(each.name)) for each in searches)
 
     def get(self, name: str) -> SavedSearch:
@@ -82,7 +82,7 @@ class Saved:
         from imgsearch.features.saved.hits import photos_of, summary_of
         from imgsearch.features.saved.queries import new_search, with_kept_examples
 
-        context, store = self._engine.context(), self._store()
+        context, store = self._opened.context(), self._store()
         kept = with_kept_examples(context.photos, resolve_query(query))
         search = new_search(context.reads.definitions, name, kept, k, include_weak)
         photos = photos_of(context, search)
@@ -105,7 +105,7 @@ class Saved:
         from imgsearch.features.saved.hits import photos_of
 
         search, store = self.get(name), self._store()
-        photos, seen = photos_of(self._engine.context(), search), store.seen(name)
+        photos, seen = photos_of(self._opened.context(), search), store.seen(name)
         store.set_seen(name, photos)
         return tuple(photo_id for photo_id in photos if photo_id not in seen)
 
@@ -145,15 +145,15 @@ class Saved:
         from imgsearch.features.saved.updating import update_outputs
         from imgsearch.search.hits import make_hits
 
-        engine = self._engine
+        opened = self._opened
         search = self.get(outputs.name)
-        ids = photos_of(engine.context(), search)
-        settings = engine.settings
+        ids = photos_of(opened.context(), search)
+        settings = opened.settings
         return update_outputs(
             replaced(outputs, name=search.name),
-            make_hits(engine.photos(), ids, stack_raw=settings.stack_raw),
+            make_hits(opened.photos(), ids, stack_raw=settings.stack_raw),
             self._store(),
-            list(engine.reads().roots.all().values()),
+            list(opened.reads().roots.all().values()),
             (settings.data_dir, settings.cache_dir),
             stop or Event(),
         )

@@ -15,8 +15,8 @@ from imgsearch.paths import absolute
 from imgsearch.records.query import PeriodLength, Query
 
 if TYPE_CHECKING:
-    from imgsearch.engines.local import LocalEngine
     from imgsearch.features.strips.filmstrip import StripSuffix
+    from imgsearch.opened.library import OpenedLibrary
 
 ByPeriod = Annotated[PeriodLength, Meta(description="The time for which one photo is chosen.")]
 
@@ -24,8 +24,8 @@ ByPeriod = Annotated[PeriodLength, Meta(description="The time for which one phot
 class Strips:
     """The same thing over time: the best photo of each month or year."""
 
-    def __init__(self, engine: LocalEngine) -> None:
-        self._engine = engine
+    def __init__(self, opened: OpenedLibrary) -> None:
+        self._opened = opened
 
     @operation("POST /over-time", tool="Show the same thing over time")
     def over_time(
@@ -43,7 +43,7 @@ class Strips:
         from imgsearch.search.answers import counted_ids, find_all
         from imgsearch.search.prepared import prepare
 
-        context, photos = self._engine.context(), self._engine.browsing()
+        context, photos = self._opened.context(), self._opened.reads().browsing
         if query is None:
             return strip_of_all(context, photos, counted_ids(context, None, k), by)
         found = find_all(prepare(context, resolve_query(query)), k)
@@ -64,15 +64,15 @@ class Strips:
         from imgsearch.operations.pictures import Pictures
         from imgsearch.outputs.places import refuse_inside
 
-        engine, path = self._engine, Path(absolute(place))
+        opened, path = self._opened, Path(absolute(place))
         folders = [period.best.path.parent for period in strip if period.best is not None]
-        own = (engine.settings.data_dir, engine.settings.cache_dir)
-        refuse_inside(path, [*engine.photo_folders(), *map(str, folders)], own)
-        return write_strip(strip, path, Pictures(engine).thumbnail)
+        own = (opened.settings.data_dir, opened.settings.cache_dir)
+        refuse_inside(path, [*opened.origin.photo_folders(opened.reads()), *map(str, folders)], own)
+        return write_strip(strip, path, Pictures(opened).thumbnail)
 
     def content(self, strip: Sequence[StripPeriod], suffix: StripSuffix) -> bytes:
         """Return the pictures of a strip as the content of such a file. Raises as `save` does."""
         from imgsearch.features.strips.filmstrip import strip_bytes
         from imgsearch.operations.pictures import Pictures
 
-        return strip_bytes(strip, suffix, Pictures(self._engine).thumbnail)
+        return strip_bytes(strip, suffix, Pictures(self._opened).thumbnail)

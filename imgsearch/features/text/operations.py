@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from imgsearch.engines.local import LocalEngine
     from imgsearch.features.text.records import TextReport
+    from imgsearch.opened.library import OpenedLibrary
     from imgsearch.progress import Job
     from imgsearch.records.picture_text import TextCounts
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 class PictureText:
     """Reads the text in photos of a library. `text:WORDS` in a query finds it."""
 
-    def __init__(self, engine: LocalEngine) -> None:
-        self._engine = engine
+    def __init__(self, opened: OpenedLibrary) -> None:
+        self._opened = opened
 
     def read(
         self,
@@ -37,16 +37,16 @@ class PictureText:
         """
         from imgsearch.progress import Job
 
-        places = tuple(map(self._engine.absolute, folders))
-        archive = self._engine.photo_changes.archive()
+        places = tuple(map(self._opened.origin.absolute, folders))
+        archive = self._opened.photo_changes.archive()
         if archive is None:
             from imgsearch.features.text.reading import read_text
 
-            return Job(read_text(self._engine.existing(), places, everything, again))
+            return Job(read_text(self._opened.existing(), places, everything, again))
         from imgsearch.features.text.reading_archives import read_archive_text
 
         return Job(read_archive_text(archive, places, everything, again))
 
     def counts(self) -> TextCounts:
         """Count the photos that have text, have none, could not be read, and were not tried."""
-        return self._engine.store().picture_text.counts()
+        return self._opened.store().picture_text.counts()

@@ -91,13 +91,18 @@ class PhotoReads:
         return self._recent.get("photos", lambda: int(self._database.fetch_one(query)[0]))
 
     def without_fact(self, fact: str) -> int:
-        """Count the photos that were read before this library knew a fact, and not again since."""
+        """Count the photos that no version read for a fact: see `unread_facts` in migrations.
+
+        They were read before this library knew the fact, or by the older version that packed them.
+        """
         query = (
-            "SELECT count(DISTINCT photo_id) FROM later_facts, paths "
-            "JOIN photos ON photos.id = photo_id WHERE fact = ? AND facts_at < later_facts.added_at"
+            "SELECT count(*) FROM (SELECT photo_id FROM later_facts, paths "
+            "JOIN photos ON photos.id = photo_id "
+            "WHERE fact = ? AND facts_at < later_facts.added_at "
+            "UNION SELECT photo_id FROM unread_facts JOIN paths USING (photo_id) WHERE fact = ?)"
         )
         return self._recent.get(
-            ("without fact", fact), lambda: int(self._database.fetch_one(query, fact)[0])
+            ("without fact", fact), lambda: int(self._database.fetch_one(query, fact, fact)[0])
         )
 
     def live_ids(self, ids: Ids | None = None) -> Ids:

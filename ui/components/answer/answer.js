@@ -1,12 +1,14 @@
 // The photos that a search found, in its order or by day: to look through, to select, and to open.
 // Python gives the search; its photos are fetched from the page's own server.
 
+import { dayOf } from "../grid/days.js";
 import { layOutBlocks, layOutDays } from "../grid/layout.js";
 import { PhotoGrid } from "../grid/photo_grid.js";
 import { dayHeadings } from "../grid/headings.js";
 import { memoriesHeight, memoryRows } from "../grid/memories.js";
 import { isPlainClick, normalized, visit } from "../history/history.js";
-import { dayName, element, find, focusIn, icon } from "../shared/dom.js";
+import { ask } from "../shared/ask.js";
+import { element, find, focusIn, icon } from "../shared/dom.js";
 import { mount } from "../shared/page.js";
 import { tray } from "../shared/tray.js";
 import { ROWS_PX, SHAPES, chosenView, keepView } from "./view.js";
@@ -14,13 +16,14 @@ import { ROWS_PX, SHAPES, chosenView, keepView } from "./view.js";
 /** @import { Block, BlockSection, Day, DaySection } from "../grid/layout.js" */
 /** @import { Memories } from "../grid/memories.js" */
 /** @import { Listed } from "../grid/photo_grid.js" */
-/** @import { Place, StreamlitComponent } from "../types.d.ts" */
+/** @import { DayCount } from "../operations.d.ts" */
+/** @import { Place, Response, StreamlitComponent } from "../types.d.ts" */
 /** @import { View } from "./view.js" */
 /**
  * `stacked` is null where photos cannot be stacked; `other_views` are icon, label and address of each.
  * @typedef {{ address: string, parameters: string, version: string, heading: [first: string, rest: string], other_views: [string, string, string][], weaker: boolean, memories: Memories[], first_title: string, stacked: boolean | null }} Data
  */
-/** @typedef {Listed & { ids: string[], sections: [title: string, count: number][], days: [day: string, count: number, remark: string][] | null }} List */
+/** @typedef {Listed & { ids: string[], sections: [title: string, count: number][], days: DayCount[] | null }} List */
 
 const END_HEIGHT = 76; // of the button below the photos
 const NARROW = 5.6; // on a narrow screen several photos still fit side by side
@@ -79,7 +82,11 @@ class Answer extends PhotoGrid {
 
   get awaitedVersion() { return this.data.version; }
 
-  listAddress() { return `/answer/list?${this.data.parameters}&of=${this.data.version}`; }
+  /** @param {string | null | undefined} photoId @returns {Promise<Response<List> | null>} */
+  askAt(photoId) {
+    const at = photoId ? `&${new URLSearchParams({ at: photoId })}` : "";
+    return ask(`/answer/list?${this.data.parameters}&of=${this.data.version}${at}`);
+  }
 
   tilesAddress() { return { path: "/answer/tiles", parameters: this.data.parameters }; }
 
@@ -88,7 +95,7 @@ class Answer extends PhotoGrid {
 
   /** @param {List} list */
   adopt({ ids, sections, days }) {
-    this.days = days?.map(([day, count, remark]) => ({ day, count, remark, towns: "", label: dayName(day) }));
+    this.days = days?.map((day) => dayOf(day));
     // The line above the photos tells of the first ones; lines separate the others from these.
     this.blocks = sections.map(([title, count], number) => ({ title: number ? title : this.firstTitle, count, label: title }));
     this.ids = ids;

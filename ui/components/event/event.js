@@ -1,24 +1,24 @@
 // One event: its title, which can be changed in place, its way on a map, and its photos in order of time. Python says
-// which event it is; its photos are fetched from the page's own server.
+// which event it is; its photos are asked of the library.
 
 import { PhotoGrid } from "../grid/photo_grid.js";
+import { addressOfEvent, dayOf } from "../grid/days.js";
 import { layOutBlocks, layOutDays } from "../grid/layout.js";
 import { dayHeadings } from "../grid/headings.js";
 import { isPlainClick, leave, normalized, visit } from "../history/history.js";
-import { NO_SERVER } from "../shared/ask.js";
-import { countOf, dayName, element, find, icon, setLast, textButton } from "../shared/dom.js";
+import { NO_SERVER, askOperation } from "../shared/ask.js";
+import { countOf, dayName, element, find, icon, printable, setLast, textButton } from "../shared/dom.js";
 import { hoursOf, spanOf } from "../shared/event_times.js";
 import { isTyping, mount } from "../shared/page.js";
 import { tray } from "../shared/tray.js";
 import { RouteMap } from "./route_map.js";
 
-/** @import { EventData } from "../events/listed.js" */
 /** @import { BlockSection, Day, DaySection } from "../grid/layout.js" */
 /** @import { Listed } from "../grid/photo_grid.js" */
-/** @import { Place } from "../types.d.ts" */
-/** @import { Points, Town } from "./route_map.js" */
-/** @typedef {{ event: EventData, version: string, can_be_titled: boolean }} Data */
-/** @typedef {Listed & { event: EventData, ids: string[], days: [day: string, count: number][], stops: Points, towns: Town[] }} List */
+/** @import { EventPhotos, EventSummary } from "../operations.d.ts" */
+/** @import { Place, Response } from "../types.d.ts" */
+/** @typedef {{ event: EventSummary, version: string, can_be_titled: boolean }} Data */
+/** @typedef {Listed & { ids: string[], found: EventPhotos }} List */
 
 const TILE_PX = 176;
 const MOST_TITLE = 200; // characters, as the library takes
@@ -78,21 +78,29 @@ class OneEvent extends PhotoGrid {
     this.map.colour();
   }
 
-  get isShown() { return normalized(location.href) === normalized(this.event.address); }
+  get isShown() { return normalized(location.href) === normalized(addressOfEvent(this.event.start)); }
 
-  get parameters() { return new URLSearchParams({ event: this.event.start }); }
+  // Where no event has the moment any more, since dates were corrected, it is that of a photo that it had.
+  /** @param {string | null | undefined} photoId @returns {Promise<Response<List> | null>} */
+  async askAt(photoId) {
+    const answer = await askOperation("events/photos", { start: this.event.start, photo_id: this.ids ? Number(this.ids[0]) : null });
+    if (!answer?.ok) return answer;
+    const found = answer.content;
+    if (!found) return { ok: false, status: 404, content: "This event is not there any more." };
+    const ids = found.photo_ids.map(String), offset = photoId ? ids.indexOf(photoId) : -1;
+    return { ...answer, content: { version: found.event.version, offset: offset < 0 ? null : offset, ids, found } };
+  }
 
-  listAddress() { return `/events/photos?${this.parameters}${this.ids ? `&photo=${this.ids[0]}` : ""}`; }
-
-  tilesAddress() { return { path: "/events/tiles", parameters: this.parameters }; }
+  tilesAddress() { return { path: "/events/tiles", parameters: new URLSearchParams({ event: this.event.start }) }; }
 
   /** @param {List} list */
-  adopt({ event, ids, days, stops, towns }) {
+  adopt({ ids, found: { event, days, stops, towns } }) {
     this.ids = ids;
-    this.days = days.map(([day, count]) => ({ day, count, remark: "", towns: "", label: dayName(day) }));
-    if (event.start !== this.event.start && this.isShown) history.replaceState(history.state, "", event.address); // its dates were corrected
+    this.days = days.map((day) => ({ ...dayOf(day), remark: "" }));
+    const isMoved = event.start !== this.event.start && this.isShown; // its dates were corrected
+    if (isMoved) history.replaceState(history.state, "", addressOfEvent(event.start));
     this.showEvent(event);
-    this.map.show(stops, towns, event.title);
+    this.map.show(stops, towns, printable(event.title));
   }
 
   // The title of an event of one day says which.
@@ -149,12 +157,12 @@ class OneEvent extends PhotoGrid {
 
   // ---------------------------------------------------------------- the head
 
-  /** @param {EventData} event */
+  /** @param {EventSummary} event */
   showEvent(event) {
     this.event = event;
-    const day = event.first.slice(0, 10), isOneDay = day === event.last.slice(0, 10);
+    const day = event.start.slice(0, 10), isOneDay = day === event.end.slice(0, 10);
     const when = isOneDay ? `${dayName(day)}, ${hoursOf(event)}` : spanOf(event);
-    const towns = event.towns.slice(0, TOWNS).join(", ") + (event.towns.length > TOWNS ? " …" : "");
+    const towns = printable(event.towns.slice(0, TOWNS).join(", ")) + (event.towns.length > TOWNS ? " …" : "");
     this.about.textContent = [when, countOf(event.photos), towns].filter(Boolean).join(" · ");
     this.showActions();
     if (!this.isEditing) this.showTitle();
@@ -162,12 +170,13 @@ class OneEvent extends PhotoGrid {
 
   showActions() {
     const more = tray.actionsForLists.map(({ icon, label, act }) => button(label, () => act(this.ids ?? []), icon));
-    this.actions.replaceChildren(this.all, ...more, link("calendar_month", "In the timeline", this.event.timeline));
+    const last = this.ids?.at(-1), inTimeline = last ? [link("calendar_month", "In the timeline", `/timeline?${new URLSearchParams({ at: last })}`)] : [];
+    this.actions.replaceChildren(this.all, ...more, ...inTimeline);
   }
 
   showTitle(hasFocus = false) {
     this.isEditing = false;
-    const heading = element("h2", "", this.event.title), edit = button("Change the title", () => this.edit(), "edit");
+    const heading = element("h2", "", printable(this.event.title)), edit = button("Change the title", () => this.edit(), "edit");
     edit.classList.add("edit");
     this.title.replaceChildren(heading, ...(this.canBeTitled ? [edit] : []));
     if (hasFocus) edit.focus();

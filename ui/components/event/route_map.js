@@ -3,15 +3,16 @@
 
 import { isPlainClick, visit } from "../history/history.js";
 import { unrolled } from "../map/geometry.js";
-import { element } from "../shared/dom.js";
+import { element, printable } from "../shared/dom.js";
 
 /** @import { Canvas, CircleMarker, Direction, LayerGroup, Map as LeafletMap, Polyline } from "leaflet" */
 /** @import { Ground } from "../map/ground.js" */
 /** @typedef {[lat: number, lon: number][]} Points */
-/** @typedef {[stop: number, name: string]} Town with the number of its stop */
+/** @import { RouteStop, RouteTown } from "../operations.d.ts" */
 /** @typedef {{ all: LayerGroup, line: Polyline, dots: CircleMarker[] }} Way as it is drawn */
 
 const CLOSEST_ZOOM = 10, PLACE_ZOOM = 7; // of a way; of one place, which needs a coast around it
+const NAMED_TOWNS = 12; // at most
 const PADDING_PX = 28, CREDIT_PX = 16;
 /** @type {[Direction, [right: number, down: number]][]} */
 const SIDES = [["right", [6, 0]], ["left", [-6, 0]], ["top", [0, -4]], ["bottom", [0, 4]]]; // of a stop, where its name may stand
@@ -22,7 +23,7 @@ export class RouteMap {
   /** @type {Ground | undefined} */ ground;
   /** @type {Way | null} */ way = null;
   /** @type {Points} */ points = [];
-  /** @type {Town[]} */ towns = [];
+  /** @type {RouteTown[]} */ towns = [];
   key = "";
   isClosed = false;
 
@@ -49,19 +50,18 @@ export class RouteMap {
     this.map?.remove();
   }
 
-  // `stops` are [lat, lon] in order of time; without any there is no map. `towns` are [number of a stop, name], those that
-  // matter most first.
-  /** @param {Points} stops @param {Town[]} towns @param {string} title */
+  // `stops` are in order of time; without any there is no map. `towns` with most photos come first.
+  /** @param {RouteStop[]} stops @param {RouteTown[]} towns @param {string} title */
   async show(stops, towns, title) {
-    const key = JSON.stringify([stops, towns]);
+    const key = JSON.stringify([stops, towns]), named = towns.slice(0, NAMED_TOWNS);
     if (this.key === key) return;
     this.key = key;
     this.node.hidden = stops.length === 0;
     if (!stops.length) return;
-    const inOrder = towns.toSorted(([one], [other]) => one - other).map(([, name]) => name);
+    const inOrder = named.toSorted((one, other) => one.stop - other.stop).map(({ name }) => printable(name));
     this.node.ariaLabel = `On the map: ${inOrder.join(", ") || title}`;
-    this.points = unrolled(stops);
-    this.towns = towns;
+    this.points = unrolled(stops.map(({ lat, lon }) => [lat, lon]));
+    this.towns = named;
     await this.draw();
   }
 
@@ -112,16 +112,16 @@ export class RouteMap {
   nameTowns(dots) {
     const view = this.view.getBoundingClientRect(), /** @type {DOMRect[]} */ taken = [];
     for (const dot of dots) dot.unbindTooltip();
-    for (const [number, name] of this.towns) {
+    for (const { stop, name } of this.towns) {
       SIDES.some(([direction, offset]) => {
-        const tooltip = dots[number].bindTooltip(element("span", "", name), { permanent: true, direction, offset, className: "town" }).getTooltip();
+        const tooltip = dots[stop].bindTooltip(element("span", "", printable(name)), { permanent: true, direction, offset, className: "town" }).getTooltip();
         const box = tooltip?.getElement()?.getBoundingClientRect();
         const isInside = box && box.left > view.left && box.right < view.right && box.top > view.top && box.bottom < view.bottom - CREDIT_PX;
         if (isInside && !taken.some((other) => box.left < other.right && other.left < box.right && box.top < other.bottom && other.top < box.bottom)) {
           taken.push(box);
           return true;
         }
-        dots[number].unbindTooltip();
+        dots[stop].unbindTooltip();
         return false;
       });
     }

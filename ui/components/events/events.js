@@ -1,17 +1,20 @@
 // The events of a library as cards under their years, newest first: occasions and trips, each with its picture, its title
-// and how many photos it has. Python gives the search; the events are fetched from the page's own server.
+// and how many photos it has. Python gives the search; the events are asked of the library.
 
 import { isPlainClick, placeInHistory, visit } from "../history/history.js";
-import { NO_SERVER, ask } from "../shared/ask.js";
-import { countOf, element, icon, textButton } from "../shared/dom.js";
+import { addressOfEvent } from "../grid/days.js";
+import { NO_SERVER, askOperation } from "../shared/ask.js";
+import { countOf, element, icon, printable, textButton } from "../shared/dom.js";
 import { spanOf } from "../shared/event_times.js";
 import { mount } from "../shared/page.js";
 import { showPicture } from "../shared/picture.js";
+import { queryOf } from "../shared/query.js";
 import { OTHER_PHOTOS, tray } from "../shared/tray.js";
 import { listed, summaryOf } from "./listed.js";
 
-/** @import { Parameters, Response } from "../types.d.ts" */
-/** @import { FoundEvent, Kind } from "./listed.js" */
+/** @import { EventSummary } from "../operations.d.ts" */
+/** @import { Parameters } from "../types.d.ts" */
+/** @import { Kind } from "./listed.js" */
 /** @typedef {{ search: Parameters, version?: string }} Data */
 
 /** @type {[Kind, string][]} */
@@ -22,8 +25,8 @@ const KIND = "imgsearch.events"; // in the storage of the browser
 const button = (text, act, sign) => textButton(text, act, sign, "button");
 
 class Events {
-  /** @type {FoundEvent[]} */ events = [];
-  /** @type {FoundEvent[]} */ small = []; // with few photos, while they are not shown
+  /** @type {EventSummary[]} */ events = [];
+  /** @type {EventSummary[]} */ small = []; // with few photos, while they are not shown
   /** @type {Map<string, HTMLElement>} */ links = new Map(); // by the start of an event
   loads = 0;
 
@@ -62,11 +65,10 @@ class Events {
 
   async load() {
     const number = (this.loads += 1);
-    /** @type {Response<FoundEvent[]> | null} */
-    const answer = await ask(`/events/list?${new URLSearchParams(this.data.search)}`, { cache: "no-store" });
+    const answer = await askOperation("events/summaries", { query: queryOf(this.data.search) });
     if (number !== this.loads || !this.box.isConnected) return; // asked again meanwhile
     if (!answer?.ok) { this.status.textContent = answer ? answer.content : NO_SERVER; return; }
-    this.events = answer.content;
+    this.events = answer.content.toReversed();
     this.draw();
   }
 
@@ -93,7 +95,7 @@ class Events {
     [...this.kinds.children].forEach((node, place) => { node.ariaPressed = String(KINDS[place][0] === this.kind); });
     const how = { kind: this.kind, withSmall: this.withSmall, isNarrowed: this.isNarrowed }, { shown, small } = listed(this.events, how);
     this.small = small;
-    const years = Map.groupBy(shown, (each) => each.first.slice(0, 4));
+    const years = Map.groupBy(shown, (each) => each.start.slice(0, 4));
     this.links = new Map();
     const nodes = [...years].map(([year, events]) => {
       const part = element("section", "year"), cards = element("ul", "cards");
@@ -113,8 +115,9 @@ class Events {
     this.place.update({ tiles: this.links, address: pathname + search });
   }
 
-  /** @param {FoundEvent} event */
+  /** @param {EventSummary} event */
   card(event) {
+    const address = addressOfEvent(event.start);
     const item = element("li", "event"), link = element("a"), frame = element("span", "frame"), image = element("img");
     Object.assign(image, { alt: "", loading: "lazy", decoding: "async", draggable: false });
     const cover = `/events/cover?${new URLSearchParams({ ...this.data.search, event: event.start, v: event.version })}`;
@@ -123,13 +126,13 @@ class Events {
     if (event.is_trip) frame.append(element("span", "badge", "Trip"));
     const number = event.found < event.photos ? `${event.found.toLocaleString("en")} of ${countOf(event.photos)}` : countOf(event.photos);
     const about = [spanOf(event), number].filter(Boolean).join(" · ");
-    link.href = event.address;
-    link.append(frame, element("span", "title", event.title), element("span", "about", about));
+    link.href = address;
+    link.append(frame, element("span", "title", printable(event.title)), element("span", "about", about));
     link.onclick = (click) => {
       if (!isPlainClick(click)) return;
       click.preventDefault();
       this.place.save(event.start);
-      visit(event.address);
+      visit(address);
     };
     item.append(link);
     this.links.set(event.start, item);

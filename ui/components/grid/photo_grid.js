@@ -4,7 +4,7 @@
 // A kind of grid extends the class: it says which photos there are and how their sections look.
 
 import { isPlainClick, visit } from "../history/history.js";
-import { NO_SERVER, ask } from "../shared/ask.js";
+import { NO_SERVER } from "../shared/ask.js";
 import { closest, element, focusIn, listen } from "../shared/dom.js";
 import { fillWindow } from "../shared/page.js";
 import { createTile, dropTile, fillTile, showMarks, showSelected, tileAt, tileOf } from "../shared/photo_tile.js";
@@ -85,10 +85,9 @@ export class PhotoGrid {
 
   // ---------------------------------------------------------------- what a kind of grid says
 
-  // The address of the list of photos: it answers with a version, the offset of the photo in the
-  // parameter `at`, and what `adopt` takes.
-  /** @returns {string} */
-  listAddress() { throw new TypeError("not said"); }
+  // Asks for the list of photos, which has a version, the offset of the photo with this id, and what `adopt` takes.
+  /** @param {string | null | undefined} _photoId @returns {Promise<Response<List> | null>} */
+  askAt(_photoId) { throw new TypeError("not said"); }
 
   // The path that answers requests for tiles, and the parameters that say of which photos.
   /** @returns {{ path: string, parameters: string | URLSearchParams }} */
@@ -193,14 +192,6 @@ export class PhotoGrid {
 
   // The version that the list is expected to have, if Python has said it.
   get awaitedVersion() { return ""; }
-
-  // The list, with the offset of the photo with this id.
-  /** @param {string | null | undefined} photoId @returns {Promise<Response<List> | null>} */
-  askAt(photoId) {
-    const address = new URL(this.listAddress(), location.href);
-    if (photoId) address.searchParams.set("at", photoId);
-    return ask(address);
-  }
 
   tilesArrived() {
     this.render();

@@ -1,6 +1,10 @@
 // Areas and circles on the map, as requests and the address name them.
 
-/** @import { MapArea } from "../operations.d.ts" */
+import { printable } from "../shared/dom.js";
+
+/** @import { MapArea, MapCluster } from "../operations.d.ts" */
+/** @typedef {[southWest: [lat: number, lon: number], northEast: [lat: number, lon: number]]} Area */
+/** @typedef {Circle & { photos: number, src: string, place: string, area: Area }} Cluster: the circle has all of its photos */
 /** @typedef {{ lat: number, lng: number }} Corner in degrees */
 /** @typedef {{ lat: number, lon: number, radius_km: number }} Circle */
 
@@ -13,6 +17,13 @@ const within = (value, limit) => Math.min(limit, Math.max(-limit, value));
 /** @param {Corner} southWest @param {Corner} northEast @returns {MapArea} */
 export function areaOf(southWest, northEast) {
   return { south: within(southWest.lat, 90), west: within(southWest.lng, 180), north: within(northEast.lat, 90), east: within(northEast.lng, 180) };
+}
+
+// A cluster as the map and the history keep it.
+/** @param {MapCluster} cluster @returns {Cluster} */
+export function clusterOf({ latest_id: id, latest_version: version, photos, lat, lon, radius_km, area, place }) {
+  const src = `/thumbnail/small/${id}?v=${version}`, corners = /** @type {Area} */ ([[area.south, area.west], [area.north, area.east]]);
+  return { photos, lat, lon, radius_km, src, place: printable(place), area: corners };
 }
 
 // A circle that was drawn, in round numbers: to ten metres below ten kilometres, else to a kilometre.

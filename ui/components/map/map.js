@@ -5,22 +5,21 @@
 import "../leaflet/leaflet.js"; // of the package django-js-lib-leaflet; defines window.L
 import { closest, countOf, element } from "../shared/dom.js";
 import { isPlainClick, visit } from "../history/history.js";
-import { NO_SERVER, ask } from "../shared/ask.js";
+import { NO_SERVER, ask, askOperation } from "../shared/ask.js";
 import { fillWindow, mount } from "../shared/page.js";
 import { createTile, fillTile, markByKey, showMarks, showSelected } from "../shared/photo_tile.js";
 import { showPicture } from "../shared/picture.js";
+import { queryOf } from "../shared/query.js";
 import { CHANGED, MARKED, tray } from "../shared/tray.js";
-import { areaOf, circleOf, radiusName } from "./geometry.js";
+import { areaOf, circleOf, clusterOf, radiusName } from "./geometry.js";
 import { Ground } from "./ground.js";
 import { Towns } from "./towns.js";
 
 /** @import { Circle as LeafletCircle, LatLngBoundsLiteral, Marker } from "leaflet" */
 /** @import { Parameters, Response, Tile, TilePhoto } from "../types.d.ts" */
 /** @import { MapArea } from "../operations.d.ts" */
-/** @import { Circle } from "./geometry.js" */
+/** @import { Circle, Cluster } from "./geometry.js" */
 /** @typedef {{ search: Parameters, area: LatLngBoundsLiteral, max_zoom: number }} Data */
-/** @typedef {[southWest: [lat: number, lon: number], northEast: [lat: number, lon: number]]} Area */
-/** @typedef {Circle & { photos: number, src: string, place: string, area: Area }} Cluster: the circle has all of its photos */
 /** @typedef {{ photos: number, ids: string[], tiles: TilePhoto[] }} InCircle: no ids where there are too many to select */
 
 const { L } = window;
@@ -140,12 +139,9 @@ class PhotoMap {
     const opposite = this.map.containerPointToLatLng([size.x + MARGIN_PX, -MARGIN_PX]);
     const area = areaOf(corner, opposite);
     this.showTowns(area, zoom, request.signal);
-    const sides = Object.entries({ ...area, zoom }).map(([name, value]) => [name, String(value)]);
-    const parameters = new URLSearchParams([...Object.entries(this.search ?? {}), ...sides]);
-    /** @type {Response<Cluster[]> | null} */
-    const answer = await ask(`/map/clusters?${parameters}`, { signal: request.signal });
+    const answer = await askOperation("map/clusters", { area, zoom, query: queryOf(this.search ?? {}) }, { signal: request.signal });
     if (request.signal.aborted) return;
-    if (answer?.ok) this.showClusters(answer.content, zoom);
+    if (answer?.ok) this.showClusters(answer.content.map(clusterOf), zoom);
     else this.say(answer ? answer.content : NO_SERVER);
   }
 

@@ -1,23 +1,22 @@
-// The photos of a library by day. Python gives the search; everything else is fetched from the page's
-// own server. The address and the entry of the history keep the first photo in sight, so that Back
+// The photos of a library by day. Python gives the search; the days are asked of the library. The address and the entry of the history keep the first photo in sight, so that Back
 // returns to the same place.
 
 import { PhotoGrid } from "../grid/photo_grid.js";
+import { dayOf, headingsOf } from "../grid/days.js";
 import { layOutDays } from "../grid/layout.js";
 import { dayHeadings } from "../grid/headings.js";
 import { memoriesHeight, memoryRows } from "../grid/memories.js";
-import { ask } from "../shared/ask.js";
-import { dayName } from "../shared/dom.js";
+import { askOperation } from "../shared/ask.js";
 import { mount } from "../shared/page.js";
+import { queryOf } from "../shared/query.js";
 
 /** @import { Day, DaySection, Trip } from "../grid/layout.js" */
 /** @import { Memories } from "../grid/memories.js" */
-/** @import { Listed } from "../grid/photo_grid.js" */
-/** @import { Parameters, Place, Response } from "../types.d.ts" */
+/** @import { DayCounts } from "../operations.d.ts" */
+/** @import { Parameters, Place } from "../types.d.ts" */
 /** @typedef {{ search: Parameters, version: string, memories: Memories[] }} Data */
-/** @typedef {Listed & { days: [day: string, count: number, remark: string][] }} DayList */
 
-/** @extends {PhotoGrid<DaySection, DayList>} */
+/** @extends {PhotoGrid<DaySection, DayCounts>} */
 class Timeline extends PhotoGrid {
   /** @type {Parameters | undefined} */ search;
   /** @type {Day[]} */ days = [];
@@ -43,15 +42,16 @@ class Timeline extends PhotoGrid {
     } else if (isChanged) this.loadAgain();
   }
 
-  get parameters() { return new URLSearchParams(this.search); }
+  get query() { return queryOf(this.search ?? {}); }
 
-  listAddress() { return `/timeline/days?${this.parameters}`; }
+  /** @param {string | null | undefined} photoId */
+  askAt(photoId) { return askOperation("timeline/days", { query: this.query, photo_id: photoId ? Number(photoId) : null }); }
 
-  tilesAddress() { return { path: "/timeline/tiles", parameters: this.parameters }; }
+  tilesAddress() { return { path: "/timeline/tiles", parameters: new URLSearchParams(this.search) }; }
 
-  /** @param {DayList} list */
+  /** @param {DayCounts} list */
   adopt({ days }) {
-    this.days = days.map(([day, count, remark]) => ({ day, count, remark, towns: "", label: dayName(day) }));
+    this.days = days.map((day) => dayOf(day));
     /** @type {Trip[]} */
     this.trips = [];
   }
@@ -66,10 +66,9 @@ class Timeline extends PhotoGrid {
   // Finding trips and places takes longer, so the photos are there first.
   async addHeadings() {
     const { source } = this;
-    /** @type {Response<{ trips: Trip[], towns: Record<string, string> }> | null} */
-    const answer = await ask(`/timeline/headings?${this.parameters}`);
+    const answer = await askOperation("timeline/headings", { query: this.query });
     if (!answer?.ok) return; // days need no other heading than their date
-    const { trips, towns } = answer.content;
+    const { trips, towns } = headingsOf(answer.content);
     if (source !== this.source || !this.box.isConnected) return; // the photos have changed meanwhile
     this.trips = trips;
     for (const day of this.days) day.towns = towns[day.day] ?? "";

@@ -2,10 +2,12 @@
 // it. Those of the neighbours are fetched ahead, so they come with the picture.
 
 import { isPlainClick, visit } from "../history/history.js";
-import { NO_SERVER, ask } from "../shared/ask.js";
+import { NO_SERVER, ask, askOperation } from "../shared/ask.js";
 import { element, icon, setFirst, textButton } from "../shared/dom.js";
+import { queryOf } from "../shared/query.js";
 import { ASKED_CORRECTION, OTHER_PHOTOS, tray } from "../shared/tray.js";
 import { Judgements } from "./judgements.js";
+import { rowsOfExplanation } from "./why.js";
 
 /** @import { Response } from "../types.d.ts" */
 /** @import { Judged } from "./judgements.js" */
@@ -200,14 +202,13 @@ export class Details {
 
   /** @param {Slide} slide */
   async explain(slide) {
-    if (!this.search) return;
-    const parameters = new URLSearchParams(this.search);
-    parameters.set("id", slide.id);
-    /** @type {Response<Rows> | null} */
-    const answer = await ask(`/photo/why?${parameters}`, { cache: "no-store" });
+    const query = queryOf(Object.fromEntries(new URLSearchParams(this.search)));
+    if (query === null) return;
+    const answer = await askOperation("explain", { photo: Number(slide.id), query });
     // What is wrong with a query is said where it is searched for.
-    if (this.slide?.id !== slide.id || !answer?.ok || !answer.content.length) return;
-    this.why.replaceChildren(element("h2", "", "Why it matched"), listOf(answer.content));
+    if (this.slide?.id !== slide.id || !answer?.ok) return;
+    const rows = rowsOfExplanation(answer.content);
+    if (rows.length) this.why.replaceChildren(element("h2", "", "Why it matched"), listOf(rows));
   }
 }
 

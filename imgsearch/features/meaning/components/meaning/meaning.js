@@ -4,17 +4,17 @@
 // from the page's own server. The address keeps what is in sight.
 
 import { isPlainClick, visit } from "../history/history.js";
-import { NO_SERVER, ask, isLost } from "../shared/ask.js";
+import { NO_SERVER, askOperation, isLost } from "../shared/ask.js";
 import { closest, countOf, element, icon, textButton } from "../shared/dom.js";
 import { fillWindow, isDark, mount } from "../shared/page.js";
 import { CHANGED, MARKED, OTHER_PHOTOS, tray } from "../shared/tray.js";
 import { Lasso, isInside } from "./lasso.js";
-import { Names } from "./names.js";
+import { Names, clusterOf } from "./names.js";
 import { Plane } from "./plane.js";
 import { BRIGHT, DIM, PointCanvas, SELECTED, colourOf } from "./points.js";
 import { Tiles } from "./tiles.js";
 
-/** @import { Parameters, Response } from "../types.d.ts" */
+/** @import { Parameters } from "../types.d.ts" */
 /** @import { Corner } from "./lasso.js" */
 /** @import { Cluster } from "./names.js" */
 /** @import { Colours } from "./points.js" */
@@ -136,8 +136,7 @@ class MeaningMap {
     const { signal } = (this.loading = new AbortController());
     delete this.node.dataset.drawn;
     for (let tries = 0; tries < 3; tries++) {
-      /** @type {Response<{ version: string, clusters: Cluster[] }> | null} */
-      const map = await ask("/meaning/clusters", { signal });
+      const map = await askOperation("meaning", { query: null }, { signal });
       if (signal.aborted) return;
       if (!map?.ok) { this.say(map ? map.content : NO_SERVER); return; }
       const { version, clusters } = map.content;
@@ -145,7 +144,7 @@ class MeaningMap {
         const columns = await this.fetchBytes(`/meaning/points?version=${version}`, signal);
         if (signal.aborted) return;
         if (!columns) continue;
-        this.setPoints(columns, clusters);
+        this.setPoints(columns, clusters.map(clusterOf));
         this.version = version;
       }
       const bits = await this.fetchBytes(`/meaning/found?${new URLSearchParams({ ...this.search, version })}`, signal);

@@ -1,15 +1,22 @@
 // The names of clusters on the map: as many as have room, of clusters that are as fine as the map is close.
 
-import { element, setLast } from "../shared/dom.js";
+import { element, printable, setLast } from "../shared/dom.js";
 
 /** @import { Plane } from "./plane.js" */
+/** @import { MeaningCluster } from "../operations.d.ts" */
 /**
- * Photos that show similar things: `clusters` in the feature's page_data.py. `parent` is the number of the cluster that it is in.
+ * Photos that show similar things. `parent` is the number of the cluster that it is in.
  * @typedef {{ number: number, level: number, parent: number | null, name: string, x: number, y: number, src: string }} Cluster
  */
 
 const MOST = 40, CHARACTER_PX = 7.6, SPACE_PX = 76, HEIGHT_PX = 34, GAP_PX = 6, FIRST_SHARE = .5;
 const RAISED_PX = 56, MOST_ZOOM = 1.5; // where photos are shown
+
+// A cluster as it is drawn, with a picture of its example.
+/** @param {MeaningCluster} cluster @returns {Cluster} */
+export function clusterOf({ number, level, parent, name, x, y, example, example_version: version }) {
+  return { number, level, parent, name: printable(name), x, y, src: version && `/thumbnail/small/${example}?v=${version}` };
+}
 
 export class Names {
   /** @type {Map<number | null, Cluster[]>} */ inside = new Map(); // by the number of their parent

@@ -1,4 +1,4 @@
-"""What changes the photos of a library, and what is read from them: in its folders, or an archive.
+"""Changes of the photos of a library, and of what is read from them: in its folders, or an archive.
 
 `FolderChanges` is for a library with folders of its own. `imgsearch.archive.photo_changes` has the
 changes of an archive, which its copies on all machines take.
@@ -6,7 +6,7 @@ changes of an archive, which its copies on all machines take.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -17,8 +17,7 @@ from imgsearch.store.database import DATABASE_FILE
 if TYPE_CHECKING:
     from imgsearch.archive.operations import Fleet
     from imgsearch.archive.photo_changes import ArchiveChanges
-    from imgsearch.config import Settings
-    from imgsearch.indexer.context import IndexingContext
+    from imgsearch.indexer.opening import Indexing
     from imgsearch.progress import (
         FaceReport,
         Job,
@@ -78,16 +77,8 @@ class PhotoChanges(Protocol):
 class FolderChanges:
     """Implements `PhotoChanges` for a library whose photos lie in folders of this machine."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        new_or_existing: Callable[[], IndexingContext],
-        existing: Callable[[], IndexingContext],
-    ) -> None:
-        """Both return the context of the library; `existing` raises UsageError without one."""
-        self._settings = settings
-        self._new_or_existing = new_or_existing
-        self._existing = existing
+    def __init__(self, indexing: Indexing) -> None:
+        self._indexing = indexing
 
     def index(
         self, sources: Sequence[str], accept_removals: bool, verify: bool, ray: str | None
@@ -101,32 +92,32 @@ class FolderChanges:
                 "A library on this machine is indexed by this machine. A cluster fills an archive: "
                 "imgsearch index FOLDER --library ADDRESS --ray ADDRESS"
             )
-        context = self._new_or_existing()
+        context = self._indexing.context()
         return Job(sync.index(context, tuple(sources), accept_removals, verify))
 
     def retry(self, reasons: tuple[Reason, ...]) -> Job[SyncReport]:
         from imgsearch.indexer import sync
         from imgsearch.progress import Job
 
-        return Job(sync.retry(self._existing(), reasons))
+        return Job(sync.retry(self._indexing.existing(), reasons))
 
     def photos_in(self, folder: str) -> int:
         from imgsearch.indexer.roots import list_roots, root_id_of
         from imgsearch.store.reads import Reads
 
-        with closing(Reads.open(self._existing().data_dir)) as reads:
+        with closing(Reads.open(self._indexing.existing().data_dir)) as reads:
             root_id = root_id_of(reads, folder)
             return next(root.photos for root in list_roots(reads) if root.id == root_id)
 
     def forget(self, folder: str) -> int:
         from imgsearch.indexer import folders
 
-        return folders.forget(self._existing(), folder)
+        return folders.forget(self._indexing.existing(), folder)
 
     def prune(self, days: float) -> int:
         from imgsearch.indexer import folders
 
-        return folders.prune(self._existing(), days)
+        return folders.prune(self._indexing.existing(), days)
 
     def merge(
         self, pack: Path, place: str | None, offline: bool, beside: bool, faces: bool
@@ -134,33 +125,33 @@ class FolderChanges:
         """Merge a pack, with its faces in any case, into the library, made if there is none."""
         from imgsearch.indexer.merge import unpack
 
-        return unpack(self._new_or_existing(), pack, place, offline, beside)
+        return unpack(self._indexing.context(), pack, place, offline, beside)
 
     def find_faces(
         self, folders: Sequence[str], again: bool
     ) -> Generator[Progress, None, FaceReport]:
         from imgsearch.indexer.faces import find_faces
 
-        return find_faces(self._existing(), folders, again)
+        return find_faces(self._indexing.existing(), folders, again)
 
     def forget_faces(self, with_names: bool) -> int:
         from imgsearch.indexer.faces import forget_faces
 
-        return forget_faces(self._existing(), with_names)
+        return forget_faces(self._indexing.existing(), with_names)
 
     def examine(self) -> Iterator[Finding]:
         from imgsearch.analysis.doctor import examine
 
-        return examine(self._settings)
+        return examine(self._indexing.settings)
 
     def repair(self) -> list[str]:
         from imgsearch.analysis.doctor import repair_cache
         from imgsearch.indexer.repair import repair
 
-        done = repair_cache(self._settings.cache_dir)
-        if not (self._settings.data_dir / DATABASE_FILE).exists():
+        done = repair_cache(self._indexing.settings.cache_dir)
+        if not (self._indexing.settings.data_dir / DATABASE_FILE).exists():
             return done
-        return [*done, *repair(self._existing())]
+        return [*done, *repair(self._indexing.existing())]
 
     def archive(self) -> None:
         """Return None: what is found in photos of folders goes to their library."""

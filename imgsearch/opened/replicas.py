@@ -1,4 +1,4 @@
-"""Opens the replica of an archive: the engine of a library on this machine that follows it."""
+"""Opens the replica of an archive: a library on this machine that follows it."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from imgsearch.archive.filling import Filling
 from imgsearch.archive.photo_changes import ArchiveChanges
 from imgsearch.archive.replica.replica import Replica, replica_folder
 from imgsearch.config import INDEX_CACHE_MB
-from imgsearch.engines.local import LocalEngine
 from imgsearch.errors import MissingPackage
+from imgsearch.indexer.opening import Indexing
 from imgsearch.installation import install_command
+from imgsearch.opened.library import OpenedLibrary, encoder_loader
 
 if TYPE_CHECKING:
     from imgsearch.config import Settings
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from imgsearch.progress import OnDownload
 
 
-def replica_engine(
+def open_replica(
     address: str | Path,
     settings: Settings,
     notify: Callable[[str], None],
@@ -36,11 +37,11 @@ def replica_engine(
     group: ProcessGroup | None = None,
     *,
     folder: Path | None = None,
-) -> tuple[LocalEngine, Replica]:
+) -> tuple[OpenedLibrary, Replica]:
     """Open the replica of the archive at an address; nothing is read before it is needed.
 
-    It lies in `folder`, or in the cache folder. The engine takes changes before it answers; by the
-    replica itself, they can be taken with progress. Raises MissingPackage without the extra
+    It lies in `folder`, or in the cache folder. It takes changes before it answers; by the replica
+    itself, they can be taken with progress. Raises MissingPackage without the extra
     `scale`, and SettingsError for `mounts` that cannot be understood.
     """
     if find_spec("lance") is None:
@@ -53,9 +54,17 @@ def replica_engine(
     place = folder or replica_folder(settings, normal_address(address))
     replica = Replica(address, settings, place, notify)
     own = replace(settings, data_dir=place)
-    engine = LocalEngine(own, notify, on_download, encoder, index_policy, group, replica)
-    filling = Filling(
-        replica.address, settings, notify, engine.encoders, encoder, replica.check_at_once
+    encoders = encoder_loader(own, notify, on_download, encoder, group)
+    indexing = Indexing(own, encoders, notify, index_policy)
+    filling = Filling(replica, notify, encoders, encoder)
+    opened = OpenedLibrary(
+        own,
+        notify,
+        encoders,
+        index_policy,
+        replica,
+        indexing,
+        ArchiveChanges(replica, filling, indexing),
+        1 if group is None else group.processes,
     )
-    engine.photo_changes = ArchiveChanges(replica, filling, engine.new_or_existing, engine.existing)
-    return engine, replica
+    return opened, replica

@@ -13,7 +13,7 @@ from imgsearch.store.database import DATABASE_FILE, AroundTransactions
 
 if TYPE_CHECKING:
     from imgsearch.config import Settings
-    from imgsearch.indexer.context import IndexingContext
+    from imgsearch.indexer.opening import Indexing
     from imgsearch.records.files import Picture
     from imgsearch.records.photo import IndexedFile, Photo
     from imgsearch.records.status import Status
@@ -48,7 +48,7 @@ class Origin(Protocol):
     def exists(self) -> bool:
         """Return whether there is a library."""
 
-    def refresh(self, context: Callable[[], IndexingContext]) -> None:
+    def refresh(self, indexing: Indexing) -> None:
         """Bring the database up to date before it answers, if that is due."""
 
     def require_folders(self, what: str) -> None:
@@ -60,7 +60,7 @@ class Origin(Protocol):
     def why_unknown(self, store: Store, path: Path) -> str:
         """Return a sentence that says why there is no photo at this path."""
 
-    def photo_folders(self, reads: Callable[[], Reads]) -> list[str]:
+    def photo_folders(self, reads: Reads) -> list[str]:
         """Return the folders of photos that this machine knows, where nothing may be written."""
 
     def online(self, reads: Reads) -> dict[int, bool]:
@@ -76,7 +76,7 @@ class Origin(Protocol):
     def files_of(
         self, reads: Reads, photo_id: int, with_video: bool
     ) -> Generator[IndexedFile, None, None]:
-        """Yield the files of a photo: see `LocalEngine.files_of`."""
+        """Yield the files of a photo: each readable until the next one is asked for."""
 
     def pictures_of(self, reads: Reads, ids: Sequence[int]) -> list[tuple[Photo, Picture]]:
         """Return the photos that can be read now, each with the picture to read."""
@@ -84,7 +84,7 @@ class Origin(Protocol):
     def reachable_files(
         self, reads: Reads, photo_ids: Iterable[int]
     ) -> Iterator[tuple[Photo, IndexedFile]]:
-        """Yield the reachable files: see `LocalEngine.reachable_files`."""
+        """Yield the reachable files: see `imgsearch.opened.library`."""
 
     def absolute(self, place: str | Path) -> str:
         """Return a path of this machine, or an address where the library has those, in full."""
@@ -114,7 +114,7 @@ class LocalFolders:
     def exists(self) -> bool:
         return (self.settings.data_dir / DATABASE_FILE).exists()
 
-    def refresh(self, context: Callable[[], IndexingContext]) -> None:
+    def refresh(self, indexing: Indexing) -> None:
         """Do nothing: `index` and `watch` bring the library up to date."""
 
     def require_folders(self, what: str) -> None:
@@ -129,8 +129,8 @@ class LocalFolders:
 
         return why_not_indexed(store, path)
 
-    def photo_folders(self, reads: Callable[[], Reads]) -> list[str]:
-        return list(reads().roots.all().values())
+    def photo_folders(self, reads: Reads) -> list[str]:
+        return list(reads.roots.all().values())
 
     def online(self, reads: Reads) -> dict[int, bool]:
         return online_roots(reads)

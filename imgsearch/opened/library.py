@@ -1,4 +1,4 @@
-"""The engine of a library on this machine: a database of SQLite, and index files of FAISS.
+"""An open library of this machine: a database of SQLite, and index files of FAISS.
 
 It opens and connects settings, database, index and encoder. Modules that a query does not need are
 imported where they are used, because the first of them brings SQLAlchemy, whose import takes 0.2 s,
@@ -7,24 +7,19 @@ as long as a whole one-shot query (docs/decisions/0015).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date
-from pathlib import Path
 from threading import RLock
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import TYPE_CHECKING, Literal
 
 from msgspec import Struct
 
-from imgsearch import private_files
 from imgsearch.encoders.loader import EncoderLoader
-from imgsearch.encoders.registry import registered_prefixes
-from imgsearch.engines.origin import LocalFolders, Origin
-from imgsearch.engines.photo_changes import FolderChanges, PhotoChanges
-from imgsearch.errors import DiskError, LibraryLocked, Reason, SnapshotError, UsageError
-from imgsearch.features import installed
-from imgsearch.search.context import SearchContext, understood
-from imgsearch.search.kept_answers import KeptAnswers
+from imgsearch.errors import DiskError, LibraryLocked, SnapshotError, UsageError
+from imgsearch.indexer.opening import Indexing, make_private
+from imgsearch.opened.origin import LocalFolders, Origin
+from imgsearch.opened.photo_changes import FolderChanges, PhotoChanges
+from imgsearch.search.context import SearchContext
 from imgsearch.search.library_photos import LibraryPhotos
 from imgsearch.store.database import DATABASE_FILE, Database
 from imgsearch.store.reads import Reads
@@ -38,42 +33,23 @@ if TYPE_CHECKING:
     from imgsearch.index.live import LiveIndex
     from imgsearch.index.policy import IndexPolicy
     from imgsearch.indexer.context import IndexingContext
-    from imgsearch.progress import OnDownload, PackReport, Progress, RunningJob
+    from imgsearch.progress import OnDownload
     from imgsearch.records.answer import Neighbours
     from imgsearch.records.arrays import Ids, Vectors
     from imgsearch.records.browse import EventTitle
     from imgsearch.records.faces import FaceCounts
-    from imgsearch.records.files import Picture
     from imgsearch.records.index import EncoderRow
-    from imgsearch.records.pack import PackInfo
     from imgsearch.records.photo import IndexedFile, Photo
-    from imgsearch.records.query import Query, Understanding
-    from imgsearch.records.status import Failure, Status, UnfinishedJob
     from imgsearch.store.corrections import CorrectionStore
     from imgsearch.store.event_titles import EventTitleStore
     from imgsearch.store.marks import MarkStore
-    from imgsearch.store.past_queries import PastQueries
     from imgsearch.store.people_stores import PeopleStores
-    from imgsearch.store.reading.browsing import BrowsingReads
-    from imgsearch.store.reading.suggestions import SuggestionReads
     from imgsearch.store.store import Store
     from imgsearch.store.thumbnails import ThumbnailStore
-    from imgsearch.store.tray import TrayStore
-
-_Result = TypeVar("_Result")
-
-# The parts of all libraries that an installation may lack, or a program may ask for.
-_ALWAYS = frozenset(
-    {
-        *installed.parts(),
-        *("changes", "choices", "concepts", "corrections", "marks"),
-        *("packs", "people", "titles", "tray"),
-    }
-)
 
 
-class LocalEngine:
-    """A library in a database and index files of this machine; its photos come from an `Origin`.
+class OpenedLibrary:
+    """A library in a database and index files of this machine; its photos come from an `origin`.
 
     Each part of the library is opened when it is first needed. Safe in any thread.
     """
@@ -82,67 +58,41 @@ class LocalEngine:
         self,
         settings: Settings,
         notify: Callable[[str], None],
-        on_download: OnDownload | None,
-        encoder: Encoder | None,
+        encoders: EncoderLoader,
         index_policy: IndexPolicy | None,
-        group: ProcessGroup | None = None,
-        origin: Origin | None = None,
+        origin: Origin,
+        indexing: Indexing,
+        photo_changes: PhotoChanges,
+        processes: int = 1,
     ) -> None:
-        """`origin` is where the photos come from; None: from folders of this machine."""
-        self.settings = settings  # of which `data_dir` is the folder of the database
-        self._origin = LocalFolders(settings) if origin is None else origin
+        """Use `open_library` and `open_replica`.
+
+        `settings` name the folder of the database. `processes` serve the library together.
+        """
+        self.settings = settings
         self.notify = notify
-        self.encoders = EncoderLoader(
-            settings, notify, on_download, encoder, None if group is None else group.open_encoder
-        )
+        self.encoders = encoders
         self.index_policy = index_policy
-        self._processes = 1 if group is None else group.processes
+        self.origin = origin
+        self.indexing = indexing
+        self._photo_changes = photo_changes
+        self._processes = processes
         self._lock = RLock()  # the page and the service call from many threads
         self._index_lock = RLock()
         self._database: Database | None = None
         self._reads: Reads | None = None
         self._index: LiveIndex | None = None
-        self._indexing: IndexingContext | None = None
         self._thumbnails: Thumbnails | None = None
         self._kept_thumbnails: ThumbnailStore | None = None
         self._is_closed = False
-        self.photo_changes: PhotoChanges = FolderChanges(
-            settings, self.new_or_existing, self.existing
-        )
 
     @property
-    def opened_with(self) -> Settings:
-        """The settings that the library was opened with."""
-        return self._origin.settings
-
-    @property
-    def capabilities(self) -> frozenset[str]:
-        """The parts that the library has: see `imgsearch.library.Library`."""
-        return _ALWAYS | self._origin.parts
-
-    @property
-    def address(self) -> str:
-        """The place of the library: its data folder, or the address of an archive."""
-        return self._origin.address
-
-    @property
-    def working_folder(self) -> Path:
-        """The folder of this machine where a service of the library, and a fleet, keep files."""
-        return self._origin.working_folder
-
-    def require_folders(self, what: str) -> None:
-        """Raise UsageError where there is no `what`: only a library with folders has it."""
-        self._origin.require_folders(what)
-
-    def photo_folders(self) -> list[str]:
-        """Return the folders of photos that this machine knows, where nothing may be written."""
-        return self._origin.photo_folders(self.reads)
+    def photo_changes(self) -> PhotoChanges:
+        """The functions that change photos. Raises UsageError after `close`."""
+        self.raise_if_closed()
+        return self._photo_changes
 
     # ------------------------------------------------------------------ opening and closing
-
-    def exists(self) -> bool:
-        """Return whether there is a library; the first `index` makes one."""
-        return self._origin.exists()
 
     def raise_if_closed(self) -> None:
         """Raise UsageError after `close`."""
@@ -155,12 +105,12 @@ class LocalEngine:
     def raise_if_damaged(self, error: Exception) -> None:
         """Raise StoreError if an unexpected error came from a damaged database."""
         if not self._is_closed and (self.settings.data_dir / DATABASE_FILE).exists():
-            self._opened().raise_if_damaged(error)
+            self._open_database().raise_if_damaged(error)
 
     def close(self) -> None:
         """Close files and release the encoder."""
         if not self._is_closed:
-            self._origin.close()
+            self.origin.close()
         with self._lock:
             self._is_closed = True
             if self._database is not None:
@@ -173,30 +123,25 @@ class LocalEngine:
     def database(self) -> Database:
         """Return the open database, up to date. Raises UsageError without a library."""
         self.raise_if_closed()
-        self._origin.refresh(self.new_or_existing)
-        return self._opened()
+        self.origin.refresh(self.indexing)
+        return self._open_database()
 
-    def _opened(self) -> Database:
+    def _open_database(self) -> Database:
         with self._lock:
             self.raise_if_closed()
             if self._database is None:
-                self._make_private()
+                make_private(self.settings)
                 self._database = Database.open(
-                    self.settings.data_dir, around_transactions=self._origin.around_transactions
+                    self.settings.data_dir, around_transactions=self.origin.around_transactions
                 )
             return self._database
-
-    def _make_private(self) -> None:
-        """Close the library to other users: older versions left that to the umask."""
-        private_files.make_private(self.settings.data_dir)
-        private_files.make_private(self.settings.cache_dir, registered_prefixes)
 
     def reads(self) -> Reads:
         """Return the reading side of the database. Raises UsageError without a library."""
         self.database()  # without the lock: others need not wait until it is up to date
         with self._lock:
             if self._reads is None:
-                self._reads = Reads(self._opened(), MOST_BYTES // self._processes)
+                self._reads = Reads(self._open_database(), MOST_BYTES // self._processes)
             return self._reads
 
     def store(self) -> Store:
@@ -204,12 +149,6 @@ class LocalEngine:
         from imgsearch.store.store import Store
 
         return Store(self.database())
-
-    def tray(self) -> TrayStore:
-        """Return the tray in the database."""
-        from imgsearch.store.tray import TrayStore
-
-        return TrayStore(self.database())
 
     def marks(self) -> MarkStore:
         """Return the marks of photos in the database."""
@@ -230,7 +169,7 @@ class LocalEngine:
 
         Raises UsageError where there is none because all are objects of a storage.
         """
-        return self._origin.reachable_files(self.reads(), photo_ids)
+        return self.origin.reachable_files(self.reads(), photo_ids)
 
     def event_title_store(self) -> EventTitleStore:
         """Return the titles of events in the database."""
@@ -242,26 +181,10 @@ class LocalEngine:
         """Return the titles that somebody has given to events."""
         return self.event_title_store().all()
 
-    def past_queries(self) -> PastQueries:
-        """Return the queries that were typed before; None where none are kept."""
-        from imgsearch.store.past_queries import PastQueries
-
-        return PastQueries(self.settings.data_dir, self.settings.past_queries)
-
     def new_or_existing(self) -> IndexingContext:
         """Return the context of functions that change the library, which is made if needed."""
-        with self._lock:
-            self.raise_if_closed()
-            if self._indexing is None:
-                from imgsearch.indexer.context import indexing_context
-
-                self._make_private()
-                for folder in (self.settings.data_dir, self.settings.cache_dir):
-                    private_files.delete_abandoned(folder)
-                self._indexing = indexing_context(
-                    self.settings, self.encoders, self.notify, self.index_policy
-                )
-            return self._indexing
+        self.raise_if_closed()
+        return self.indexing.context()
 
     def existing(self) -> IndexingContext:
         """Return the context of functions that change the library.
@@ -270,76 +193,6 @@ class LocalEngine:
         """
         self.reads()
         return self.new_or_existing()
-
-    def warm_up(self) -> None:
-        """Load everything that a text query needs."""
-        context = self.context()
-        self.live_index(context.row)
-        context.encoder().encode_texts(["a photo"])
-
-    @property
-    def encoder_is_loaded(self) -> bool:
-        """Whether the encoder is in memory."""
-        return self.encoders.is_loaded
-
-    def release_encoder(self) -> None:
-        """Release the encoder and its memory."""
-        self.encoders.release()
-
-    # ------------------------------------------------------------------ contents
-
-    def status(self) -> Status:
-        """Return the contents and state of the library.
-
-        Raises UsageError or StoreError without one.
-        """
-        from imgsearch.analysis.status import status_of
-
-        return self._origin.describe(status_of(self.store()))
-
-    def running(self) -> RunningJob | None:
-        """Return a job of this machine that changes the library now; None without one."""
-        from imgsearch.store.progress_file import running_job
-
-        # Those of an archive are two: jobs that fill it, and its copy.
-        folders = dict.fromkeys((self.working_folder, self.settings.data_dir))
-        return next(filter(None, map(running_job, folders)), None)
-
-    def unfinished(self) -> tuple[UnfinishedJob, ...]:
-        """Return the jobs that were begun and have not come to their end.
-
-        Raises as `status` does.
-        """
-        from imgsearch.store.unfinished import UnfinishedStore
-
-        return UnfinishedStore(self.database()).all()
-
-    def photo_count(self) -> int:
-        """Return the number of photos that can be found. Raises as `status` does."""
-        return self.reads().photos.count()
-
-    def version(self) -> tuple[int, int]:
-        """Return a value that changes whenever anything is written, by any process.
-
-        Raises as `status`.
-        """
-        return self.database().version()
-
-    def browsing(self) -> BrowsingReads:
-        """Dates, places and names of all photos, or of some."""
-        return self.reads().browsing
-
-    def suggested_names(self) -> SuggestionReads:
-        """Return the names that a line can be completed with."""
-        return self.reads().suggestions
-
-    def photo_at(self, path: Path) -> int | None:
-        """Return the id of the photo at this absolute path."""
-        return self.photos().photo_at(path)
-
-    def why_unknown(self, path: Path) -> str:
-        """Return a sentence that says why there is no photo at this path."""
-        return self._origin.why_unknown(self.store(), path)
 
     # ------------------------------------------------------------------ searching
 
@@ -351,7 +204,7 @@ class LocalEngine:
         reads = self.reads()
         row = reads.encoders.in_use()
         self.encoders.check(row)
-        online = self._origin.online(reads)
+        online = self.origin.online(reads)
         return SearchContext(
             self._photos(reads, row, online),
             reads,
@@ -366,26 +219,12 @@ class LocalEngine:
 
     def _photos(self, reads: Reads, row: EncoderRow, online: Mapping[int, bool]) -> LibraryPhotos:
         index = SearchedIndex(self, row)
-        return LibraryPhotos(reads, row, index, online, self._origin.note_shown)
+        return LibraryPhotos(reads, row, index, online, self.origin.note_shown)
 
     def photos(self) -> LibraryPhotos:
-        """Return the photos, whatever encoder the settings name."""
+        """Return the photos as one request sees them, whatever encoder the settings name."""
         reads = self.reads()
-        return self._photos(reads, reads.encoders.in_use(), self._origin.online(reads))
-
-    def understood(self, query: Query) -> Understanding:
-        """Return the exact query that a query stands for."""
-        return understood(self.reads(), query, date.today(), self.settings.cache_dir)
-
-    @contextmanager
-    def kept_answers(self) -> Iterator[KeptAnswers]:
-        """Provide the answers that were given since the library changed last.
-
-        In the block, what else is cached counts as of the same version of the library.
-        """
-        recent = self.reads().recent
-        with recent.one_version() as version:
-            yield KeptAnswers(version, recent)
+        return self._photos(reads, reads.encoders.in_use(), self.origin.online(reads))
 
     def live_index(self, row: EncoderRow) -> LiveIndex:
         """Return the index of an encoder's vectors, up to date."""
@@ -453,30 +292,8 @@ class LocalEngine:
 
     def kept_thumbnail(self, content_hash: bytes) -> bytes | None:
         """Return the small picture that the library has of a photo."""
-        own = self._origin.small_picture(content_hash)
+        own = self.origin.small_picture(content_hash)
         return self.kept_thumbnails().get(content_hash) if own is None else own
-
-    def files_of(
-        self, photo_id: int, with_video: bool = False
-    ) -> Generator[IndexedFile, None, None]:
-        """Return the files of a photo, each readable until the next one is asked for.
-
-        `with_video` says that the other half of a Live Photo is wanted, too. Raises PhotoError
-        where a file cannot be fetched.
-        """
-        return self._origin.files_of(self.reads(), photo_id, with_video)
-
-    def photo(self, photo_id: int) -> Photo | None:
-        """Return the photo with this id, also one that no path points to."""
-        return self.reads().photos.records([photo_id]).get(photo_id)
-
-    def pictures_of(self, ids: Sequence[int]) -> list[tuple[Photo, Picture]]:
-        """Return the photos that can be read now, each with what is read of it."""
-        return self._origin.pictures_of(self.reads(), ids)
-
-    def absolute(self, place: str | Path) -> str:
-        """Return a path of this machine, or an address where the library has those, in full."""
-        return self._origin.absolute(place)
 
     # ------------------------------------------------------------------ people
 
@@ -504,35 +321,6 @@ class LocalEngine:
 
     # ------------------------------------------------------------------ upkeep
 
-    def failures(self, reasons: tuple[Reason, ...]) -> tuple[Failure, ...]:
-        """Return the folders and files that could not be read, folders first."""
-        failures = self.store().failures
-        folders = failures.of_folders() if not reasons or Reason.UNREADABLE in reasons else ()
-        return (*folders, *failures.of_files(reasons))
-
-    # ------------------------------------------------------------------ filling
-
-    def pack(
-        self, folder: str, file: Path | None, photos_only: bool, faces: bool
-    ) -> Generator[Progress, None, PackReport]:
-        """Write the photos below a folder into a pack, or into the folder without a file.
-
-        With `faces`, their faces and persons go with them.
-        """
-        from imgsearch.indexer.packs import make_pack
-
-        if file is None:
-            self.require_folders("folder that could carry its pack")
-        store, thumbnail = self.store(), self.kept_thumbnail
-        return make_pack(store, thumbnail, folder, file, self.photo_folders(), photos_only, faces)
-
-    def verify_pack(self, pack: Path) -> Generator[Progress, None, PackInfo]:
-        """Read a whole pack and compare it with its checksums and the encoders of the library."""
-        from imgsearch.indexer.packs import verify_pack
-
-        dims = self.reads().encoders.dims() if self.exists() else {}
-        return verify_pack(pack, dims, self.encoders.dim_of)
-
 
 class SearchedIndex(Struct, frozen=True):
     """The index of an encoder's vectors, opened by the first search.
@@ -540,16 +328,54 @@ class SearchedIndex(Struct, frozen=True):
     An index whose scores show that its file is damaged is replaced, and searched again.
     """
 
-    engine: LocalEngine
+    library: OpenedLibrary
     row: EncoderRow
 
     def search(
         self, queries: Vectors, k: int, only: Ids | None = None, *, kind: Literal["text", "image"]
     ) -> list[Neighbours]:
         """Return the k photos nearest to each query: see `LiveIndex.search`."""
-        index = self.engine.live_index(self.row)
+        index = self.library.live_index(self.row)
         try:
             return index.search(queries, k, only, kind=kind)
         except SnapshotError as error:
-            index = self.engine.replace_index(self.row, index, str(error))
+            index = self.library.replace_index(self.row, index, str(error))
             return index.search(queries, k, only, kind=kind)
+
+
+def open_library(
+    settings: Settings,
+    notify: Callable[[str], None],
+    on_download: OnDownload | None = None,
+    encoder: Encoder | None = None,
+    index_policy: IndexPolicy | None = None,
+    group: ProcessGroup | None = None,
+) -> OpenedLibrary:
+    """Open the library in the data folder of the settings; see `Library.open`.
+
+    Its photos lie in folders of this machine. Nothing is read or created before it is needed.
+    """
+    encoders = encoder_loader(settings, notify, on_download, encoder, group)
+    indexing = Indexing(settings, encoders, notify, index_policy)
+    return OpenedLibrary(
+        settings,
+        notify,
+        encoders,
+        index_policy,
+        LocalFolders(settings),
+        indexing,
+        FolderChanges(indexing),
+        1 if group is None else group.processes,
+    )
+
+
+def encoder_loader(
+    settings: Settings,
+    notify: Callable[[str], None],
+    on_download: OnDownload | None,
+    encoder: Encoder | None,
+    group: ProcessGroup | None,
+) -> EncoderLoader:
+    """Return the loader of the encoders of a library; the processes of a group share one."""
+    open_encoder = None if group is None else group.open_encoder
+    return EncoderLoader(settings, notify, on_download, encoder, open_encoder)

@@ -1,1 +1,0 @@
-"""Engines: what a library is kept in and searched by. `base` is their interface."""
