@@ -236,6 +236,11 @@ def called(named: str) -> Any:
         return _loaded(named)()
 
 
+def is_ours(named: str) -> bool:
+    """Return whether a module is one of imgsearch itself, not of another package."""
+    return named.partition(".")[0] == _OURS
+
+
 def _loaded(named: str) -> Any:
     module, _, name = named.partition(":")
     loaded = import_module(module)  # waits for another thread that is loading it
@@ -248,7 +253,7 @@ def _of_plugin(named: str) -> Iterator[None]:
     try:
         yield
     except (Exception, SystemExit) as error:
-        if named.partition(".")[0] == _OURS:
+        if is_ours(named):
             raise
         raise MissingPackage(
             f"{named}, a part of a plug-in, does not load ({type(error).__name__}: {error}). "

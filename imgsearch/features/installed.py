@@ -224,10 +224,13 @@ def items() -> tuple[str, ...]:
     return tuple(each for each in named if each is not None)
 
 
-def after_indexing() -> tuple[str, ...]:
-    """Return the names of functions that follow the vectors: see `Feature.after_indexing`."""
-    named = (feature.after_indexing for feature in features().values())
-    return tuple(each for each in named if each is not None)
+def after_indexing() -> dict[str, str]:
+    """Return the functions that follow the vectors, by feature: see `Feature.after_indexing`."""
+    return {
+        name: feature.after_indexing
+        for name, feature in features().items()
+        if feature.after_indexing is not None
+    }
 
 
 def watching() -> tuple[WhileWatching, ...]:

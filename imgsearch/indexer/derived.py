@@ -8,9 +8,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from imgsearch.concepts import teaching
-from imgsearch.errors import EncoderError, UsageError
+from imgsearch.errors import EncoderError, ImgsearchError, MissingPackage, UsageError
 from imgsearch.features import installed
-from imgsearch.features.declared import load
+from imgsearch.features.declared import is_ours, load
 from imgsearch.index import build, snapshot
 from imgsearch.indexer.embedding import ConceptEmbedder, embed_queries
 from imgsearch.search import baseline
@@ -48,8 +48,19 @@ def refresh_derived(context: IndexingContext, store: Store, row: EncoderRow) -> 
     """Update the score baseline, the concepts and what features make."""
     refresh_baseline(context, store, row)
     teaching.update_concepts(store, row, ConceptEmbedder(context, store, row))
-    for function in installed.after_indexing():
-        load(function)(context, store, row)
+    for name, function in installed.after_indexing().items():
+        follow = load(function)
+        try:
+            follow(context, store, row)
+        except (ImgsearchError, OSError):
+            raise
+        except Exception as error:
+            if is_ours(function):
+                raise
+            raise MissingPackage(
+                f"The photos were indexed, and then the feature {name}, a plug-in, failed "
+                f"({type(error).__name__}: {error}). Update its package, or remove it."
+            ) from error
 
 
 @contextmanager
