@@ -33,10 +33,10 @@ import numpy as np
 from PIL import Image
 
 from imgsearch.config import Settings
-from imgsearch.faces import grouping
-from imgsearch.faces.grouping import Faces, group_faces, person_scores
-from imgsearch.faces.quality import may_found_group
-from imgsearch.faces.reader import FaceReader, open_reader
+from imgsearch.features.people import grouping
+from imgsearch.features.people.grouping import Faces, group_faces, person_scores
+from imgsearch.features.people.quality import may_found_group
+from imgsearch.features.people.reader import FaceReader, open_reader
 from imgsearch.records.faces import FoundFace
 
 if TYPE_CHECKING:

@@ -62,6 +62,7 @@ if TYPE_CHECKING:
         MeaningMap as MeaningMap,
         MeaningPoints as MeaningPoints,
     )
+    from imgsearch.features.people.operations import People as People
     from imgsearch.features.saved.operations import Saved as Saved
     from imgsearch.features.saved.queries import saved_name_of as saved_name_of
     from imgsearch.features.saved.records import (

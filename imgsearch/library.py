@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from imgsearch.features.labels.operations import Labels
     from imgsearch.features.labels.records import Classes, Label
     from imgsearch.features.meaning.operations import Meaning
+    from imgsearch.features.people.operations import People
     from imgsearch.features.saved.operations import Saved
     from imgsearch.features.strips.operations import Strips
     from imgsearch.features.text.operations import PictureText
@@ -69,7 +70,6 @@ if TYPE_CHECKING:
     from imgsearch.operations.marks import Marks
     from imgsearch.operations.memory import Memory
     from imgsearch.operations.packs import Packs
-    from imgsearch.operations.people import People
     from imgsearch.operations.pictures import Pictures
     from imgsearch.operations.tray import Tray
     from imgsearch.operations.upkeep import Upkeep
@@ -86,7 +86,7 @@ if TYPE_CHECKING:
 _ALWAYS = frozenset(
     {
         *("changes", "choices", "concepts", "corrections", "marks"),
-        *("packs", "people", "titles", "tray"),
+        *("packs", "titles", "tray"),
     }
 )
 _NOTEBOOK_SIDE_PX = 160  # of the thumbnail of a hit in a notebook
@@ -233,8 +233,8 @@ class Library:
     def capabilities(self) -> frozenset[str]:
         """The names of the parts that this library has, and "watch" if it can follow folders.
 
-        Every library has `browse`, `lines`, `memory` and `pictures`, some methods of `folders` and
-        `upkeep`, and the parts of some features. Using what it lacks raises UsageError.
+        Not named are the parts that every library has: `browse`, `lines`, `memory` and `pictures`,
+        and some methods of `folders` and `upkeep`. Using what it lacks raises UsageError.
         """
         return _ALWAYS | installed.parts().keys() | self._opened.origin.parts
 
@@ -246,6 +246,7 @@ class Library:
         duplicates: Duplicates
         labels: Labels
         meaning: Meaning
+        people: People
         saved: Saved
         strips: Strips
         text: PictureText
@@ -330,13 +331,6 @@ class Library:
         from imgsearch.operations.concepts import Concepts
 
         return Concepts(self._opened)
-
-    @property
-    def people(self) -> People:
-        """Faces in photos, and the persons that they belong to."""
-        from imgsearch.operations.people import People
-
-        return People(self._opened)
 
     @property
     def encoders(self) -> Encoders:
@@ -457,7 +451,7 @@ class Library:
             path = hit.path
         else:
             path = as_path(self._opened.origin.absolute(photo))
-            photo_id = self._opened.reads().photos.at(path)
+            photo_id = context.photos.photo_at(path)
         if photo_id is None:
             reason = self._opened.origin.why_unknown(self._opened.store(), path)
             return Explanation(path, reason=reason)

@@ -19,18 +19,20 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import click
+import numpy as np
 
 from imgsearch import Library
 from imgsearch.features.declared import called
 from imgsearch.features.installed import OWN, features
 from imgsearch.features.labels.records import Classes
+from imgsearch.records.faces import FoundFace
 from imgsearch.records.picture_text import TextLine
 from imgsearch.store.store import Store
 from ui.features import PageFeature
 
 CHECKOUT = Path(__file__).parent.parent
 # Of these words, only addresses, filters, names in code, and phrases are of a feature.
-_COMMON_WORDS = {"label", "labels", "meaning", "saved", "text"}
+_COMMON_WORDS = {"label", "labels", "meaning", "only", "people", "saved", "text"}
 _PHRASES = {"labels": "saved labels?", "saved": "saved search(?:es)?"}
 _CODE = ("imgsearch", "ui", "pyproject.toml")  # what a process runs from
 
@@ -55,6 +57,14 @@ def _fill_meaning(library: Library) -> None:
     library.meaning.lay_out().run()
 
 
+def _fill_people(library: Library) -> None:
+    face = FoundFace(0.2, 0.3, 0.1, 0.2, 0.9, 60.0, np.eye(1, 128, dtype=np.float32)[0])
+    with Store.open(library.settings.data_dir, writable=True) as store:
+        store.faces.record(1, "model 1", [face])
+    (found,) = library.people.faces_in(1)
+    library.people.name_faces((found.id,), "Ada Lovelace")
+
+
 def _fill_text(library: Library) -> None:
     line = TextLine("Platform 9", 0.1, 0.2, 0.3, 0.1, 0.9)
     with Store.open(library.settings.data_dir, writable=True) as store:
@@ -67,6 +77,7 @@ FILL: dict[str, Callable[[Library], object]] = {
     "duplicates": _fill_duplicates,
     "labels": _fill_labels,
     "meaning": _fill_meaning,
+    "people": _fill_people,
     "saved": _fill_saved,
     "text": _fill_text,
 }
@@ -75,6 +86,7 @@ ROWS: dict[str, Callable[[Library], object]] = {
     "duplicates": lambda library: library.duplicates.choices(),
     "labels": lambda library: library.labels.facets(),
     "meaning": lambda library: library.meaning.clusters(),
+    "people": lambda library: library.people.all(),
     "saved": lambda library: library.saved.get("Book"),
     "text": lambda library: library.pictures.text_of(1),
 }
@@ -118,7 +130,7 @@ def words_of(name: str) -> re.Pattern[str]:
     common = sorted(brought & _COMMON_WORDS)
     patterns += [rf"(?:/|\blibrary\.){each}\b(?!\.)" for each in common]
     filters = sorted((feature.filters.keys() | feature.queries.keys()) & _COMMON_WORDS)
-    patterns += [rf"--{each}\b|(?<![\w\"]){each}:(?=[\w\"])" for each in filters]
+    patterns += [rf"--{each}(?![-\w])|(?<![\w\"]){each}:(?=[\w\"])" for each in filters]
     patterns += [rf"\bimgsearch {each}\b|^ +{each}  " for each in feature.commands]
     return re.compile("|".join(patterns), re.IGNORECASE | re.MULTILINE)
 

@@ -8,7 +8,6 @@ from imgsearch.features import installed
 from imgsearch.language.fields import FIELDS, OTHER_NAMES
 from imgsearch.records.answer import PhotoDetails
 from imgsearch.records.photo import FACTS
-from imgsearch.store.unfinished import CORE_JOBS
 
 _BEFORE = '''"""The names that the core has itself, so that no other feature takes them.
 
@@ -40,7 +39,7 @@ def core_names() -> str:
         - installed.parts().keys(),
         "detail": set(PhotoDetails.__struct_fields__),
         "fact": {fact.name for fact in FACTS} - installed.facts().keys(),
-        "job": {"index", *CORE_JOBS},
+        "job": {"index"},
     }
     return _BEFORE + "".join(map(_entry, names, names.values())) + "}\n"
 

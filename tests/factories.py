@@ -14,7 +14,6 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -27,10 +26,8 @@ from PIL import ExifTags, Image, ImageFilter
 
 from imgsearch import Library, Settings
 from imgsearch.encoders.loader import EncoderLoader
-from imgsearch.faces.reader import OpenFaceReader
-from imgsearch.faces.reader import open_reader as open_face_reader
 from imgsearch.gazetteer import Gazetteer
-from imgsearch.indexer.context import IndexingContext, OpenModels, ReaderLoader
+from imgsearch.indexer.context import IndexingContext, OpenModels
 from imgsearch.indexer.reading import PhotoDecoder
 from imgsearch.indexer.volumes import SYSTEM_MOUNTS, MountTable
 from imgsearch.records.files import FileStat, IngestResult
@@ -292,7 +289,6 @@ def context_of(
     decoder: PhotoDecoder | None = None,
     mounts: MountTable = SYSTEM_MOUNTS,
     models: Mapping[str, Callable[[], object]] | None = None,
-    open_faces: OpenFaceReader = open_face_reader,
 ) -> IndexingContext:
     """The context that indexes the library of the settings, with parts of the test."""
     return IndexingContext(
@@ -301,7 +297,6 @@ def context_of(
         notify,
         Gazetteer(settings.cache_dir),
         OpenModels(models),
-        ReaderLoader(partial(open_faces, settings.cache_dir)),
         decoder=decoder or PhotoDecoder(),
         mounts=mounts,
     )

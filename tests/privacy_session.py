@@ -22,7 +22,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from imgsearch.faces import models
+from imgsearch.features.people import models
 from imgsearch.features.text import reader as ocr
 from tests.browsing import PATIENCE_MS, TOKEN, launch_chromium
 

@@ -22,7 +22,6 @@ from imgsearch.operations.lines import Lines
 from imgsearch.operations.marks import Marks
 from imgsearch.operations.memory import Memory
 from imgsearch.operations.packs import Packs
-from imgsearch.operations.people import People
 from imgsearch.operations.pictures import Pictures
 from imgsearch.operations.tray import Tray
 from imgsearch.operations.upkeep import Upkeep
@@ -41,7 +40,6 @@ PARTS: dict[str, type] = {
     "corrections": Corrections,
     "changes": ChangeHistory,
     "concepts": Concepts,
-    "people": People,
     "encoders": Encoders,
     "folders": Folders,
     "packs": Packs,

@@ -25,7 +25,7 @@ import pytest
 
 from imgsearch import Library, Settings
 from imgsearch.features.labels.records import Classes
-from imgsearch.indexer.faces import group_stored
+from imgsearch.indexer.derived import refresh_from_faces
 from imgsearch.records.corrections import PhotoDate
 from imgsearch.records.faces import FoundFace
 from imgsearch.records.picture_text import TextLine
@@ -168,7 +168,7 @@ def fill(settings: Settings, photos: Path) -> None:
             vector = np.eye(1, _FACE_DIM, 3, dtype=np.float32)[0]
             face = FoundFace(0.2, 0.2, 0.3, 0.3 + number / 100, 0.95, 90, vector, quality=12.0)
             store.faces.record(ids[photo], "model 1", [face])
-        group_stored(store, 2)
+        refresh_from_faces(store, 2)
     with Library.open(settings) as library:
         seen = ("sea.jpg", "sunset.jpg")
         faces = [face.id for photo in seen for face in library.people.faces_in(ids[photo])]

@@ -20,8 +20,8 @@ from imgsearch.records.answer import Answer
 from imgsearch.records.files import FileStat, IngestResult
 from imgsearch.store.reads import Reads
 from tests.factories import run_cli, write_photo, write_photos
+from tests.people import ColourReader, write_people
 from tests.stand_in import StandIn
-from tests.test_faces import ColourReader, write_people
 
 pytest.importorskip("lance", reason="needs the extra scale")
 
@@ -103,10 +103,13 @@ def test_a_job_of_the_library_is_not_one_of_the_archive(tmp_path: Path) -> None:
         steps.close()  # type: ignore[attr-defined]
 
 
+@pytest.mark.features("people")
 def test_other_processes_see_a_job_of_an_archive(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("imgsearch.faces.reader.open_reader", lambda cache: ColourReader())
+    monkeypatch.setattr(
+        "imgsearch.features.people.finding.open_reader", lambda cache: ColourReader()
+    )
     for number in range(3):
         write_people(tmp_path / "photos" / f"{number}.png", "red", size_px=(80 + number, 40))
     data, address = tmp_path / "data", tmp_path / "archive"

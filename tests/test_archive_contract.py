@@ -223,6 +223,7 @@ OF_FEATURES = {
     "meaning": "meaning",
     "over_time": "strips",
     "PictureText.counts": "text",
+    "search": "text",
 }
 # An archive refuses these: they need folders of the library's own.
 REFUSED: dict[str, Callable[[Library], object]] = {
@@ -235,7 +236,7 @@ REFUSED: dict[str, Callable[[Library], object]] = {
     "rebuild": lambda library: library.rebuild("lite"),
 }
 # Tested by themselves, in both: they change the library. Those of people are in
-# `tests/test_archive_people`.
+# `tests/features/test_people_archives`.
 CHANGING = {"PictureText.read", "Upkeep.repair", "changes", "lines", "people"}
 
 

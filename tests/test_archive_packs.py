@@ -106,6 +106,7 @@ def pack(demo: Library, demo_photos: Path, tmp_path: Path) -> Path:
     return file
 
 
+@pytest.mark.features("text")
 def test_a_pack_becomes_an_archive(
     demo: Library, demo_photos: Path, pack: Path, tmp_path: Path
 ) -> None:
@@ -131,6 +132,7 @@ def test_a_pack_becomes_an_archive(
     assert contents(tmp_path / "back") == contents(demo.settings.data_dir), "vectors to the bit"
 
 
+@pytest.mark.features("text")
 def test_what_an_archive_has_stays(demo_photos: Path, pack: Path, tmp_path: Path) -> None:
     own = Path(shutil.copytree(demo_photos, tmp_path / "own"))
     (own / "chelsea.png").unlink()

@@ -76,6 +76,7 @@ def assert_readable_by(
         assert numbers_of(address, name.removesuffix(".lance")) == (1, writes)
 
 
+@pytest.mark.features("people", "text")
 def test_it_is_read_and_searched(archive: Library, stored: Path) -> None:
     assert_found(archive, expected(stored, "archive"))
     assert set(expected(stored, "archive")) == set(LINES)
@@ -92,6 +93,7 @@ def test_it_is_read_and_searched(archive: Library, stored: Path) -> None:
     assert image is not None and image[:4] == b"RIFF"
 
 
+@pytest.mark.features("people", "text")
 def test_it_is_written_to_and_settled(archive: Library, stored: Path, tmp_path: Path) -> None:
     address = Path(archive.address)
     release = forms_of(address)

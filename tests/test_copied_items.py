@@ -75,6 +75,7 @@ def test_marks_that_are_added_replace_none(make: Callable[[str], Sharer]) -> Non
     assert settle(anna)["marks"] == [("01", "rating", 2), ("02", "rating", 5), ("03", "rating", 5)]
 
 
+@pytest.mark.features("people")
 def test_people_are_added_once_and_what_is_there_stays(make: Callable[[str], Sharer]) -> None:
     library, anna = make("library"), make("anna")
     shared = ArchiveItems(library.archive)

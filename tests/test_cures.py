@@ -66,6 +66,7 @@ def folder(tmp_path: Path) -> Path:
     return write_three_persons(tmp_path / "my photos" / "all").parent
 
 
+@pytest.mark.features("people")
 def test_the_cure_of_an_error_works_as_it_is_typed(folder: Path) -> None:
     with library_with_faces(folder, folder / "all") as library:
         data = str(library.settings.data_dir)
@@ -79,6 +80,7 @@ def test_the_cure_of_an_error_works_as_it_is_typed(folder: Path) -> None:
     assert f"--data {shlex.quote(data)}" in str(nothing.exception)
 
 
+@pytest.mark.features("people")
 def test_the_cure_names_the_archive(folder: Path) -> None:
     pytest.importorskip("lance", reason="needs the extra scale")
     from tests.stand_in import StandIn
@@ -94,6 +96,7 @@ def test_the_cure_names_the_archive(folder: Path) -> None:
         assert found is not None and found[2] == f"--library {shlex.quote(address)}", said
 
 
+@pytest.mark.features("people")
 def test_paths_of_all_faces_are_asked_for_once(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

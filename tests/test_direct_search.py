@@ -67,8 +67,11 @@ FILTERS = (
     *("after:2009", "before:2009", "on:2008-10", "after:2008-11 before:2015-02-02"),
     *("in:photos", "in:nowhere", "name:s1", "name:.png", "type:png", "-type:png"),
     *("iso:400", "iso:>400", "iso:<=400", "focal:50", "focal:49.9..51", "flash:no", "flash:yes"),
-    *("text:'platform 9'", "text:platform", "text:plat", "width:>0", "width:<=1", "country:italy"),
-    "on:2015 -text:platform",
+    *("width:>0", "width:<=1", "country:italy"),
+    *(
+        pytest.param(line, marks=pytest.mark.features("text"))
+        for line in ("text:'platform 9'", "text:platform", "text:plat", "on:2015 -text:platform")
+    ),
 )
 
 

@@ -43,7 +43,7 @@ FLOORS = (
     {"decode", "gazetteer", "place_names", "store"},
     {"index", "language"},
     {"encoders"},
-    {"concepts", "faces", "ocr"},
+    {"concepts"},
     {"search"},
     {"indexer"},
     {"analysis", "outputs"},
@@ -175,26 +175,39 @@ def test_no_modules_import_each_other_in_a_circle() -> None:
         raise AssertionError(" -> ".join(error.args[1])) from None
 
 
-# A command and an operation load what they name when they are called.
-LOADED_WHEN_CALLED = (
-    *("cli", "library", "opened", "operations", "service"),
-    *("archive.filling", "archive.operations", "archive.photo_changes"),
-    "archive.replica.replica",
-    "indexer.opening",
-)
-CALLED_IN_FEATURES = (".commands", ".operations", ".records", ".store")
-# A query on the command line is a process of its own, so the modules that it goes through load
-# further ones only where a query needs them: see tests/test_cold_start.py. Processes that decode
-# hostile files load one decoder each.
-PATH_OF_A_QUERY = (
-    *("config", "encoders", "gazetteer", "language", "records", "search", "sphere"),
-    *("store", "indexer.roots", "indexer.volumes", "c_memory", "installation", "decode", "plugins"),
-)
-# Packages of extras, and of what few runs need. `index.ivf` stands for FAISS.
+# A command and an operation load what they name when they are called: a client of the service reads
+# the declarations of all operations, and the help those of all commands.
+CALLED = ("cli", "library", "operations")
+CALLED_IN_FEATURES = (".commands", ".operations", ".records")
+# Further modules that load others of ours when these are first needed. A query on the command line
+# is a process of its own and goes through most of them: see tests/test_cold_start.py.
+LOAD_LATE = {
+    # of an open library and an archive: what only some of their functions need
+    *("opened.library", "opened.origin", "opened.photo_changes", "indexer.opening"),
+    *("archive.filling", "archive.photo_changes", "archive.replica.replica"),
+    # of the service: its client and the library, of which a process has one
+    *("service.api", "service.server", "service.workers"),
+    # on the path of a query: what few queries need
+    *("language.fields", "language.phrasing", "language.understanding"),
+    *("search.alternatives", "search.baseline", "search.places", "search.remarks"),
+    *("search.unread", "search.vector", "search.worth"),
+    *("store.reads", "store.reading.definitions", "store.reading.names"),
+    *("indexer.roots", "records.answer"),
+    # of encoders and decoders: one of several kinds
+    *("encoders.lite.kind", "encoders.lite.towers", "encoders.lite.weights", "encoders.loader"),
+    *("encoders.openclip.kind", "encoders.openclip.runtime"),
+    *("decode.decoders", "decode.worker"),
+}
+# Packages that take long to load, or are those of an extra or of one system, and modules of Python
+# that few runs need. `index.ivf` stands for FAISS.
 LOADED_WHEN_NEEDED = {
-    *("av", "boto3", "botocore", "filelock", "imgsearch.index.ivf", "lance_ray", "onnx", "pyarrow"),
-    *("rapidocr", "ray", "watchdog"),
-    *("openTSNE", "scipy"),
+    *("av", "boto3", "botocore", "ftfy", "huggingface_hub", "imgsearch.index.ivf", "lance_ray"),
+    *("numpy", "onnx", "onnxruntime", "openTSNE", "openvino", "pandas", "PIL", "pillow_heif"),
+    *("platformdirs", "pyarrow", "rapidocr", "ray", "safetensors", "scipy", "sqlalchemy"),
+    *("filelock", "tokenizers", "torch", "watchdog"),
+    *("_winapi", "msvcrt"),
+    *("ctypes", "difflib", "email", "html", "importlib", "lzma", "shutil"),
+    *("subprocess", "tempfile", "tomllib"),
     *("babel", "gettext"),  # to make the file of place names, once
 }
 
@@ -220,14 +233,29 @@ def test_modules_are_imported_at_the_top_unless_something_waits_for_a_late_impor
     for file in (CHECKOUT / "imgsearch").rglob("*.py"):
         module = name_of(file)
         is_called = part_of(module).startswith(OWN) and module.endswith(CALLED_IN_FEATURES)
-        if not is_called and not is_in(module, (*LOADED_WHEN_CALLED, *PATH_OF_A_QUERY)):
-            late += [
-                f"{file}:{line} imports {name} inside a function"
-                for line, name in late_imports(file)
-                if name not in LOADED_WHEN_NEEDED
-                and name.partition(".")[0] not in LOADED_WHEN_NEEDED
-            ]
+        if is_called or is_in(module, CALLED):
+            continue
+        late += [
+            f"{file}:{line} imports {name} inside a function"
+            for line, name in late_imports(file)
+            if name not in LOADED_WHEN_NEEDED
+            and name.partition(".")[0] not in LOADED_WHEN_NEEDED
+            and not (name.startswith("imgsearch") and module in of_package(LOAD_LATE))
+        ]
     assert not late, "\n".join(late)
+
+
+def test_each_module_that_may_load_others_late_does() -> None:
+    late = {
+        name_of(file)
+        for file in (CHECKOUT / "imgsearch").rglob("*.py")
+        if any(name.startswith("imgsearch") for _, name in late_imports(file))
+    }
+    assert not of_package(LOAD_LATE) - late, "these import all at the top: take them out"
+
+
+def of_package(modules: Iterable[str]) -> set[str]:
+    return {f"imgsearch.{module}" for module in modules}
 
 
 def test_the_page_uses_only_what_the_package_exports() -> None:

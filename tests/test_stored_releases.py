@@ -46,7 +46,7 @@ def library(stored: Path, photos: Path, tmp_path: Path, model_cache: Path) -> It
         yield library
 
 
-@pytest.mark.features("albums")
+@pytest.mark.features("albums", "people", "text")
 def test_a_library_answers_and_keeps_what_people_have_said(library: Library, stored: Path) -> None:
     assert_found(library, expected(stored, "library"))
     assert set(expected(stored, "library")) == {*LINES, *OF_A_LIBRARY}

@@ -8,6 +8,7 @@ import shutil
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -27,13 +28,13 @@ from imgsearch.errors import (
     StorageUnreachable,
     UsageError,
 )
-from imgsearch.features.text.reader import is_installed
 from imgsearch.progress import Progress
 from tests.factories import SimulatedClock, wait_until
 from tests.page_requests import json_of, put
+from tests.services import serving
 from ui import answer_data, exports, filters, formatting, photo_data
 from ui.responses import no_picture
-from ui.session import session
+from ui.session import Session, session
 from ui.tasks import BackgroundTasks, Task
 
 PATIENCE_S = 240  # for a busy machine
@@ -299,6 +300,26 @@ def test_an_unknown_photo(
     assert photo_data.details(request).status_code == 404
 
 
+def test_words_that_the_service_has_searched_for_need_no_model_here(
+    demo_library: Path, tmp_path: Path
+) -> None:
+    data = Path(shutil.copytree(demo_library, tmp_path / "library"))
+    settings = Settings.load(data_dir=data, encoder="lite")  # as the service has them
+    with serving(data):
+        here = Session(settings)
+        query = parse("an animal that sits and looks")
+        with here.library_for(query) as library:
+            counted = library.browse.day_counts(query)
+        assert counted.days and not here.library.memory.has_encoder
+        here.library.close()
+    alone = Session(settings)
+    other = parse("another animal that stands")
+    with alone.library_for(other) as library:
+        assert library.browse.day_counts(other).days
+    assert alone.library.memory.has_encoder, "without a service it is loaded here"
+    alone.library.close()
+
+
 # ---------------------------------------------------------------------------- labels
 
 
@@ -538,7 +559,8 @@ def test_failed_files_are_tried_again_from_the_page(
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not is_installed(), reason="needs the extra ocr")
+@pytest.mark.features("text")
+@pytest.mark.skipif(find_spec("rapidocr") is None, reason="needs the extra ocr")
 def test_text_is_read_from_the_page_and_shown_with_its_photo(
     run_view: Callable[..., AppTest], tmp_path: Path
 ) -> None:

@@ -8,6 +8,7 @@ import sys
 import textwrap
 import threading
 from collections.abc import Generator, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -182,6 +183,7 @@ def steps(total: int) -> Generator[Progress, None, None]:
         yield Progress(done, total)
 
 
+@pytest.mark.features("people")
 def test_a_job_is_noted_until_its_end_with_its_options(library: Library, photos: Path) -> None:
     library.index([photos]).run()
     with Store.open(library.settings.data_dir, writable=True) as store:
@@ -236,7 +238,50 @@ def test_a_watcher_goes_on_with_a_map_of_meaning(library: Library, photos: Path)
     assert library.unfinished() == () and library.meaning.exists()
 
 
+@pytest.mark.parametrize(
+    ("name", "left", "said"),
+    [
+        pytest.param(
+            "faces",
+            3,
+            "Finding faces was not finished: 3 photos left.",
+            marks=pytest.mark.features("people"),
+        ),
+        pytest.param(
+            "text", None, "Reading text was not finished.", marks=pytest.mark.features("text")
+        ),
+        pytest.param(
+            "meaning",
+            3,
+            "Laying out the map of meaning was not finished, so the map is the earlier one.",
+            marks=pytest.mark.features("meaning"),
+        ),
+    ],
+)
+def test_a_job_of_a_feature_says_what_is_not_finished(
+    name: str, left: int | None, said: str
+) -> None:
+    assert UnfinishedJob(name, left, datetime.now(UTC)).sentence == said
+
+
 # ------------------------------------------------------------------------- commands
+
+
+@pytest.mark.features("people")
+def test_the_command_that_shows_what_a_job_finds_says_that_it_is_not_finished(
+    library: Library, photos: Path
+) -> None:
+    library.index([photos]).run()
+    data = library.settings.data_dir
+    with Store.open(data, writable=True) as store:
+        job = noted(store.unfinished, "faces", steps(10))
+        for step in job:
+            if step.done == 4:
+                break
+        job.close()
+    said = "Finding faces was not finished: 6 photos left. To go on: imgsearch faces"
+    assert said in run_cli("people", data=data).stderr
+    assert "not finished" not in run_cli("timeline", data=data).stderr
 
 
 def test_commands_say_what_is_missing_and_how_to_go_on(library: Library, photos: Path) -> None:

@@ -1,4 +1,4 @@
-"""Computes the mean feature of strangers' faces: the module `imgsearch.faces.mean_feature`.
+"""Computes the mean feature of strangers' faces: the module `imgsearch.features.people.mean_feature`.
 
     python -m training.mean_face FLICKR8K > imgsearch/faces/mean_feature.py
 
@@ -18,8 +18,8 @@ import numpy as np
 from PIL import Image
 
 from imgsearch.config import Settings
-from imgsearch.faces.quality import may_found_group
-from imgsearch.faces.reader import OnnxFaceReader
+from imgsearch.features.people.quality import may_found_group
+from imgsearch.features.people.reader import OnnxFaceReader
 
 _PER_LINE = 8
 _MODULE = '''"""The mean feature of the faces of {faces:,} strangers in everyday photos.

@@ -222,7 +222,8 @@ def photo_list(request: Request) -> Response:
     """Return the photos of an answer: their ids, and the sections that they stand in.
 
     `at` is the id of a photo whose position is asked for. The list of the version `of` is given
-    where it is the last that was computed: what stands above a grid tells of that one.
+    where it is the last that was computed: what stands above a grid tells of that one, and has been
+    drawn on the server. That is why this is no operation of the library.
     """
     photo_id = number_of(request.query_params.get("at", ""))
     is_newest = request.query_params.get("from") == "newest"
@@ -263,7 +264,8 @@ def tiles(request: Request) -> Response:
     """Answer a request for tiles `first` to `first + count - 1` of one version of a list.
 
     An answer that was computed a while ago is served as it was, so that a grid does not change
-    while it is looked at and photos are being indexed.
+    while it is looked at and photos are being indexed. A range belongs to such a version, and a tile
+    is a fraction of a `Hit`: that is why this is no operation of the library.
     """
     parameters = request.query_params
     first, count = (number_of(parameters.get(name, "")) for name in ("first", "count"))

@@ -36,7 +36,6 @@ _BUTTONS = {
         "library", "encoders", "Rebuild the index", ":material/build:"
     ),
     "imgsearch index": CommandButton("library", "folders", "Update the folders", ":material/sync:"),
-    "imgsearch faces": CommandButton("people", "people", "Find faces", ":material/group:"),
 }
 
 

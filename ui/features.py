@@ -44,6 +44,18 @@ class Card(Struct, frozen=True):
     rows: Sequence[tuple[str, str]]
 
 
+class FaceLink(Struct, frozen=True):
+    """A face among the details of a photo, with its name and the address that it leads to.
+
+    Its picture is at `/face/small/ID`. A face that is single was seen once.
+    """
+
+    id: str
+    name: str
+    is_single: bool
+    address: str
+
+
 class ShownView(Struct, frozen=True):
     """A view of a feature, and the functions that draw it and that return its title.
 
@@ -92,12 +104,12 @@ class PageFeature(Struct, frozen=True):
     module with actions for photos: see `components/shared/tray.js`. `header` draws something above
     the results of a search, `search_button` a button beside the search field of the first view, and
     `shelf` returns links for the start page, to what `shelf_title` names. `card` returns a card for
-    the viewer of a photo, or None. `views` are by the path of their address, and `jobs` by their
-    names in `imgsearch.features.declared.Feature`. `library_section` draws a section in the view of
-    the library; it is called with the status, and whether something changes the library. `commands`
-    are by the beginning of a command: "imgsearch read-text". `icons` are those of its kinds of
-    suggestions, and `filter_nouns` the words for values of its filters. `rows` returns names and
-    texts among what is known about a photo.
+    the viewer of a photo, or None, `faces` the faces in it, and `rows` names and texts among what
+    is known about it. `views` are by the path of their address, and `jobs` by their names in
+    `imgsearch.features.declared.Feature`. `library_section` draws a section in the view of the
+    library; it is called with the status, and whether something changes the library. `commands` are
+    by the beginning of a command: "imgsearch read-text". `icons` are those of its kinds of
+    suggestions, and `filter_nouns` the words for values of its filters.
     """
 
     part: str | None = None
@@ -108,6 +120,7 @@ class PageFeature(Struct, frozen=True):
     shelf_title: str = ""
     card: Callable[[Hit], Card | None] | None = None
     rows: Callable[[Hit], Sequence[tuple[str, str]]] | None = None
+    faces: Callable[[Hit], Sequence[FaceLink]] | None = None
     views: Mapping[str, ShownView] = {}
     routes: Sequence[Route] = ()
     jobs: Mapping[str, PageJob] = {}

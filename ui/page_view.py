@@ -44,7 +44,6 @@ CORE_VIEWS: Mapping[str, PageView] = {  # by the path of their address, but for 
     ),
     "events": PageView("Events", "event", "narrows", ("events",), shows_progress=True),
     "map": PageView("Map", "map", "narrows", ("map",), link="On the map"),
-    "people": PageView("People", "group", "none", ("people", "follow"), "people"),
     "library": PageView(
         "Library",
         "photo_library",

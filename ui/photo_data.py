@@ -12,6 +12,7 @@ import subprocess
 import sys
 
 import msgspec
+from msgspec import to_builtins
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
@@ -49,7 +50,6 @@ MAP_ZOOM = 7  # of the map around a photo: a region with its coast
 NEAR_KM = 5
 SHOWN_IN_OTHER_WORDS = ("Taken", "Format", "Duration", "Rating")  # labels of facts
 MAX_TEXT = 600  # characters shown of the text in a picture
-MAX_FACES = 24
 MOTION = {
     "inside": "motion photo; its video is in the same file",
     "beside": "Live Photo; its video is in a separate file",
@@ -91,12 +91,18 @@ def _details_json(hit: Hit, request: Request) -> dict[str, object]:
         "remarks": _remarks(hit),
         "corrected": _corrected_json(hit) if here.has("corrections") else None,
         "place": _place_json(facts) if is_placed else None,
-        "faces": _faces_json(hit) if here.has("people") else [],
+        "faces": _faces_json(hit),
         "cards": _cards_json(hit),
         "path_title": "Path" if len(hit.paths) == 1 else format_count(len(hit.paths), "path"),
         "paths": _paths_json(hit, request),
         "judged": _judged_json(hit, request) if here.has("concepts") else {},
     }
+
+
+def _faces_json(hit: Hit) -> list[object]:
+    """Return the faces in the photo that features know."""
+    shown = (each.faces(hit) for each in shown_features() if each.faces is not None)
+    return [to_builtins(face) for faces in shown for face in faces]
 
 
 def _cards_json(hit: Hit) -> list[dict[str, object]]:
@@ -202,25 +208,6 @@ def _place_json(facts: Facts) -> dict[str, object]:
         "nearby": address_of(START, {"q": f"near:{point},{NEAR_KM}km"}),
         "map": address_of("map", {"at": f"{point},{MAP_ZOOM}"}),
     }
-
-
-def _faces_json(hit: Hit) -> list[dict[str, object]]:
-    """Return the faces in the photo, each with a way to its person or to more of that face."""
-    faces = session().library.people.faces_in(hit.photo.id)
-    # Of a video, each person once: a face is seen in many frames.
-    seen = {face.person_id or -face.id: face for face in reversed(faces)}
-    shown = [face for face in faces if seen[face.person_id or -face.id] is face][:MAX_FACES]
-    return [
-        {
-            "id": str(face.id),
-            "name": printable(face.name or "Who is this?"),
-            "is_single": face.person_id is None,
-            "address": address_of("people", {"face": str(face.id)})
-            if face.person_id is None
-            else address_of("people", {"person": str(face.person_id)}),
-        }
-        for face in shown
-    ]
 
 
 def _paths_json(hit: Hit, request: Request) -> list[dict[str, object]]:

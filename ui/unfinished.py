@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import streamlit as st
 
@@ -16,18 +16,15 @@ from ui.query_line import query_line
 from ui.session import Session, session
 from ui.tasks import INDEX, Task, is_indexing, other_job
 from ui.view_table import all_views
-from ui.views import people
 
 _LOOK_S = 0.5
 _OF_FEATURES = {name: job for each in page_features() for name, job in each.jobs.items()}
 _TASKS: Mapping[str, str] = {
     "index": INDEX,
-    "faces": people.TASK,
     **{name: job.task for name, job in _OF_FEATURES.items()},
 }
 # The views that show what these jobs find; the index concerns all of them.
 _VIEWS: Mapping[str, tuple[str, ...]] = {
-    "faces": ("people", "library"),
     **{name: job.views for name, job in _OF_FEATURES.items()},
 }
 
@@ -69,17 +66,10 @@ def _unfinished(here: Session) -> tuple[UnfinishedJob, ...]:
 
 
 def _start(here: Session, job: UnfinishedJob) -> None:
-    start: Mapping[str, Callable[[], None]] = {
-        "index": lambda: here.index(job.folders),
-        "faces": lambda: here.start(
-            people.TASK,
-            lambda opened: opened.people.find_faces(job.folders, again=job.again),
-        ),
-    }
     if job.job in _OF_FEATURES:
         _OF_FEATURES[job.job].start(job)
     else:
-        start[job.job]()
+        here.index(job.folders)
 
 
 def show(view: str) -> None:

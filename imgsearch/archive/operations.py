@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imgsearch.archive.originals import absolute_place
+from imgsearch.progress import Job
 
 if TYPE_CHECKING:
     from imgsearch.archive.filling import Filling
     from imgsearch.archive.lance.writer import LanceWriter
     from imgsearch.archive.replica.replica import Replica
     from imgsearch.indexer.opening import Indexing
-    from imgsearch.progress import CopyReport, Job, ReplicaReport, SettleReport, SyncReport
+    from imgsearch.progress import CopyReport, ReplicaReport, SettleReport, SyncReport
     from imgsearch.records.index import EncoderRow
 
 
@@ -45,8 +46,6 @@ class Fleet:
         put again. The job raises EncoderMismatch where the library has no vectors of the archive's
         encoder, and StoreError.
         """
-        from imgsearch.progress import Job
-
         return Job(self._filling.copy_from(Path(data_dir), faces))
 
     def read_metadata(
@@ -62,8 +61,6 @@ class Fleet:
         indexed into the archive before, and none of these is embedded. In the report, `reread` is
         the number of photos with changed facts.
         """
-        from imgsearch.progress import Job
-
         sources = [absolute_place(folder) for folder in folders]
         return Job(self._filling.index(sources, accept_removals, ray, metadata=True))
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from imgsearch.archive.replica.replica import Replica
     from imgsearch.indexer.context import IndexingContext
     from imgsearch.indexer.opening import Indexing
-    from imgsearch.progress import FaceReport, MergeReport, SyncReport
+    from imgsearch.progress import MergeReport, SyncReport
 
 _Report = TypeVar("_Report")
 
@@ -104,33 +104,6 @@ class ArchiveChanges:
             )
         return self._filling.merge(pack, place, offline, faces)
 
-    def find_faces(
-        self, folders: Sequence[str], again: bool
-    ) -> Generator[Progress, None, FaceReport]:
-        """Find faces and put them into the archive; the copy here takes and groups them."""
-        from imgsearch.archive.finding_faces import find_faces
-
-        context = self.up_to_date()
-        context.face_readers.open()  # raises without its package
-        writer, originals = self._filling.writer(), self._replica.originals
-        steps = find_faces(context, writer, originals, folders, again)
-        return self._filling.announced("Finding faces", self._then_taken(steps))
-
-    def _then_taken(
-        self, steps: Generator[Progress, None, FaceReport]
-    ) -> Generator[Progress, None, FaceReport]:
-        report = yield from steps
-        with suppress(LibraryLocked):  # another process is taking them
-            yield from self._replica.updating(self._indexing)
-        return report
-
-    def forget_faces(self, with_names: bool) -> int:
-        from imgsearch.indexer.faces import forget_faces
-
-        faces = forget_faces(self.up_to_date(), with_names)
-        self._filling.forget_faces()
-        return faces
-
     def examine(self) -> Iterator[Finding]:
         from imgsearch.analysis.doctor import examine
         from imgsearch.archive.examination import examine as examine_archive
@@ -184,6 +157,19 @@ class ArchiveChanges:
     ) -> Generator[Progress, None, _Report]:
         """Run a job that writes to the archive, with progress that other processes can see."""
         return self._filling.announced(doing, steps)
+
+    def then_taken(
+        self, steps: Generator[Progress, None, _Report]
+    ) -> Generator[Progress, None, _Report]:
+        """Run such a job, and let the copy on this machine take what it has written."""
+        report = yield from steps
+        with suppress(LibraryLocked):  # another process is taking it
+            yield from self._replica.updating(self._indexing)
+        return report
+
+    def forget_faces(self) -> None:
+        """Delete all faces that were found, also from the disk; all copies forget them."""
+        self._filling.forget_faces()
 
     def fleet(self) -> Fleet:
         """Return the part that fills the archive."""

@@ -51,8 +51,6 @@ _CORE_GROUPS: Mapping[str, Mapping[str, str]] = {
     "Organise": {
         "mark": "Mark photos: favourites, stars, hidden.",
         "teach": "Teach a concept by photos that show it.",
-        "faces": "Find faces in photos and group them by person.",
-        "people": "List persons, name them, and correct their faces.",
         "correct": "Correct dates and places.",
         "undo": "Undo the last change that you made.",
     },

@@ -51,8 +51,8 @@ def command(
       imgsearch sidecars
       imgsearch sidecars --write
 
-    With --write, the files in that list are written. Only this command and --write-sidecars of
-    imgsearch people and correct write beside your photos, which are never changed themselves.
+    With --write, the files in that list are written. Only this command and the
+    option --write-sidecars of others write beside your photos, which are never changed themselves.
     digiKam, darktable and Lightroom read such files. What other programs wrote in them is kept; a
     file that another program changes meanwhile is left as it is and named. imgsearch index reads
     the new stars.

@@ -21,15 +21,14 @@ _SILENT = frozenset(
     }
 )
 _OF = {  # else in all commands
-    "faces": {"people"},
-    **{name: {job.command.split()[0]} for name, job in installed.jobs().items()},
+    name: set(job.shown_by) or {job.command.split()[0]} for name, job in installed.jobs().items()
 }
 
 
 def say_what_is_unfinished(context: click.Context) -> None:
     """Print to standard error which jobs of this machine's library were not finished.
 
-    `context` is that of `imgsearch`, after a command. The finding of faces and jobs of features
+    `context` is that of `imgsearch`, after a command. Jobs of features
     are said by commands that show what these find. Nothing is said where there is
     no library, or an archive was named.
     """

@@ -22,14 +22,7 @@ from imgsearch.cli.output import PATH, complete_folder, data_option, no_archive_
 from imgsearch.cli.stopping import GRACE_S
 from imgsearch.features import installed
 from imgsearch.features.declared import load
-from imgsearch.progress import (
-    FaceReport,
-    FeatureReport,
-    Progress,
-    SyncReport,
-    WatchEvent,
-    Watching,
-)
+from imgsearch.progress import FeatureReport, Progress, SyncReport, WatchEvent, Watching
 from imgsearch.text import format_count, printable
 
 PROGRESS_EVERY_S = 5.0
@@ -87,7 +80,7 @@ def command(
             for share in _OF_FEATURES.values()
         ]
         for event in library.watch(folders, stop=stop):
-            if isinstance(event, SyncReport | FaceReport | FeatureReport):
+            if isinstance(event, SyncReport | FeatureReport):
                 for notice in notices:
                     notice()
             if isinstance(event, Progress) and event.done < event.total:
@@ -107,8 +100,6 @@ def _described(event: WatchEvent) -> tuple[str, Values]:
     if isinstance(event, Progress):
         values: Values = {"done": event.done, "total": event.total}
         return "progress", values if event.part is None else {**values, "part": event.part}
-    if isinstance(event, FaceReport):
-        return "faces", {name: getattr(event, name) for name in ("found", "none", "failed")}
     if isinstance(event, FeatureReport):
         return event.job, {**event.values}
     if isinstance(event, SyncReport):
@@ -153,9 +144,6 @@ def _print_status(event: str, values: Values) -> None:
         done = done or "up to date"
         photos = format_count(int(str(values["photos"])), "photo")
         _print_state(f"{done}; {photos}. Watching …")
-    elif event == "faces":
-        photos = format_count(int(str(values["found"])), "photo")
-        _print_state(f"Found faces in {photos}. Watching …")
     elif event == "remark":
         click.echo(f"{clear}{clock}  {printable(str(values['message']))}")
     elif event in _OF_FEATURES:

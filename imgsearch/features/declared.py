@@ -52,17 +52,21 @@ class NamedFilter(NamedTuple):
 class ValueFilter(NamedTuple):
     """A filter whose values are no names: any text, as `condition` understands it.
 
-    `condition` names a function that is called with the context of conditions and the value, and
-    returns the SQL condition of a photo (`imgsearch.store.filters`). `other_names` are names that
-    other programs give the filter, which are read as well. With `suggested_as`, the word for one
-    value among suggestions, `suggested` names a function that returns its values: it is called with
-    the database and the line that is typed. `choices` names one that is called with the database
-    and returns the values with their numbers of photos (`imgsearch.records.browse.KindOfChoices`).
+    `condition` names a function that is called with the `ConditionContext` and a value, and returns
+    the SQL condition of a photo, a `SqlCondition` (both of `imgsearch.store.filters`). `read` names
+    a function that makes a value of what was typed, and raises ValueError with a sentence; `write`
+    names its inverse. Without them a value is the text. `other_names` are names that other programs
+    give the filter, which are read as well. With `suggested_as`, the word for one value among
+    suggestions, `suggested` names a function that returns its values: it is called with the
+    database and the line that is typed. `choices` names one that is called with the database and
+    returns the values with their numbers of photos (`imgsearch.records.browse.KindOfChoices`).
     """
 
     metavar: str
     meaning: str  # completes the sentence "Photos …"
     condition: str
+    read: str | None = None
+    write: str | None = None
     other_names: tuple[str, ...] = ()
     suggested_as: str | None = None
     suggested: str | None = None
@@ -151,7 +155,8 @@ class FeatureJob(NamedTuple):
 
     `title` says what it does, and `consequence` completes the sentence that it was not finished, of
     a job that does not count the photos that are left. `command`, behind "imgsearch", goes on with
-    it. `told` names a function that is called with its report and returns numbers by name, for
+    it. Commands that show what it finds say that it is not finished: `shown_by`, or else that one.
+    `told` names a function that is called with its report and returns numbers by name, for
     programs, and a sentence about them.
 
     A watcher goes on with the job in pieces, when there is nothing else to do. It has one of two
@@ -166,6 +171,7 @@ class FeatureJob(NamedTuple):
     command: str
     told: str
     consequence: str = ""
+    shown_by: tuple[str, ...] = ()
     steps: str | None = None
     backlog: str | None = None
 
@@ -194,10 +200,11 @@ class Feature(NamedTuple):
     `methods` are those of a part that a library has as well, with the part. `own_words` names a
     function that is called with the database and returns words by which its user calls things.
     `after_indexing` names a function that brings up to date what is made of the vectors: it is
-    called with the context of the indexer, the store and the row of the encoder. `page` names
-    a function that returns its share in the web page, and `components` the package with its ES
-    modules: see `ui.features`. `exports` are the public names of the package `imgsearch`, by the
-    module that defines them.
+    called with the context of the indexer, the store and the row of the encoder. `after_faces`
+    names one that follows faces from a pack or an archive: it is called with the store, and how
+    many came, or None for any number. `page` names a function that returns its share in the web
+    page, and `components` the package with its ES modules: see `ui.features`. `exports` are the
+    public names of the package `imgsearch`, by the module that defines them.
     """
 
     name: str
@@ -214,6 +221,7 @@ class Feature(NamedTuple):
     items: str | None = None
     after_indexing: str | None = None
     own_words: str | None = None
+    after_faces: str | None = None
     watching: WhileWatching | None = None
     jobs: Mapping[str, FeatureJob] = {}
     page: str | None = None

@@ -36,8 +36,8 @@ from imgsearch.plugins import (
 
 # Our own: the folders of this package, in the order in which users see what they bring.
 OWN = (
-    *("albums", "assistant", "duplicates", "labels", "meaning", "saved", "strips", "terminal"),
-    "text",
+    *("albums", "assistant", "meaning", "people", "duplicates", "labels", "saved", "strips"),
+    *("terminal", "text"),
 )
 GROUP = "imgsearch.features"  # of the entry points of other packages
 
@@ -231,6 +231,12 @@ def after_indexing() -> dict[str, str]:
         for name, feature in features().items()
         if feature.after_indexing is not None
     }
+
+
+def after_faces() -> tuple[str, ...]:
+    """Return the names of functions that follow faces: see `Feature.after_faces`."""
+    named = (feature.after_faces for feature in features().values())
+    return tuple(each for each in named if each is not None)
 
 
 def watching() -> tuple[WhileWatching, ...]:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from msgspec import Struct, field
 
-from imgsearch.faces import reader as faces
 from imgsearch.gazetteer import Gazetteer
 from imgsearch.indexer.reading import PhotoDecoder
 from imgsearch.indexer.volumes import SYSTEM_MOUNTS, MountTable
@@ -19,25 +17,7 @@ if TYPE_CHECKING:
     from imgsearch.encoders.loader import EncoderLoader
     from imgsearch.index.policy import IndexPolicy
 
-_Reader = TypeVar("_Reader")
-
-
-class ReaderLoader(Generic[_Reader]):
-    """Opens a reader when it is first needed, and keeps it."""
-
-    def __init__(self, open_reader: Callable[[], _Reader]) -> None:
-        self._open_reader = open_reader
-        self._reader: _Reader | None = None
-
-    def open(self) -> _Reader:
-        """Return the reader. Raises MissingPackage without the package of its models."""
-        if self._reader is None:
-            self._reader = self._open_reader()
-        return self._reader
-
-    def release(self) -> None:
-        """Release the reader and its memory; `open` makes another."""
-        self._reader = None
+_Model = TypeVar("_Model")
 
 
 class OpenModels:
@@ -50,11 +30,11 @@ class OpenModels:
         self._openers = openers or {}
         self._open: dict[str, object] = {}
 
-    def open(self, name: str, usual: Callable[[], _Reader]) -> _Reader:
+    def open(self, name: str, usual: Callable[[], _Model]) -> _Model:
         """Return the model of this name, opened if need be. Raises what its opener raises."""
         if name not in self._open:
             self._open[name] = self._openers.get(name, usual)()
-        return cast("_Reader", self._open[name])
+        return cast("_Model", self._open[name])
 
     def release(self) -> None:
         """Release all models and their memory; `open` opens them again."""
@@ -74,7 +54,6 @@ class IndexingContext(Struct, frozen=True):
     notify: Callable[[str], None]
     gazetteer: Gazetteer
     models: OpenModels
-    face_readers: ReaderLoader[faces.FaceReader]
     policy: IndexPolicy | None = None
     decoder: PhotoDecoder = field(default_factory=PhotoDecoder)
     mounts: MountTable = SYSTEM_MOUNTS
@@ -103,6 +82,5 @@ def indexing_context(
         notify,
         Gazetteer(settings.cache_dir),
         OpenModels(),
-        ReaderLoader(partial(faces.open_reader, settings.cache_dir)),
         policy,
     )

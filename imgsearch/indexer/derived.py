@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from imgsearch.records.index import EncoderRow
     from imgsearch.store.store import Store
 
+GROUPING = "Grouping faces"
+
 
 def build_index(
     context: IndexingContext, store: Store, row: EncoderRow, retrain: bool = False
@@ -61,6 +63,12 @@ def refresh_derived(context: IndexingContext, store: Store, row: EncoderRow) -> 
                 f"The photos were indexed, and then the feature {name}, a plug-in, failed "
                 f"({type(error).__name__}: {error}). Update its package, or remove it."
             ) from error
+
+
+def refresh_from_faces(store: Store, new: int | None) -> None:
+    """Let features follow faces that came from a pack or an archive; see `Feature.after_faces`."""
+    for function in installed.after_faces():
+        load(function)(store, new)
 
 
 @contextmanager

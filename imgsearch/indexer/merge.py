@@ -14,9 +14,13 @@ from msgspec.structs import replace
 from imgsearch.concepts import teaching
 from imgsearch.errors import PhotoError, QueryError, UsageError
 from imgsearch.indexer import pack_notes, packs
-from imgsearch.indexer.derived import encoder_may_lack, refresh_derived, update_index
+from imgsearch.indexer.derived import (
+    encoder_may_lack,
+    refresh_derived,
+    refresh_from_faces,
+    update_index,
+)
 from imgsearch.indexer.embedding import ConceptEmbedder
-from imgsearch.indexer.faces import group_all
 from imgsearch.indexer.thumbnails import ThumbnailKeeper
 from imgsearch.progress import Progress
 from imgsearch.records.index import EncoderRow
@@ -51,7 +55,7 @@ def unpack(
             steps = packs.merge_pack(store, thumbnails, reader, place, keep)
             report = yield from publish_progress(context.data_dir, "Merging", steps)
             if reader.info.has_faces:  # also again: a merge may have been killed before this
-                group_all(store, store.faces.all())
+                refresh_from_faces(store, None)
             of_features = pack_notes.merge_of_features(store, reader, context.notify)
             row = store.reads.encoders.current()
             concepts = 0

@@ -13,6 +13,7 @@ from imgsearch.indexer.ignored import is_ignored
 from imgsearch.indexer.volumes import SYSTEM_MOUNTS, MountTable, VolumePath
 from imgsearch.records.query import Filter, Selection
 from imgsearch.store.database import DATABASE_FILE
+from imgsearch.store.reads import Reads
 from imgsearch.text import shell_word
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
     from imgsearch.records.photo import Photo
     from imgsearch.records.status import Root
-    from imgsearch.store.reads import Reads
     from imgsearch.store.store import Store
 
 
@@ -53,8 +53,6 @@ def check_folder(folder: str, roots: Sequence[str]) -> None:
 
 def folders_of_library(data_dir: Path) -> list[str]:
     """Return the photo folders of the library in a data folder, if there is one."""
-    from imgsearch.store.reads import Reads
-
     if not (data_dir / DATABASE_FILE).exists():
         return []
     with closing(Reads.open(data_dir)) as reads:

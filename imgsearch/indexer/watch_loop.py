@@ -20,7 +20,6 @@ from imgsearch.decode.sidecars import is_sidecar_name
 from imgsearch.errors import DiskError, LibraryLocked, MissingPackage, UsageError
 from imgsearch.features import installed
 from imgsearch.features.declared import load
-from imgsearch.indexer import faces
 from imgsearch.indexer.diff import Scope, add_folders, all_scopes, compare, merge_scopes
 from imgsearch.indexer.folders import prune_store
 from imgsearch.indexer.ignored import is_ignored
@@ -28,7 +27,7 @@ from imgsearch.indexer.roots import follow_moved_drives, is_available
 from imgsearch.indexer.scan import folder_identity
 from imgsearch.indexer.sync import apply_changes, check_folders
 from imgsearch.indexer.watcher import Hint, Watcher, WatchTiming
-from imgsearch.progress import FaceReport, FeatureReport, Progress, WatchEvent, Watching
+from imgsearch.progress import FeatureReport, Progress, WatchEvent, Watching
 from imgsearch.store.database import DATABASE_FILE, Database
 from imgsearch.store.lock import writing
 from imgsearch.store.progress_file import publish_progress
@@ -168,7 +167,6 @@ class WatchLoop:
             self._indexed_s = now
             self._context.encoders.release()
             self._context.models.release()
-            self._context.face_readers.release()
 
     # ------------------------------------------------------------------ drives
 
@@ -318,8 +316,6 @@ def _backlogs(context: IndexingContext) -> Iterator[Backlog]:
     for job in installed.jobs().values():
         if job.backlog is not None:
             yield from _backlog(context, job.backlog, None)
-    if context.settings.find_faces and _can_open(context, context.face_readers.open):
-        yield faces.FaceBacklog(context)
 
 
 def _unfinished_backlogs(
@@ -329,8 +325,6 @@ def _unfinished_backlogs(
     for name, job in installed.jobs().items():
         if name in jobs and job.backlog is not None:
             yield from _backlog(context, job.backlog, jobs[name])
-    if "faces" in jobs and _can_open(context, context.face_readers.open):
-        yield faces.FaceBacklog(context, jobs["faces"])
 
 
 def _backlog(
@@ -348,10 +342,6 @@ def _backlog(
 
 def _reported(job: str, report: object) -> Iterator[WatchEvent]:
     """Yield the event of a backlog that was worked off, if it has changed anything."""
-    if isinstance(report, FaceReport):
-        if report.tried:
-            yield report
-        return
     values, sentence = load(installed.jobs()[job].told)(report)
     if any(values.values()):
         yield FeatureReport(job, values, sentence)
@@ -363,16 +353,6 @@ def _unfinished_jobs(context: IndexingContext) -> dict[str, UnfinishedJob]:
         return {}
     with closing(Database.open(context.data_dir)) as database:
         return {job.job: job for job in UnfinishedStore(database).all()}
-
-
-def _can_open(context: IndexingContext, open_models: Callable[[], object]) -> bool:
-    """Return whether the package of these models is installed; if not, the user is told."""
-    try:
-        open_models()
-    except MissingPackage as error:
-        context.notify(str(error))
-        return False
-    return True
 
 
 def scopes_of_hints(reads: Reads, hints: Iterable[Hint]) -> list[Scope]:

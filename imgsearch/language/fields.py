@@ -9,8 +9,11 @@ from datetime import datetime
 from decimal import Decimal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from imgsearch.features import installed
+from imgsearch.features.declared import NamedFilter, ValueFilter, load
+from imgsearch.language.calendar_words import MONTH_NAMES
 from imgsearch.records.photo import FACTS, LOOKS
 from imgsearch.records.query import FilterSpec, FilterValue, Interval, NamedPlace, Place
 
@@ -110,7 +113,9 @@ def fraction_text(number: float) -> str:
     return decimal_text(number)
 
 
-def _number_writer(number_text: Callable[[float], str]) -> Callable[[FilterValue], str]:
+def number_writer(number_text: Callable[[float], str]) -> Callable[[FilterValue], str]:
+    """Return a function that writes numbers and ranges, each number by `number_text`."""
+
     def write(value: FilterValue) -> str:
         assert isinstance(value, Interval)
         low, high = value.low, value.high
@@ -181,17 +186,6 @@ def _write_place(value: FilterValue) -> str:
     return f"{decimal_text(value.lat)},{decimal_text(value.lon)},{radius}"
 
 
-def read_people(text: str) -> Interval:
-    """Return a number of people, or a range of them: "0", "2", "3+", ">=2", "2..4"."""
-    try:
-        return number_with_unit({})(re.sub(r"^(\d+)\+$", r">=\1", text))
-    except ValueError:
-        raise ValueError(
-            f"{text!r} is not a number of people. Write 0, 2, 3+ or 2..4. For a person by name: "
-            f"person:{text if text.isalnum() else 'NAME'}"
-        ) from None
-
-
 def read_text(text: str) -> str:
     """Any text."""
     return text
@@ -237,9 +231,7 @@ def read_month(text: str) -> str:
 
 
 def _months() -> dict[str, str]:
-    import calendar
-
-    return {name: str(number) for number, name in enumerate(calendar.month_name) if name}
+    return {name.capitalize(): str(number) for number, name in enumerate(MONTH_NAMES, 1)}
 
 
 def _formats() -> dict[str, str]:
@@ -278,7 +270,7 @@ def field_of(spec: FilterSpec) -> Field:
         number_with_unit(spec.units, spec.fractions),
         "NUMBER",
         spec.meaning,
-        _number_writer(fraction_text if spec.fractions else decimal_text),
+        number_writer(fraction_text if spec.fractions else decimal_text),
     )
 
 
@@ -297,6 +289,23 @@ def _word_field(metavar: str, meaning: str, words: str) -> Field:
     """Return a field whose values are some words."""
     known = {word: word for word in words.split()}
     return _choice_field(metavar, meaning, one_of(known), lambda: known)
+
+
+def _field_of_feature(declared: NamedFilter | ValueFilter) -> Field:
+    field = text_field(declared.metavar, declared.meaning)
+    if isinstance(declared, NamedFilter) or declared.read is None or declared.write is None:
+        return field
+    read, write = declared.read, declared.write
+
+    def read_value(text: str) -> FilterValue:
+        value: FilterValue = load(read)(text)
+        return value
+
+    def write_value(value: FilterValue) -> str:
+        text: str = load(write)(value)
+        return text
+
+    return replace(field, read=read_value, write=write_value)
 
 
 # In the order of the help text.
@@ -330,16 +339,6 @@ _CORE_FIELDS: dict[str, Field] = {
     "keyword": text_field(
         "TEXT", "with this keyword, or with it as one level of a hierarchical keyword"
     ),
-    "only": text_field(
-        "NAMES",
-        "that show these persons, separated by commas, and nobody else, as far as faces were found",
-    ),
-    "people": Field(
-        read_people,
-        "NUMBER",
-        "in which imgsearch faces has found this many faces: 0, 2, 3+",
-        _number_writer(decimal_text),
-    ),
     "shows": text_field(
         "CONCEPT",
         "that show this concept, taught with imgsearch teach, surely or likely; or CONCEPT/sure",
@@ -362,10 +361,10 @@ _CORE_FIELDS: dict[str, Field] = {
 
 FIELDS: dict[str, Field] = {
     **_CORE_FIELDS,
+    **{name: _field_of_feature(declared) for name, declared in installed.filters().items()},
     **{
         name: text_field(declared.metavar, declared.meaning)
-        for of_features in (installed.filters(), installed.queries())
-        for name, declared in of_features.items()
+        for name, declared in installed.queries().items()
     },
 }
 

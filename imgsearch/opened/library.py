@@ -7,7 +7,7 @@ as long as a whole one-shot query (docs/decisions/0015).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date
 from threading import RLock
 from typing import TYPE_CHECKING, Literal
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     from imgsearch.records.answer import Neighbours
     from imgsearch.records.arrays import Ids, Vectors
     from imgsearch.records.browse import EventTitle
-    from imgsearch.records.faces import FaceCounts
     from imgsearch.records.index import EncoderRow
     from imgsearch.records.photo import IndexedFile, Photo
     from imgsearch.store.corrections import CorrectionStore
@@ -302,22 +301,6 @@ class OpenedLibrary:
         from imgsearch.store.people_stores import PeopleStores
 
         return PeopleStores(self.database())
-
-    def names_in_files(self, photo_ids: Iterable[int]) -> Mapping[int, Sequence[str]]:
-        """Return the names of people that the files of these photos state, by photo."""
-        return self.people().people.names_in_files(photo_ids)
-
-    def regroup_faces(self) -> None:
-        """Group all faces anew."""
-        from imgsearch.indexer.faces import group_all
-        from imgsearch.store.lock import writing
-
-        with writing(self.existing().data_dir) as store:
-            group_all(store, store.faces.all())
-
-    def face_counts(self) -> FaceCounts:
-        """Count the photos that have faces, have none, failed and were not tried, and persons."""
-        return self.people().faces.counts()
 
     # ------------------------------------------------------------------ upkeep
 

@@ -18,18 +18,12 @@ if TYPE_CHECKING:
     from imgsearch.archive.operations import Fleet
     from imgsearch.archive.photo_changes import ArchiveChanges
     from imgsearch.indexer.opening import Indexing
-    from imgsearch.progress import (
-        FaceReport,
-        Job,
-        MergeReport,
-        Progress,
-        SyncReport,
-    )
+    from imgsearch.progress import Job, MergeReport, Progress, SyncReport
     from imgsearch.records.status import Finding
 
 
 class PhotoChanges(Protocol):
-    """Changes photos, and the faces that are found in them."""
+    """Changes the photos of a library."""
 
     def index(
         self, sources: Sequence[str], accept_removals: bool, verify: bool, ray: str | None
@@ -52,14 +46,6 @@ class PhotoChanges(Protocol):
         self, pack: Path, place: str | None, offline: bool, beside: bool, faces: bool
     ) -> Generator[Progress, None, MergeReport]:
         """Merge a pack: see `imgsearch.operations.packs.Packs.merge`."""
-
-    def find_faces(
-        self, folders: Sequence[str], again: bool
-    ) -> Generator[Progress, None, FaceReport]:
-        """Find and group faces: see `imgsearch.operations.people.People.find_faces`."""
-
-    def forget_faces(self, with_names: bool) -> int:
-        """Delete all faces: see `imgsearch.operations.people.People.forget`."""
 
     def examine(self) -> Iterator[Finding]:
         """Yield the findings of a check of everything that the library consists of."""
@@ -126,18 +112,6 @@ class FolderChanges:
         from imgsearch.indexer.merge import unpack
 
         return unpack(self._indexing.context(), pack, place, offline, beside)
-
-    def find_faces(
-        self, folders: Sequence[str], again: bool
-    ) -> Generator[Progress, None, FaceReport]:
-        from imgsearch.indexer.faces import find_faces
-
-        return find_faces(self._indexing.existing(), folders, again)
-
-    def forget_faces(self, with_names: bool) -> int:
-        from imgsearch.indexer.faces import forget_faces
-
-        return forget_faces(self._indexing.existing(), with_names)
 
     def examine(self) -> Iterator[Finding]:
         from imgsearch.analysis.doctor import examine

@@ -75,7 +75,7 @@ class UnfinishedJob(Struct, frozen=True):
     that it was begun with.
     """
 
-    job: str  # "index", "faces", or the name of a job of a feature
+    job: str  # "index", or the name of a job of a feature
     left: int | None
     begun_at: datetime  # UTC
     folders: tuple[Path, ...] = ()
@@ -89,8 +89,7 @@ class UnfinishedJob(Struct, frozen=True):
         if of_feature is not None:
             title, thing, consequence = of_feature.title, "photo", of_feature.consequence
         else:
-            titles = {"index": ("Indexing", "file"), "faces": ("Finding faces", "photo")}
-            (title, thing), consequence = titles[self.job], ""
+            title, thing, consequence = "Indexing", "file", ""
         if consequence:
             return f"{title} was not finished, {consequence}."
         if not self.left:
@@ -105,8 +104,8 @@ class UnfinishedJob(Struct, frozen=True):
             *("--all" for _ in range(self.everything)),
         ]
         folders = () if self.job == "index" else map(shell_word, self.folders)
-        of_features = {name: job.command for name, job in installed.jobs().items()}
-        name = {"index": "index", "faces": "faces", **of_features}[self.job]
+        of_feature = installed.jobs().get(self.job)
+        name = "index" if of_feature is None else of_feature.command
         return " ".join(["imgsearch", name, *options, *folders])
 
 

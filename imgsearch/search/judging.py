@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from imgsearch.decode.reader import decode, decode_bytes
+from imgsearch.decode.thumbnails import encode_thumbnail
 from imgsearch.errors import ImgsearchError, QueryError
 from imgsearch.language.grammar import example_of
 from imgsearch.paths import absolute
@@ -95,9 +97,6 @@ def _identity(
 
 
 def _picture(context: SearchContext, file: Path | bytes) -> bytes:
-    from imgsearch.decode.reader import decode, decode_bytes  # lazy: a query does not need it
-    from imgsearch.decode.thumbnails import encode_thumbnail
-
     name = "The image" if isinstance(file, bytes) else f"The example image {file}"
     read = decode_bytes if isinstance(file, bytes) else decode
     try:

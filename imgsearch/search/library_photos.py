@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 from msgspec.structs import replace
 
 from imgsearch.records.photo import PhotoCount, PhotoFile, ShownPhoto, with_people
+from imgsearch.store.reading.vectors import photo_starts
 
 if TYPE_CHECKING:
     from imgsearch.records.answer import Neighbours, ScoreBaseline
@@ -209,8 +210,6 @@ class LibraryPhotos:
         This is for work on all photos: it takes time in proportion to their number.
         """
         import numpy as np
-
-        from imgsearch.store.reading.vectors import photo_starts
 
         live = self._reads.photos.live_ids()
         for _, ids, rows in self._reads.vectors.chunks(self._encoder.key):

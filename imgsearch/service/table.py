@@ -14,24 +14,23 @@ from imgsearch.operations.corrections import Corrections
 from imgsearch.operations.encoders import Encoders
 from imgsearch.operations.lines import Lines
 from imgsearch.operations.marks import Marks
-from imgsearch.operations.people import People
 from imgsearch.operations.pictures import Pictures
 from imgsearch.operations.requests import Operation, operations_of
 from imgsearch.operations.tray import Tray
 
-_ALWAYS = (None, "browse", "lines", "memory", "pictures")  # see `capabilities`
+_NOT_NAMED = (None, "browse", "lines", "memory", "pictures")  # see `capabilities`
 
 
 @cache
 def operations() -> tuple[Operation, ...]:
     """Return every declared operation."""
     of_all = (Library, Lines, Pictures, Browse)
-    of_kept = (Tray, Marks, Corrections, ChangeHistory, Concepts, People)
+    of_kept = (Tray, Marks, Corrections, ChangeHistory, Concepts)
     of_features = (load(part.made_by) for part in installed.parts().values())
     return operations_of((*of_all, *of_kept, Encoders, *of_features))
 
 
 def operations_for(library: Library) -> tuple[Operation, ...]:
     """Return the operations that this library has."""
-    parts = {*_ALWAYS, *library.capabilities}
+    parts = {*_NOT_NAMED, *library.capabilities}
     return tuple(each for each in operations() if each.part in parts)

@@ -43,6 +43,7 @@ FEATURE_ROWS: Mapping[str, FeatureRows] = {  # by the name of the feature
     "duplicates": FeatureRows("duplicate_choices"),
     "labels": FeatureRows("facets"),
     "meaning": FeatureRows("meaning_maps"),
+    "people": FeatureRows("persons"),
     "saved": FeatureRows("saved_searches", "saved searches", in_all_packs=True),
     "text": FeatureRows("text_readings"),
 }

@@ -63,6 +63,9 @@ class SqlCondition(NamedTuple):
     parameters: tuple[object, ...] = ()
 
 
+NOTHING = SqlCondition(_NEVER)  # passes no photo
+
+
 def matching(connection: sqlite3.Connection, selection: Selection) -> Ids:
     """Return the photos of a selection: ids, sorted, unique."""
     import numpy as np
@@ -175,7 +178,7 @@ def _was_read_for(connection: sqlite3.Connection, condition: Filter) -> list[Sql
 
 
 def joined(operator: str, conditions: Collection[SqlCondition]) -> SqlCondition:
-    """Return the conditions as one, with an operator of SQL between them."""
+    """Return the condition of several, joined by " AND " or " OR "."""
     return SqlCondition(
         f"({operator.join(condition.text for condition in conditions) or _NEVER})",
         tuple(value for condition in conditions for value in condition.parameters),
@@ -287,7 +290,7 @@ def in_list(key: str) -> SqlCondition:
 def _rating(context: ConditionContext, value: FilterValue) -> SqlCondition:
     own = "(SELECT value FROM marks WHERE kind = 'rating' AND photo_id = photos.id)"
     ratings = ("photos.rating", own) if context.rated_by_files else (own, "photos.rating")
-    return _number(f"coalesce({', '.join(ratings)}, 0)")(context, value)
+    return number_condition(f"coalesce({', '.join(ratings)}, 0)")(context, value)
 
 
 def _marked(kind: str) -> str:
@@ -323,7 +326,7 @@ def _box(place: Place) -> SqlCondition:
     )
 
 
-def _number(number: str, tolerance: float = 0.0) -> Condition:
+def number_condition(number: str, tolerance: float = 0.0) -> Condition:
     """Return a bound or a range of a column.
 
     Ends are widened by `tolerance`, a share of their value.
@@ -379,62 +382,27 @@ def full_text(column: str, table: str, expression: str | None) -> SqlCondition:
     Without an expression no photo passes.
     """
     if expression is None:
-        return SqlCondition(_NEVER)
+        return NOTHING
     return SqlCondition(
         f"{column} IN (SELECT rowid FROM {table} WHERE {table} MATCH ?)", (expression,)
     )
 
 
-_people_in = _number("people")
-
-
-def _people(context: ConditionContext, value: FilterValue) -> SqlCondition:
-    counted = _people_in(context, value)
-    return counted._replace(
-        text="photos.id IN (SELECT photo_id FROM face_readings WHERE state != 'failed' "
-        f"AND {counted.text})"
-    )
-
-
-def _person(context: ConditionContext, value: FilterValue) -> SqlCondition:
+def person_condition(context: ConditionContext, value: FilterValue) -> SqlCondition:
     """Return the name in its order of words.
 
     "me" is the person that the user is, and nobody else.
     """
-    own = _own_name(context, words_of(str(value)))
+    own = own_name(context, words_of(str(value)))
     if own is None:
         return _words("people")(context, value)
     listed = context.rows_with("names", "people", lambda people: own in names.separate(people))
     return listed._replace(text=f"photos.id IN (SELECT photo_id FROM names WHERE {listed.text})")
 
 
-def _own_name(context: ConditionContext, words: Sequence[str]) -> str | None:
+def own_name(context: ConditionContext, words: Sequence[str]) -> str | None:
+    """Return the name of the person that the user is, if these words are "me"."""
     return names.own_person(context.connection) if list(words) == ["me"] else None
-
-
-def _only(context: ConditionContext, value: FilterValue) -> SqlCondition:
-    """Return each of these persons, no other name, and no face of anybody else."""
-    wanted = [" ".join(words) for name in str(value).split(",") if (words := words_of(name))]
-    if not wanted:
-        return SqlCondition(_NEVER)
-    own = [name for each in wanted if (name := _own_name(context, [each])) is not None]
-    phrases = [each for each in wanted if _own_name(context, [each]) is None]
-
-    def passes(people: str) -> bool:
-        return all(
-            name in own or any(f" {phrase} " in f" {name} " for phrase in phrases)
-            for name in names.separate(people)
-        )
-
-    listed = context.rows_with("names", "people", passes)
-    is_other = "persons.name IS NULL OR persons.is_hidden"
-    nobody_else = SqlCondition(
-        f"photos.id IN (SELECT photo_id FROM names WHERE {listed.text}) AND NOT EXISTS (SELECT 1 "
-        "FROM faces LEFT JOIN persons ON persons.id = person_id "
-        f"WHERE photo_id = photos.id AND ({is_other}))",
-        listed.parameters,
-    )
-    return joined(" AND ", [*(_person(context, each) for each in wanted), nobody_else])
 
 
 def _root(context: ConditionContext, value: FilterValue) -> SqlCondition:
@@ -451,7 +419,7 @@ def _root(context: ConditionContext, value: FilterValue) -> SqlCondition:
 def _state(context: ConditionContext, value: FilterValue) -> SqlCondition:
     if value in LOOKS:
         look = LOOKS[str(value)]
-        return _number(f"photos.{look.fact}")(context, look.values)
+        return number_condition(f"photos.{look.fact}")(context, look.values)
     if value == "animated":
         return SqlCondition("photos.animated")
     if value in ("motion", "live"):
@@ -491,16 +459,16 @@ def _of_fact(fact: Fact, spec: FilterSpec) -> Condition:
         return lambda context, value: SqlCondition(f"{column} = {int(value == 'yes')}")
     if spec.kind == "share":
         return lambda context, value: SqlCondition(f"instr({column}, ?) > 0", (f"{value} ",))
-    return _number(column, tolerance=FACT_TOLERANCE if fact.type is float else 0.0)
+    return number_condition(column, tolerance=FACT_TOLERANCE if fact.type is float else 0.0)
 
 
 def _of_feature(declared: NamedFilter | ValueFilter) -> Condition:
     def condition(context: ConditionContext, value: FilterValue) -> SqlCondition:
         made: SqlCondition
         if isinstance(declared, NamedFilter):
-            made = load(f"{declared.module}:condition")(str(value))
+            made = load(declared.module).condition(str(value))
         else:
-            made = load(declared.condition)(context, str(value))
+            made = load(declared.condition)(context, value)
         return made
 
     return condition
@@ -522,14 +490,12 @@ CONDITIONS: dict[str, Condition] = {
     "root": _root,
     "name": _name,
     "place": _words("place", "country"),
-    "only": _only,
-    "people": _people,
     "type": _type,
     "orientation": _orientation,
-    "megapixels": _number("photos.width_px * photos.height_px / 1e6"),
+    "megapixels": number_condition("photos.width_px * photos.height_px / 1e6"),
     "is": _state,
     **{fact.filter.name: _of_fact(fact, fact.filter) for fact in FACTS if fact.filter is not None},
-    "person": _person,
+    "person": person_condition,
     "rating": _rating,
 }
 

@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 _Report = TypeVar("_Report")
 
-CORE_JOBS = ("faces",)  # besides the index
 _UPDATE_S = 2.0  # between two notes of how much is left
 
 
@@ -53,7 +52,7 @@ class UnfinishedStore:
                 "SELECT job, photos_left, options, begun_at FROM unfinished_jobs ORDER BY job"
             ).fetchall()
         jobs = [] if not indexing else [_index_of(indexing)]
-        known = {*CORE_JOBS, *installed.jobs()}
+        known = installed.jobs()
         return (*jobs, *(_job_of(*row) for row in others if row[0] in known))
 
     # ------------------------------------------------------------------ indexing

@@ -24,7 +24,7 @@ from tests.browsing import (
     wait_until_shown,
 )
 from tests.factories import run_cli, wait_until
-from tests.test_faces import ColourReader, write_people
+from tests.people import ColourReader, write_people
 from tests.travels import state_beside
 
 if TYPE_CHECKING:
@@ -236,7 +236,9 @@ def test_near_duplicates_of_an_archive_are_shown_side_by_side(
 def test_people_show_what_another_process_does_with_the_archive(
     tmp_path: Path, open_tab: OpenTab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("imgsearch.faces.reader.open_reader", lambda cache: ColourReader())
+    monkeypatch.setattr(
+        "imgsearch.features.people.finding.open_reader", lambda cache: ColourReader()
+    )
     for number in range(3):
         write_people(tmp_path / "photos" / f"{number}.png", "red", size_px=(80 + number, 40))
     settings = Settings.load(data_dir=tmp_path / "data", encoder="lite")
@@ -298,7 +300,7 @@ def painted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Pat
         pytest.MonkeyPatch.context() as patch,
         Library.open_archive(place / "archive", settings) as archive,
     ):
-        patch.setattr("imgsearch.faces.reader.open_reader", lambda cache: ColourReader())
+        patch.setattr("imgsearch.features.people.finding.open_reader", lambda cache: ColourReader())
         archive.index([place / "photos"]).run()
         archive.people.find_faces().run()
     with serving(place / "data", "--library", str(place / "archive")) as served:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from tests.e2e.conftest import OpenTab
 
-pytestmark = NEEDS_BROWSER
+pytestmark = [*NEEDS_BROWSER, pytest.mark.features("people")]
 
 
 @pytest.fixture(scope="module")

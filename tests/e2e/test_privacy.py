@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from imgsearch.cli import COMMANDS
-from imgsearch.faces import models
+from imgsearch.features.people import models
 from imgsearch.features.text import reader as ocr
 from imgsearch.written_beside import is_left_name
 from tests.programs import need_programs

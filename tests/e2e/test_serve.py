@@ -652,8 +652,16 @@ def test_answers_are_as_the_document_describes_them(served: Served) -> None:
         "/photos": [{"ids": [2, 1, 99_999]}, {"ids": []}],
         "/timeline": [{}, {"query": query, "k": 9}],
         "/events": [{}, {"query": "in:/"}],
+        "/events/summaries": [{}, {"query": "type:png"}],
+        "/events/photos": [{"start": "2009-02-09T09:11:30"}, {"start": "1999-01-01T00:00:00"}],
+        "/timeline/days": [{"query": {"line": "type:png", "sort": "path"}, "photo_id": 1}, {}],
+        "/timeline/headings": [{}],
         "/events/title": [{"start": "2009-02-09T09:11:30", "title": "A walk"}],
         "/places": [{}, {"query": "type:png"}],
+        "/map/clusters": [
+            {"area": {"south": -90, "west": -180, "north": 90, "east": 180}, "zoom": 1}
+        ],
+        "/examples": [{"image": image}],
         "/map/towns": [
             {"area": {"south": 45.0, "west": 5.0, "north": 48.0, "east": 11.0}, "zoom": 6}
         ],

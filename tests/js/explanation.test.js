@@ -2,7 +2,10 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { rowsOfExplanation } from "../../ui/components/viewer/why.js";
+import { openPage } from "./page.js";
+
+await openPage("/photo?id=1");
+const { rowsOfExplanation } = await import("../../ui/components/viewer/details.js");
 
 const NONE = { path: "/a.jpg", reason: null, photo: null, rank: null, score: null, shares: [], filters: [], text: null, text_lines: [], matched_by: [], concepts: [], worth: null };
 const concept = { name: "Max", score: 1, probability: 0.934, level: "sure", judged: null };

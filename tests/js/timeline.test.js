@@ -2,8 +2,8 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { addressOfEvent, dayOf, headingsOf } from "../../ui/components/grid/days.js";
-import { queryOf } from "../../ui/components/shared/query.js";
+import { addressOfEvent, dayOf, tripsAndTowns } from "../../ui/components/grid/headings.js";
+import { queryOf } from "../../ui/components/shared/ask.js";
 
 const TODAY = new Date(2026, 1, 28, 23, 30); // the evening of 28 February
 const remark = (day, photos = 4, byFile = 0) => dayOf({ day, photos, dated_by_file: byFile }, TODAY).remark;
@@ -34,7 +34,7 @@ test("a day has a remark where its date is doubtful", () => {
 
 test("trips are named after their places, the newest first, and days after their towns", () => {
   const trip = { start: "2019-06-03T09:00:00", end: "2019-06-12T11:30:00", is_trip: true, photos: 40, found: 40, towns: ["Rome", "Siena", "Pisa", "Ostia"], countries: ["Italy"], title: "Rome, June 2019", is_titled: false, version: "1" };
-  const { trips, towns } = headingsOf({
+  const { trips, towns } = tripsAndTowns({
     trips: [trip, { ...trip, start: "2020-01-01T10:00:00", title: "Honey\nmoon", is_titled: true }, { ...trip, start: "2021-01-01T10:00:00", towns: [], countries: [] }],
     towns: { "2019-07-01": ["Bonn", "Köln", "Hürth", "Brühl"] },
   });

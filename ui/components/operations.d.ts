@@ -12,6 +12,11 @@ export interface GetOperations {
   "corrections/places": { request: { text: string; k?: number }; answer: (NamedPoint)[] };
   "changes": { request: {}; answer: (Change)[] };
   "concepts": { request: {}; answer: (Concept)[] };
+  "encoders": { request: {}; answer: (EncoderInfo)[] };
+  "encoders/stored": { request: {}; answer: (StoredEncoder)[] };
+  "encoders/trial": { request: {}; answer: EncoderTrial | null };
+  "albums": { request: {}; answer: (Album)[] };
+  "albums/photos": { request: { name: string }; answer: AlbumPhotos };
   "people/counts": { request: {}; answer: FaceCounts };
   "people": { request: { hidden?: boolean }; answer: (Person)[] };
   "people/{person_id}/faces": { request: { person_id: number; k?: number }; answer: (Face)[] };
@@ -22,11 +27,6 @@ export interface GetOperations {
   "face/{face_id}/picture": { request: { face_id: number; side_px?: number }; answer: Blob };
   "people/{person_id}/proposals": { request: { person_id: number; k?: number }; answer: (Proposal)[] };
   "face/{face_id}/similar": { request: { face_id: number; k?: number }; answer: (SimilarFace)[] };
-  "encoders": { request: {}; answer: (EncoderInfo)[] };
-  "encoders/stored": { request: {}; answer: (StoredEncoder)[] };
-  "encoders/trial": { request: {}; answer: EncoderTrial | null };
-  "albums": { request: {}; answer: (Album)[] };
-  "albums/photos": { request: { name: string }; answer: AlbumPhotos };
   "duplicates": { request: { min_score?: number | null; prefer?: (string)[]; k?: number }; answer: DuplicateGroups };
   "duplicates/choices": { request: {}; answer: Record<string, boolean> };
   "labels": { request: {}; answer: (SavedLabels)[] };
@@ -68,13 +68,6 @@ export interface PostOperations {
   "concepts/teach": { request: { name: string; like?: (SourceBody)[]; unlike?: (SourceBody)[]; withdraw?: (SourceBody)[]; words?: string | null; new?: boolean }; answer: Concept };
   "concepts/judge": { request: { name: string; k?: number }; answer: (Hit)[] };
   "concepts/forget": { request: { name: string }; answer: boolean };
-  "people/name": { request: { person_id: number; name: string; shown?: ShownPerson | null }; answer: PersonChange };
-  "people/decide": { request: { faces: (number)[]; person_id: number; is_person: boolean; others?: (number)[] }; answer: PersonChange };
-  "people/faces/name": { request: { faces: (number)[]; name: string }; answer: PersonChange };
-  "people/merge": { request: { person_id: number; into: number; shown?: ShownPerson | null }; answer: PersonChange };
-  "people/split": { request: { faces: (number)[]; person_id: number }; answer: PersonChange };
-  "people/hide": { request: { person_id: number; hidden?: boolean; shown?: ShownPerson | null }; answer: PersonChange };
-  "people/me": { request: { person_id: number; is_me?: boolean; shown?: ShownPerson | null }; answer: PersonChange };
   "encoders/use": { request: { name: string }; answer: StoredEncoder };
   "encoders/drop": { request: { name: string }; answer: DroppedEncoder };
   "encoders/trial": { request: { name: string; photos?: number; queries?: (string)[] }; answer: EncoderTrial };
@@ -83,10 +76,17 @@ export interface PostOperations {
   "albums/take-out": { request: { name: string; photo_ids?: (number)[]; query?: string | QueryBody | null; k?: number | null; include_weak?: boolean }; answer: Change };
   "albums/rename": { request: { name: string; new_name: string }; answer: Change };
   "albums/remove": { request: { name: string }; answer: Change };
-  "duplicates/choices": { request: { photo_id: number; is_kept: boolean | null }; answer: null };
-  "label": { request: { classes: Classes; query?: string | QueryBody | null; k?: number }; answer: (Label)[] };
   "meaning/lay-out": { request: {}; answer: LayoutReport };
   "meaning": { request: { query?: string | QueryBody | null; k?: number; level?: number }; answer: MeaningMap };
+  "people/name": { request: { person_id: number; name: string; shown?: ShownPerson | null }; answer: PersonChange };
+  "people/decide": { request: { faces: (number)[]; person_id: number; is_person: boolean; others?: (number)[] }; answer: PersonChange };
+  "people/faces/name": { request: { faces: (number)[]; name: string }; answer: PersonChange };
+  "people/merge": { request: { person_id: number; into: number; shown?: ShownPerson | null }; answer: PersonChange };
+  "people/split": { request: { faces: (number)[]; person_id: number }; answer: PersonChange };
+  "people/hide": { request: { person_id: number; hidden?: boolean; shown?: ShownPerson | null }; answer: PersonChange };
+  "people/me": { request: { person_id: number; is_me?: boolean; shown?: ShownPerson | null }; answer: PersonChange };
+  "duplicates/choices": { request: { photo_id: number; is_kept: boolean | null }; answer: null };
+  "label": { request: { classes: Classes; query?: string | QueryBody | null; k?: number }; answer: (Label)[] };
   "saved": { request: { name: string; query: string | QueryBody; k?: number | null; include_weak?: boolean; replace?: boolean }; answer: SavedSearchSummary };
   "saved/looked": { request: { name: string }; answer: (number)[] };
   "saved/rename": { request: { name: string; new_name: string }; answer: null };
@@ -230,6 +230,28 @@ export type Concept = { name: string; words: string | null; likes: number; unlik
 
 export type ConceptTest = { precision: number; recall: number; above: number; unlike_above: number | null; separates: boolean };
 
+export type EncoderInfo = { name: string; dim: number; size_mb: number; licence: string; accuracy: string; weights_here: boolean; note: string };
+
+export type StoredEncoder = { name: string; encoder_id: string; state: "building" | "current" | "kept"; photos: number; missing: number; vectors: number; size_bytes: number };
+
+export type DroppedEncoder = { name: string; size_bytes: number; freed_bytes: number; reusable_bytes: number };
+
+export type EncoderTrial = { encoder: string; encoder_in_use: string; photos: number; left: number; photos_per_s: number | null; size_bytes: number; memory_bytes: number; known_items: (KnownItems)[]; queries: (TrialQuery)[]; made_at: string };
+
+export type KnownItems = { source: string; queries: number; before: number; after: number };
+
+export type TrialQuery = { text: string; source: string; right: (number)[]; before: (number)[]; after: (number)[]; filters: string };
+
+export type Album = { name: string; photos: number; missing: number; made_at: string; cover_id: number | null };
+
+export type AlbumPhotos = { name: string; photo_ids: (number)[]; missing_ids: (number)[] };
+
+export type LayoutReport = { photos: number; clusters: number; named: number; seconds: number };
+
+export type MeaningMap = { made_at: string; photos: number; unplaced: number; placed: number; clusters: (MeaningCluster)[]; version: string };
+
+export type MeaningCluster = { number: number; level: number; parent: number | null; name: string; photos: number; example: number; x: number; y: number; example_version: string };
+
 export type FaceCounts = { found: number; none: number; failed: number; unread: number; faces: number; persons: number; groups: number; alone: number; other_model: number };
 
 export type Person = { id: number; name: string | null; is_hidden: boolean; faces: number; photos: number; confirmed: number; best_face: number | null; is_me: boolean };
@@ -250,22 +272,6 @@ export type SimilarFace = { face: Face; score: number; day: string | null };
 
 export type PersonChange = { person: Person; change: Change; faces: number };
 
-export type EncoderInfo = { name: string; dim: number; size_mb: number; licence: string; accuracy: string; weights_here: boolean; note: string };
-
-export type StoredEncoder = { name: string; encoder_id: string; state: "building" | "current" | "kept"; photos: number; missing: number; vectors: number; size_bytes: number };
-
-export type DroppedEncoder = { name: string; size_bytes: number; freed_bytes: number; reusable_bytes: number };
-
-export type EncoderTrial = { encoder: string; encoder_in_use: string; photos: number; left: number; photos_per_s: number | null; size_bytes: number; memory_bytes: number; known_items: (KnownItems)[]; queries: (TrialQuery)[]; made_at: string };
-
-export type KnownItems = { source: string; queries: number; before: number; after: number };
-
-export type TrialQuery = { text: string; source: string; right: (number)[]; before: (number)[]; after: (number)[]; filters: string };
-
-export type Album = { name: string; photos: number; missing: number; made_at: string; cover_id: number | null };
-
-export type AlbumPhotos = { name: string; photo_ids: (number)[]; missing_ids: (number)[] };
-
 export type DuplicateGroups = { groups: (DuplicateGroup)[]; total: number; compared_at: string };
 
 export type DuplicateGroup = { photos: (GroupedPhoto)[] };
@@ -277,12 +283,6 @@ export type Label = { photo_id: number; name: string; probability: number };
 export type SavedLabels = { name: string; counts: (LabelCount)[] };
 
 export type LabelCount = { label: string; photos: number };
-
-export type LayoutReport = { photos: number; clusters: number; named: number; seconds: number };
-
-export type MeaningMap = { made_at: string; photos: number; unplaced: number; placed: number; clusters: (MeaningCluster)[]; version: string };
-
-export type MeaningCluster = { number: number; level: number; parent: number | null; name: string; photos: number; example: number; x: number; y: number; example_version: string };
 
 export type SavedSearchSummary = { name: string; line: string; example_count: number; k: number | null; include_weak: boolean; saved_at: string; looked_at: string; photos: number; new: number; cover_id: number | null; problem: string | null };
 

@@ -30,8 +30,13 @@ from imgsearch.errors import (
     StorageUnreachable,
     StoreError,
 )
-from imgsearch.indexer.derived import encoder_may_lack, refresh_derived, update_index
-from imgsearch.indexer.faces import GROUPING, group_stored
+from imgsearch.indexer.derived import (
+    GROUPING,
+    encoder_may_lack,
+    refresh_derived,
+    refresh_from_faces,
+    update_index,
+)
 from imgsearch.progress import Progress, ReplicaReport
 from imgsearch.store.database import DATABASE_FILE, connect
 
@@ -92,7 +97,7 @@ def take_changes(
         ungrouped += rows.new_faces + max(0, rows.nobodys_faces() - nobodys_faces)
         if ungrouped:
             yield Progress(0, 1, part=GROUPING)
-            group_stored(store, ungrouped)
+            refresh_from_faces(store, ungrouped)
         c_memory.give_back()  # the index is built next
         if changed or gone or has_new_items or not state.is_complete:
             with encoder_may_lack(context, "The archive was copied"):

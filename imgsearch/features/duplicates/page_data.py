@@ -261,7 +261,11 @@ class ChoicesRequest(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 async def groups(request: Request) -> Response:
-    """Return `count` groups from `first` on with their photos, and the numbers of all groups."""
+    """Return `count` groups from `first` on with their photos, and the numbers of all groups.
+
+    `Duplicates.proposed` answers with all groups; here they are ranges of tiles of those that the
+    page shows.
+    """
     return await _answer(request, GroupsRequest, _listed)
 
 

@@ -97,7 +97,7 @@ class Meaning:
         asked = self._asked(query, k)
         ids = store.reads.photos.live_ids() if asked is None else asked
         found = counted_map(known, self._all_points(), ids, level)
-        shown = self._opened.photos().records(cluster.example for cluster in found.clusters)
+        shown = opened.photos().records(cluster.example for cluster in found.clusters)
         hashes = {photo_id: each.photo.content_hash for photo_id, each in shown.items()}
         return with_versions(found, hashes, self.points())
 

@@ -237,7 +237,7 @@ class TextBacklog:
 
 
 def backlog(context: IndexingContext, unfinished: UnfinishedJob | None) -> TextBacklog | None:
-    """Return what a watcher reads when it is idle: the rest of a job, or new photos if set so."""
+    """Return what a watcher reads when idle: the rest of a job, or new photos if set so."""
     if unfinished is None and not context.settings.read_text:
         return None
     reader_of(context)  # raises without its package

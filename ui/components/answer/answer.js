@@ -1,10 +1,9 @@
 // The photos that a search found, in its order or by day: to look through, to select, and to open.
 // Python gives the search; its photos are fetched from the page's own server.
 
-import { dayOf } from "../grid/days.js";
 import { layOutBlocks, layOutDays } from "../grid/layout.js";
 import { PhotoGrid } from "../grid/photo_grid.js";
-import { dayHeadings } from "../grid/headings.js";
+import { dayHeadings, dayOf } from "../grid/headings.js";
 import { memoriesHeight, memoryRows } from "../grid/memories.js";
 import { isPlainClick, normalized, visit } from "../history/history.js";
 import { ask } from "../shared/ask.js";

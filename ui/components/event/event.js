@@ -2,9 +2,8 @@
 // which event it is; its photos are asked of the library.
 
 import { PhotoGrid } from "../grid/photo_grid.js";
-import { addressOfEvent, dayOf } from "../grid/days.js";
 import { layOutBlocks, layOutDays } from "../grid/layout.js";
-import { dayHeadings } from "../grid/headings.js";
+import { addressOfEvent, dayHeadings, dayOf } from "../grid/headings.js";
 import { isPlainClick, leave, normalized, visit } from "../history/history.js";
 import { NO_SERVER, askOperation } from "../shared/ask.js";
 import { countOf, dayName, element, find, icon, printable, setLast, textButton } from "../shared/dom.js";

@@ -5,11 +5,10 @@
 import "../leaflet/leaflet.js"; // of the package django-js-lib-leaflet; defines window.L
 import { closest, countOf, element } from "../shared/dom.js";
 import { isPlainClick, visit } from "../history/history.js";
-import { NO_SERVER, ask, askOperation } from "../shared/ask.js";
+import { NO_SERVER, ask, askOperation, queryOf } from "../shared/ask.js";
 import { fillWindow, mount } from "../shared/page.js";
 import { createTile, fillTile, markByKey, showMarks, showSelected } from "../shared/photo_tile.js";
 import { showPicture } from "../shared/picture.js";
-import { queryOf } from "../shared/query.js";
 import { CHANGED, MARKED, tray } from "../shared/tray.js";
 import { areaOf, circleOf, clusterOf, radiusName } from "./geometry.js";
 import { Ground } from "./ground.js";

@@ -1,7 +1,7 @@
 // Asks the server of the page.
 
-/** @import { DeleteOperations, GetOperations, PostOperations } from "../operations.d.ts" */
-/** @import { Response } from "../types.d.ts" */
+/** @import { DeleteOperations, ExampleBody, GetOperations, PostOperations, QueryBody, RegionBody } from "../operations.d.ts" */
+/** @import { Parameters, Response } from "../types.d.ts" */
 
 export const NO_SERVER = "The page's server does not answer. Is imgsearch ui still running?";
 
@@ -48,4 +48,21 @@ export function askOperation(path, body, options) {
   const text = JSON.stringify(body);
   // A browser lets small requests end although the page is being left.
   return ask(`/operations/${path}`, { method: "PUT", body: text, keepalive: text.length < 30_000, ...options });
+}
+
+// The query of these parameters of an address: a line, or a line with an image that is kept or a photo as an example. Null
+// where nothing is searched for, which means all photos.
+/** @param {Parameters} parameters @returns {string | QueryBody | null} */
+export function queryOf({ q = "", image = "", photo = "", region = "" }) {
+  if (!image && !photo) return q.trim() ? q : null;
+  const /** @type {ExampleBody} */ example = image ? { kept_image: image } : { photo_id: Number(photo) };
+  return { line: q, terms: [{ ...example, region: regionOf(region) }] };
+}
+
+// "10,20,30.5,40" in an address: left, top, width and height in percent. Null for the whole image.
+/** @param {string} text @returns {RegionBody | null} */
+function regionOf(text) {
+  const sides = text.split(",").map((side) => (side.trim() ? Number(side) : NaN)), [x, y, width, height] = sides;
+  const isRegion = sides.length === 4 && sides.every((side) => side >= 0 && side <= 100) && width > 0 && height > 0;
+  return isRegion ? { x, y, width, height, percent: true } : null;
 }

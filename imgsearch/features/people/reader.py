@@ -10,10 +10,10 @@ import numpy as np
 from PIL.Image import Transpose
 
 from imgsearch.errors import PhotoError, Reason
-from imgsearch.faces.detector import Detections, Detector, apart
-from imgsearch.faces.models import DETECTOR, RECOGNISER
-from imgsearch.faces.quality import is_surely_upright
-from imgsearch.faces.recogniser import Features, Recogniser, aligned
+from imgsearch.features.people.detector import Detections, Detector, apart
+from imgsearch.features.people.models import DETECTOR, RECOGNISER
+from imgsearch.features.people.quality import is_surely_upright
+from imgsearch.features.people.recogniser import Features, Recogniser, aligned
 from imgsearch.records.faces import FoundFace
 
 if TYPE_CHECKING:

@@ -19,8 +19,8 @@ from imgsearch.cli.output import (
     print_json,
 )
 from imgsearch.errors import UsageError
+from imgsearch.features.people.operations import People
 from imgsearch.library import Library
-from imgsearch.operations.people import People
 from imgsearch.paths import absolute
 from imgsearch.text import SCHEME, format_count, path_text, printable
 

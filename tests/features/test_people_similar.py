@@ -12,13 +12,12 @@ from click.testing import CliRunner
 from imgsearch import Library, Settings
 from imgsearch.cli import commands
 from imgsearch.errors import UsageError
+from imgsearch.features.people.finding import find_faces
 from imgsearch.indexer import sync
-from imgsearch.indexer.faces import find_faces
 from imgsearch.records.faces import Face
 from tests.factories import context_of, run
-from tests.people import library_with_faces
+from tests.people import ColourReader, library_with_faces, write_people
 from tests.stand_in import StandIn
-from tests.test_faces import ColourReader, write_people
 
 
 @pytest.fixture
@@ -141,7 +140,7 @@ def test_faces_of_another_model_are_not_compared(
     """Their persons stay as they are, until the photos are looked at again."""
     (lime,) = faces_of(library, "lime")
     settings = Settings.load(data_dir=tmp_path / "data", cache_dir=tmp_path / "cache")
-    newer = context_of(settings, StandIn(), open_faces=lambda cache: ColourReader("colours/2"))
+    newer = context_of(settings, StandIn(), models={"people": lambda: ColourReader("colours/2")})
     write_people(folder / "new" / "lime2.png", "lime")
     run(sync.index(newer, (), False, False))
     run(find_faces(newer, (), False))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from imgsearch.faces.grouping import PROPOSE, Faces, group_faces
+from imgsearch.features.people.grouping import PROPOSE, Faces, group_faces
 
 if TYPE_CHECKING:
     from imgsearch.records.arrays import Ids, Vectors

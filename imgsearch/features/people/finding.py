@@ -21,19 +21,22 @@ from msgspec.structs import replace
 from imgsearch.concurrency import prefetch
 from imgsearch.decode.reader import decode
 from imgsearch.errors import PhotoError, Reason
-from imgsearch.faces import grouping
-from imgsearch.faces.quality import is_surely_upright, may_found_group
-from imgsearch.faces.reader import CLOSE_SIDE_PX, LOOK_SIDE_PX
+from imgsearch.features.people import grouping
+from imgsearch.features.people.quality import is_surely_upright, may_found_group
+from imgsearch.features.people.reader import CLOSE_SIDE_PX, LOOK_SIDE_PX, open_reader
+from imgsearch.features.people.records import FaceReport
+from imgsearch.indexer.derived import GROUPING
 from imgsearch.indexer.embedding import embed_queries
 from imgsearch.indexer.likely_photos import likeliness
 from imgsearch.indexer.roots import ids_below, readable_photos
-from imgsearch.progress import FaceReport, Job, Progress
+from imgsearch.progress import Job, Progress
 from imgsearch.store.lock import writing
 from imgsearch.store.progress_file import publish_progress
 from imgsearch.store.unfinished import noted
+from imgsearch.text import format_count
 
 if TYPE_CHECKING:
-    from imgsearch.faces.reader import FaceReader
+    from imgsearch.features.people.reader import FaceReader
     from imgsearch.indexer.context import IndexingContext
     from imgsearch.records.faces import FoundFace, StoredFaces
     from imgsearch.records.index import EncoderRow
@@ -43,7 +46,6 @@ if TYPE_CHECKING:
     from imgsearch.store.store import Store
 
 DOING = "Finding faces"
-GROUPING = "Grouping faces"
 _AHEAD = 2  # photos read in advance, besides those that threads are reading
 _TRANSIENT = (Reason.UNREADABLE, Reason.CHANGED)  # the next run tries again
 DESCRIPTIONS_OF_PEOPLE = (
@@ -56,6 +58,14 @@ _FEW_NEW = 0.02  # share of new faces up to which they join the groups that ther
 _FEW = 200
 
 
+def reader_of(context: IndexingContext) -> FaceReader:
+    """Return the reader of a library, which stays open.
+
+    Raises MissingPackage without the package of its models.
+    """
+    return context.models.open("people", lambda: open_reader(context.settings.cache_dir))
+
+
 def find_faces(
     context: IndexingContext, folders: Sequence[str], again: bool
 ) -> Generator[Progress, None, FaceReport]:
@@ -65,7 +75,7 @@ def find_faces(
     has said about their faces is carried over. Raises MissingPackage without the package of the
     models, and FolderError for a folder without photos.
     """
-    reader = context.face_readers.open()  # before the lock is taken
+    reader = reader_of(context)  # before the lock is taken
     with writing(context.data_dir) as store:
         ids = unread_photos(store, reader.id, folders, again)
         photos = readable_photos(store.reads, ids, context.mounts)
@@ -149,7 +159,7 @@ class FaceBacklog:
         It may be closed at any step; the next call continues there. The report covers all calls
         since the last one that came to its end.
         """
-        reader = self._context.face_readers.open()
+        reader = reader_of(self._context)
         row = store.reads.encoders.current()
         if self._is_due and row is not None:
             job = self._unfinished
@@ -172,6 +182,20 @@ class FaceBacklog:
         return report
 
 
+def backlog(context: IndexingContext, unfinished: UnfinishedJob | None) -> FaceBacklog | None:
+    """Return what a watcher looks at when idle: the rest of a job, or new photos if set so."""
+    if unfinished is None and not context.settings.find_faces:
+        return None
+    reader_of(context)  # raises without its package
+    return FaceBacklog(context, unfinished)
+
+
+def told(report: FaceReport) -> tuple[dict[str, int], str]:
+    """Return what a watcher says of faces that it has found: numbers by name, and a sentence."""
+    numbers = {"found": report.found, "none": report.none, "failed": report.failed}
+    return numbers, f"Found faces in {format_count(report.found, 'photo')}"
+
+
 def read_faces(
     context: IndexingContext,
     store: Store,
@@ -182,7 +206,7 @@ def read_faces(
 
     Photos in `close` are looked at closely: see `look_at_file`.
     """
-    reader = context.face_readers.open()
+    reader = reader_of(context)
     max_megapixels = context.settings.max_megapixels
 
     def look(photo: Photo, path: Path) -> FaceLook | PhotoError | None:
@@ -304,6 +328,17 @@ def group_stored(store: Store | PeopleStores, new_faces: int) -> None:
         _join_new(store, faces)
     else:
         group_all(store, faces)
+
+
+def faces_came(store: Store, new: int | None) -> None:
+    """Bring the persons up to date after faces came from a pack or an archive.
+
+    `new` is how many came; None: any number, so all are grouped anew.
+    """
+    if new is None:
+        group_all(store, store.faces.all())
+    else:
+        group_stored(store, new)
 
 
 def group_all(store: Store | PeopleStores, faces: StoredFaces) -> None:

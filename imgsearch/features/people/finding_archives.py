@@ -1,4 +1,4 @@
-"""Finds the faces in photos of an archive, as `imgsearch.indexer.faces` does in folders.
+"""Finds the faces in photos of an archive, as `finding` does in folders.
 
 Readings are committed some at a time; a run that is killed has the photos since the last commit
 looked at again by the next one, which also goes on with what was found before.
@@ -16,14 +16,17 @@ from msgspec.structs import replace
 
 from imgsearch.archive.commits import PHOTOS_AT_ONCE, CommitClock
 from imgsearch.archive.fleet.base import patiently
-from imgsearch.indexer.faces import (
+from imgsearch.features.people.finding import (
+    DOING,
     FaceLook,
     look_at_file,
     look_at_photos,
     photos_with_people,
+    reader_of,
     unread_photos,
 )
-from imgsearch.progress import FaceReport, Job, Progress
+from imgsearch.features.people.records import FaceReport
+from imgsearch.progress import Job, Progress
 from imgsearch.records.faces import FoundFace, PhotoFaces
 from imgsearch.store.store import Store
 
@@ -32,28 +35,39 @@ if TYPE_CHECKING:
 
     from imgsearch.archive.lance.writer import LanceWriter
     from imgsearch.archive.originals import Originals
+    from imgsearch.archive.photo_changes import ArchiveChanges
     from imgsearch.errors import PhotoError
     from imgsearch.indexer.context import IndexingContext
     from imgsearch.records.faces import FaceState
     from imgsearch.records.photo import Photo
 
 
-def find_faces(
+def find_faces_of_archive(
+    archive: ArchiveChanges, folders: Sequence[str], again: bool
+) -> Generator[Progress, None, FaceReport]:
+    """Find faces in photos that were not tried yet, below these folders if any are given.
+
+    They go to the archive, and the copy here takes and groups them at the end. An up-to-date copy
+    says which photos these are. Of each photo, the first file that can be read here counts; objects
+    are fetched. Raises MissingPackage without the package of the models, and FolderError for a
+    folder without photos of the archive.
+    """
+    context = archive.up_to_date()
+    reader_of(context)  # before anything is written
+    steps = _find(context, archive.writer(), archive.originals, folders, again)
+    return archive.announced(DOING, archive.then_taken(steps))
+
+
+def _find(
     context: IndexingContext,
     writer: LanceWriter,
     originals: Originals,
     folders: Sequence[str],
     again: bool,
 ) -> Generator[Progress, None, FaceReport]:
-    """Find faces in photos that were not tried yet, below these folders if any are given.
-
-    `context` is that of an up-to-date copy of the archive, which says which photos these are, and
-    does not change. Of each photo, the first file that can be read here counts; objects are
-    fetched. Raises FolderError for a folder without photos of the archive.
-    """
     started_s = time.monotonic()
     with Store.open(context.data_dir) as store:
-        ids = unread_photos(store, context.face_readers.open().id, folders, again)
+        ids = unread_photos(store, reader_of(context).id, folders, again)
         close = photos_with_people(context, store, store.reads.encoders.in_use(), ids)
         report = FaceReport(0, 0, 0, 0)
         readings = _FaceReadings(writer)
@@ -81,7 +95,7 @@ def _find_some(
     photos = [(each.photo, each.files[0].path) for each in found.values() if each.files]
     files = {each.photo.id: [file.path for file in each.files] for each in found.values()}
     readings.contents = {photo.id: bytes.fromhex(photo.content_hash) for photo, _ in photos}
-    reader, settings = context.face_readers.open(), context.settings
+    reader, settings = reader_of(context), context.settings
 
     def look(photo: Photo, path: Path) -> FaceLook | PhotoError | None:
         def read(file: Path) -> FaceLook | PhotoError | None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from io import BytesIO
 from typing import TYPE_CHECKING
 
+from PIL import Image
+
 if TYPE_CHECKING:
     from imgsearch.records.faces import Face
 
@@ -22,8 +24,6 @@ def photo_side(face: Face, size_px: tuple[int, int], side_px: int) -> int:
 
 def face_picture(content: bytes, face: Face, side_px: int) -> bytes:
     """Return a square WebP picture of a face, out of the picture of its photo in `content`."""
-    from PIL import Image
-
     with Image.open(BytesIO(content)) as photo:
         width, height = photo.size
         side = max(1.0, _AROUND * max(face.width * width, face.height * height))

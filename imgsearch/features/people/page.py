@@ -3,24 +3,44 @@
 from __future__ import annotations
 
 import streamlit as st
+from starlette.routing import Route
 
-from imgsearch import format_count
+from imgsearch.features.people import page_data
+from imgsearch.records.status import UnfinishedJob
+from imgsearch.text import format_count
 from ui import cards, component_files
 from ui.addresses import START, address_of
+from ui.features import CommandButton, PageFeature, PageJob, ShownView
 from ui.library_state import follow, library_state
+from ui.page_view import PageView
 from ui.session import session
 from ui.tasks import other_process_bar, progress_bar
 from ui.view_table import linked_views
 
-TASK = "find faces"
+_TASK = "find faces"
 _people = component_files.component("people")
+
+
+def page() -> PageFeature:
+    """Return the share of people in the page."""
+    view = PageView("People", "group", "none", ("people", "follow"), "people")
+    return PageFeature(
+        part="people",
+        views={"people": ShownView(view, show, before="library")},
+        routes=(Route("/face/{size}/{face_id}", page_data.picture),),
+        jobs={"faces": PageJob(_TASK, ("people", "library"), _go_on)},
+        commands={
+            "imgsearch faces": CommandButton("people", "people", "Find faces", ":material/group:")
+        },
+        faces=page_data.faces_of,
+    )
 
 
 def show() -> None:
     """Show the persons of the library, or how to find faces."""
     here = session()
     state = library_state()
-    task = here.tasks.get(TASK)
+    task = here.tasks.get(_TASK)
     is_busy = task is not None and task.running
     if task is not None and is_busy:
         progress_bar(task, "Finding faces", "photos")
@@ -71,4 +91,8 @@ def _find_button(unread: int, is_busy: bool, is_first: bool) -> None:
 
 
 def _start() -> None:
-    session().start(TASK, lambda library: library.people.find_faces())
+    session().start(_TASK, lambda library: library.people.find_faces())
+
+
+def _go_on(job: UnfinishedJob) -> None:
+    session().start(_TASK, lambda library: library.people.find_faces(job.folders, again=job.again))

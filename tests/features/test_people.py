@@ -20,18 +20,24 @@ from imgsearch import ChangeHistory, Library, Settings, ShownPerson
 from imgsearch.cli import commands
 from imgsearch.decode.xmp_regions import NamedFace, new_packet_of_faces
 from imgsearch.errors import QueryError, UsageError
-from imgsearch.indexer.faces import find_faces
-from imgsearch.operations.people import People
+from imgsearch.features.people.finding import find_faces
+from imgsearch.features.people.operations import People
 from imgsearch.records.faces import Person
 from imgsearch.service.client import Client
 from imgsearch.store import changes as journal
 from imgsearch.store import migrations
 from imgsearch.store.store import Store
 from tests.factories import context_of, run, run_cli, wait_until
-from tests.people import library_with_faces, write_three_persons
+from tests.people import (
+    ColourReader,
+    found,
+    library_with_faces,
+    of_colour,
+    rows,
+    write_three_persons,
+)
 from tests.services import serving
 from tests.stand_in import StandIn
-from tests.test_faces import ColourReader
 
 
 @pytest.fixture
@@ -43,18 +49,6 @@ def folder(tmp_path: Path) -> Path:
 def library(tmp_path: Path, folder: Path) -> Iterator[Library]:
     with library_with_faces(tmp_path, folder) as library:
         yield library
-
-
-def found(library: Library, line: str) -> set[str]:
-    return {hit.path.stem for hit in library.find(line, k=20).hits}
-
-
-def of_colour(library: Library, stem: str) -> Person:
-    """The person of the leftmost face in this photo."""
-    (hit,) = [hit for hit in library.find("sort:path", k=20).hits if hit.path.stem == stem]
-    face = library.people.faces_in(hit.photo.id)[0]
-    assert face.person_id is not None
-    return library.people.get(face.person_id)
 
 
 # ------------------------------------------------------------------------- naming
@@ -191,7 +185,7 @@ def test_a_face_that_is_not_a_person_leaves_it_for_good(library: Library) -> Non
 def test_a_yes_brings_the_whole_group_along(
     library: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("imgsearch.faces.proposals.PROPOSE", -1.0)
+    monkeypatch.setattr("imgsearch.features.people.proposals.PROPOSE", -1.0)
     lime = library.people.name(of_colour(library, "lime").id, "Ben").person
     others = library.people.proposals(lime.id)
     assert [each.face.photo_id for each in others], "red, in the photos without Ben"
@@ -257,7 +251,7 @@ def test_the_service_makes_the_same_changes_and_undoes_them(folder: Path, tmp_pa
     settings = Settings.load(data_dir=tmp_path / "served", encoder="lite")
     with Library.open(settings) as library:
         library.index([folder]).run()
-        context = context_of(settings, None, open_faces=lambda cache: ColourReader())
+        context = context_of(settings, None, models={"people": ColourReader})
         run(find_faces(context, (), False))
         red = of_colour(library, "red0")
         with serving(settings.data_dir):
@@ -362,22 +356,6 @@ def test_me_in_words_is_understood_as_a_name(library: Library) -> None:
 
 
 # ------------------------------------------------------------------------- undoing
-
-
-def rows(library: Library) -> dict[str, list[tuple[object, ...]]]:
-    """Everything that is stored about persons, but for the vectors of faces."""
-    columns = {
-        "persons": "*",
-        "face_decisions": "*",
-        "own_person": "*",
-        "faces": "id, photo_id, person_id",
-    }
-    file = library.settings.data_dir / "library.db"
-    with closing(sqlite3.connect(file, timeout=30)) as connection:
-        return {
-            table: connection.execute(f"SELECT {which} FROM {table} ORDER BY id").fetchall()
-            for table, which in columns.items()
-        }
 
 
 @pytest.mark.features("albums")
@@ -503,7 +481,7 @@ def test_a_decision_is_undone_after_another_model_has_found_the_faces(
     people.name(lime.id, "Ben")
     people.merge(lime.id, red.id)
     context = context_of(
-        library.settings, StandIn(), open_faces=lambda cache: ColourReader("colours/2")
+        library.settings, StandIn(), models={"people": lambda: ColourReader("colours/2")}
     )
     run(find_faces(context, (), True))
     library.changes.undo()

@@ -25,7 +25,7 @@ from msgspec import Struct
 from PIL.Image import Resampling, Transform
 
 from imgsearch.encoders.onnx import open_session
-from imgsearch.faces.mean_feature import MEAN
+from imgsearch.features.people.mean_feature import MEAN
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

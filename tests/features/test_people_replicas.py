@@ -26,9 +26,9 @@ from imgsearch.archive.replica.replica import Replica
 from imgsearch.opened.replicas import open_replica
 from imgsearch.store.database import DATABASE_FILE, connect
 from tests.factories import wait_until
+from tests.features.test_people_archives import decisions, found, of_colour, open_archive, told
 from tests.people import library_with_faces, set_face_models, write_three_persons
 from tests.stand_in import StandIn
-from tests.test_archive_people import decisions, found, of_colour, open_archive, told
 
 LINES = ("person:zoe", "only:zoe", "person:cleo", "only:cleo,zoe", "person:me")
 

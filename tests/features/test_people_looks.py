@@ -16,13 +16,12 @@ from msgspec.structs import replace
 from imgsearch import Library, Settings
 from imgsearch.cli import commands
 from imgsearch.errors import UsageError
-from imgsearch.faces.looks import best_face, looks_of
+from imgsearch.features.people.looks import best_face, looks_of
 from imgsearch.records.faces import StoredFaces
 from imgsearch.store.lock import writing
 from tests.factories import random_vectors
-from tests.people import library_with_faces, write_three_persons
+from tests.people import library_with_faces, of_colour, write_three_persons
 from tests.stand_in import StandIn
-from tests.test_people import of_colour
 
 DAYS = {
     "red0": datetime(2011, 3, 5, 10),

@@ -22,15 +22,21 @@ from imgsearch import ChangeHistory, Library, Settings
 from imgsearch.addresses import working_folder
 from imgsearch.cli import commands
 from imgsearch.errors import UsageError
-from imgsearch.operations.people import People
+from imgsearch.features.people.operations import People
 from imgsearch.records.faces import Person
 from imgsearch.service.client import Client
 from tests.factories import PATIENCE_S, cli_environment, wait_until
 from tests.object_storage import S3Server
-from tests.people import library_with_faces, set_face_models, write_three_persons
+from tests.people import (
+    NEEDS_FACE_MODELS,
+    ColourReader,
+    library_with_faces,
+    set_face_models,
+    write_people,
+    write_three_persons,
+)
 from tests.services import serving
 from tests.stand_in import StandIn
-from tests.test_faces import ColourReader, needs_models, write_people
 from tests.test_marks_sidecars import DIGIKAM, files_of
 
 lance = pytest.importorskip("lance")
@@ -531,7 +537,7 @@ def killed_after(commits: int, *arguments: str, address: Path, data: Path, cache
     return process.returncode != 0
 
 
-@needs_models
+@NEEDS_FACE_MODELS
 @pytest.mark.slow
 def test_commands_that_are_killed_lose_and_double_nothing(
     shared_data: Path, tmp_path: Path, model_cache: Path

@@ -12,15 +12,14 @@ import pytest
 
 from imgsearch import Library, Settings
 from imgsearch.errors import PackError
+from imgsearch.features.people.finding import find_faces
 from imgsearch.indexer import sync
-from imgsearch.indexer.faces import find_faces
 from imgsearch.store import pack_format
 from imgsearch.store.faces import packed
 from tests.factories import context_of, run, run_cli
 from tests.pack_factory import change
+from tests.people import DIRECTIONS, ColourReader, found, of_colour, rows, write_people
 from tests.stand_in import StandIn
-from tests.test_faces import DIRECTIONS, ColourReader, write_people
-from tests.test_people import found, of_colour, rows
 
 RED = packed(DIRECTIONS[0].astype(np.float32))
 
@@ -45,7 +44,7 @@ def open_library(tmp_path: Path) -> Iterator[Callable[..., Library]]:
     def open_one(name: str, *folders: Path, model: str | None = None) -> Library:
         settings = Settings.load(data_dir=tmp_path / name, cache_dir=tmp_path / "cache")
         context = context_of(
-            settings, StandIn(), open_faces=lambda cache: ColourReader(model or "colours/1")
+            settings, StandIn(), models={"people": lambda: ColourReader(model or "colours/1")}
         )
         if folders:
             run(sync.index(context, tuple(map(str, folders)), False, False))

@@ -31,9 +31,10 @@ from imgsearch.records.ids import as_id
 from imgsearch.text import character_of_no_name, printable
 
 if TYPE_CHECKING:
+    from imgsearch.features.people.records import FaceReport
     from imgsearch.opened.library import OpenedLibrary
     from imgsearch.outputs.sidecars import PlannedFile
-    from imgsearch.progress import FaceReport, Job
+    from imgsearch.progress import Job
     from imgsearch.store.people import PeopleStore
     from imgsearch.store.people_stores import PeopleStores
 
@@ -81,11 +82,22 @@ class People:
         from imgsearch.progress import Job
 
         places = tuple(self._opened.origin.absolute(folder) for folder in folders)
-        return Job(self._opened.photo_changes.find_faces(places, again))
+        archive = self._opened.photo_changes.archive()
+        if archive is None:
+            from imgsearch.features.people.finding import find_faces
+
+            return Job(find_faces(self._opened.existing(), places, again))
+        from imgsearch.features.people.finding_archives import find_faces_of_archive
+
+        return Job(find_faces_of_archive(archive, places, again))
 
     def regroup(self) -> None:
         """Group all faces anew, held by what the user has confirmed. Raises LibraryLocked."""
-        self._opened.regroup_faces()
+        from imgsearch.features.people.finding import faces_came
+        from imgsearch.store.lock import writing
+
+        with writing(self._opened.existing().data_dir) as store:
+            faces_came(store, None)
 
     def forget(self, *, with_names: bool = False) -> int:
         """Delete all faces, their vectors and groups; returns how many faces there were.
@@ -93,12 +105,19 @@ class People:
         Names that the user gave to faces stay, and find their photos, unless `with_names` is set.
         Raises LibraryLocked.
         """
-        return self._opened.photo_changes.forget_faces(with_names)
+        from imgsearch.features.people.finding import forget_faces
+
+        archive = self._opened.photo_changes.archive()
+        if archive is None:
+            return forget_faces(self._opened.existing(), with_names)
+        faces = forget_faces(archive.up_to_date(), with_names)
+        archive.forget_faces()
+        return faces
 
     @operation("GET /people/counts")
     def counts(self) -> FaceCounts:
         """Count the photos that have faces, have none, failed and were not tried, and persons."""
-        return self._opened.face_counts()
+        return self._opened.people().faces.counts()
 
     # ------------------------------------------------------------------ reading
 
@@ -131,7 +150,7 @@ class People:
         """
         import numpy as np
 
-        from imgsearch.faces.looks import best_face, looks_of
+        from imgsearch.features.people.looks import best_face, looks_of
 
         number = as_id(person_id)
         self._require(number)
@@ -215,7 +234,7 @@ class People:
         face = self._people().faces([as_id(face_id)]).get(face_id)
         if face is None:
             return None
-        from imgsearch.decode.face_pictures import face_picture, photo_side
+        from imgsearch.features.people.face_pictures import face_picture, photo_side
 
         pictures = Pictures(self._opened)
         photo = self._opened.reads().photos.records([face.photo_id]).get(face.photo_id)
@@ -232,7 +251,7 @@ class People:
         The first helps most: it stands for the largest group of faces, and is the likeliest. A face
         that the user has decided about is not asked again. Raises UsageError for an unknown person.
         """
-        from imgsearch.faces.proposals import proposed
+        from imgsearch.features.people.proposals import proposed
 
         check_k(k, "faces")
         self._require(as_id(person_id))
@@ -252,7 +271,7 @@ class People:
         At most k, one of each other photo. From a score of .50 on, most are the same person.
         Raises UsageError for an unknown face, and for one that another model found than most.
         """
-        from imgsearch.faces.proposals import similar_faces
+        from imgsearch.features.people.proposals import similar_faces
 
         check_k(k, "faces")
         stores, number = self._opened.people(), as_id(face_id)
@@ -344,7 +363,7 @@ class People:
         stores = self._opened.people()
         followers: Sequence[int] = ()
         if yes:
-            from imgsearch.faces.proposals import followers_of
+            from imgsearch.features.people.proposals import followers_of
 
             followers = followers_of(stores.faces.all(), number, yes)
         count, change = stores.people.decide(number, yes, no, followers)
@@ -358,7 +377,7 @@ class People:
         new person. Raises UsageError for a name that is empty or too long, and where none of the
         faces is in the library.
         """
-        from imgsearch.faces.proposals import followers_of
+        from imgsearch.features.people.proposals import followers_of
 
         name = _checked_name(name)
         if not name:
@@ -442,7 +461,7 @@ class People:
 
         opened = self._opened
         faces = self._people().named_faces()
-        stated = opened.names_in_files(faces)
+        stated = self._people().names_in_files(faces)
         files = [
             FileWithFaces(
                 photo,
@@ -487,7 +506,7 @@ def _sure(stores: PeopleStores, person_id: int) -> list[int]:
     None where some are confirmed already. Of faces that cannot be compared, because another model
     found them, the best ones.
     """
-    from imgsearch.faces.proposals import STAND_FOR, central_faces
+    from imgsearch.features.people.proposals import STAND_FOR, central_faces
 
     faces = stores.faces.all()
     if (faces.persons == person_id).any():

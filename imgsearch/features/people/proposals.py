@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from imgsearch.faces.grouping import CONFIRMED_LESS, JOIN, MARGIN, PROPOSE, person_scores
+from imgsearch.features.people.grouping import CONFIRMED_LESS, JOIN, MARGIN, PROPOSE, person_scores
 
 if TYPE_CHECKING:
     from imgsearch.records.arrays import Vector, Vectors
