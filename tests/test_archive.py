@@ -156,7 +156,7 @@ def test_an_archive_gives_the_answers_of_the_library(
 ) -> None:
     own, there = demo.find(line, 30), archive.find(line, 30)
     assert there.hits, line
-    # Photos of one date are sorted by their ids, which belong to one catalogue.
+    # Photos of one date are sorted by their ids, which belong to one archive.
     by_date = {"width:>=400", '"a cup of coffee" sort:date'}
     in_order: Callable[[Iterable[Seen]], list[Seen]] = sorted if line in by_date else list
     assert in_order(seen(there)) == in_order(seen(own))

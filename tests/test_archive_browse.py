@@ -35,7 +35,7 @@ def archive(tmp_path: Path, travels: Library) -> Iterator[Library]:
 
 
 def names(opened: Library, ids: Sequence[int]) -> list[str]:
-    """The photos of these ids, which belong to one catalogue."""
+    """The photos of these ids, which belong to one archive."""
     return sorted(hit.path.name for hit in opened.photos(ids))
 
 

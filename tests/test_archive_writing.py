@@ -317,7 +317,7 @@ def test_a_change_that_is_tried_again_leaves_nothing_pending(
 
 
 @pytest.mark.parametrize("name", ["ü", "a#b", "50%", "a%20b", "why?", '"q"', "a b", "[x]", "日本"])
-def test_nothing_is_written_beside_the_folder_of_a_catalogue(tmp_path: Path, name: str) -> None:
+def test_nothing_is_written_beside_the_folder_of_an_archive(tmp_path: Path, name: str) -> None:
     address = tmp_path / "around" / name
     address.parent.mkdir()
     writer = LanceWriter.open(address, ENCODER)
@@ -365,7 +365,7 @@ def test_two_processes_that_put_the_same_photos_double_none(writer: LanceWriter)
     assert_two_processes_double_none(writer.address)
 
 
-def test_writers_at_once_double_nothing_in_a_catalogue_whose_keys_are_indexed(
+def test_writers_at_once_double_nothing_in_an_archive_whose_keys_are_indexed(
     tmp_path: Path,
 ) -> None:
     first = LanceWriter.open(
@@ -622,7 +622,7 @@ def bucket(s3: S3Server) -> str:
 
 
 @pytest.mark.slow
-def test_a_catalogue_in_object_storage_is_like_one_in_a_folder(bucket: str) -> None:
+def test_an_archive_in_object_storage_is_like_one_in_a_folder(bucket: str) -> None:
     address = f"{bucket}/archive/2026"
     writer = LanceWriter.open(f"{address}/", ENCODER)
     writer.put([photo(number, f"s3://photos/a/{number}.jpg") for number in range(30)])
@@ -681,7 +681,7 @@ def test_a_table_that_is_not_as_it_must_be_is_refused(
             opened(writer.address)
 
 
-def test_a_place_without_a_catalogue_says_so(tmp_path: Path) -> None:
+def test_a_place_without_an_archive_says_so(tmp_path: Path) -> None:
     (tmp_path / "foreign.txt").write_text("not ours")
     for address in (tmp_path, tmp_path / "nowhere"):
         with pytest.raises(StoreError, match="There is no archive at"):
@@ -691,7 +691,7 @@ def test_a_place_without_a_catalogue_says_so(tmp_path: Path) -> None:
         ArchivePhotos(tmp_path)
 
 
-def test_a_catalogue_of_another_encoder_is_not_written_to(writer: LanceWriter) -> None:
+def test_an_archive_of_another_encoder_is_not_written_to(writer: LanceWriter) -> None:
     with pytest.raises(EncoderMismatch, match="not of other"):
         LanceWriter.open(writer.address, EncoderRow(1, "other/1", "other", DIM))
 
@@ -711,13 +711,13 @@ def test_a_commit_that_was_cut_off_changes_nothing(writer: LanceWriter) -> None:
 
 @pytest.mark.parametrize("damage", [b"", b"x" * 500])
 @pytest.mark.parametrize("folder", ["_versions", "data"])
-def test_a_damaged_catalogue_is_an_error_with_a_cure(
+def test_a_damaged_archive_is_an_error_with_a_cure(
     writer: LanceWriter, folder: str, damage: bytes
 ) -> None:
     writer.put(some_photos(10))
     for file in (Path(writer.address) / "photos.lance" / folder).iterdir():
         file.write_bytes(damage)
-    with pytest.raises(ImgsearchError, match=r"Cannot use the catalogue .* backup|no catalogue"):
+    with pytest.raises(ImgsearchError, match=r"Cannot use the archive .* backup|no archive"):
         ArchivePhotos(writer.address).nearest(a_query(1), 5, kind="text")
 
 
@@ -734,13 +734,13 @@ def test_a_manifest_cut_off_anywhere_is_an_error_with_a_cure(writer: LanceWriter
     manifest.write_bytes(whole[:-16] + b"\xff\xff\0\0\0\0\0\0" + whole[-8:])  # where it begins
     failed = run_cli("status", "--library", writer.address, data=Path(writer.address))
     assert failed.returncode == StoreError.exit_code
-    assert "imgsearch: Cannot use the catalogue" in failed.stderr
+    assert "imgsearch: Cannot use the archive" in failed.stderr
     assert "Traceback" not in failed.stderr and "backtrace:" not in failed.stderr
 
 
 def test_a_folder_that_cannot_be_written_to_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(StoreError, match="Cannot use the catalogue"):
+    with pytest.raises(StoreError, match="Cannot use the archive"):
         LanceWriter.open(tmp_path / "file" / "below", ENCODER)
 
 

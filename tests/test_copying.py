@@ -1,4 +1,4 @@
-"""A library that is carried over to another catalogue keeps everything, and embeds nothing."""
+"""A library that is carried over to an archive keeps everything, and embeds nothing."""
 
 from __future__ import annotations
 

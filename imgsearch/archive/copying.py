@@ -1,4 +1,4 @@
-"""Carries a library on one machine over to another catalogue, with nothing embedded again."""
+"""Carries a library on one machine over into an archive, with nothing embedded again."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ PutTexts = Callable[[Mapping[bytes, "PhotoText"]], None]
 
 
 class StayingContents(Struct, frozen=True):
-    """Tells what a catalogue has, where that is to stay.
+    """Tells what an archive has, where that is to stay.
 
     `contents_at` are the contents at some paths, and `newer_texts` the readings among some that are
-    later than those of the catalogue.
+    later than those of the archive.
     """
 
     contents_at: Callable[[Sequence[str]], Mapping[str, bytes]]
@@ -56,7 +56,7 @@ def check_encoder(store: Store, encoder: EncoderRow) -> None:
         raise UsageError("The library is empty. Index photos first: imgsearch index FOLDER")
     if encoder.encoder_id not in names:
         raise EncoderMismatch(
-            f"The catalogue has vectors of {encoder.encoder_id}, and the library has none of "
+            f"The archive has vectors of {encoder.encoder_id}, and the library has none of "
             f"them. Embed the library with that encoder: imgsearch rebuild --encoder "
             f"{encoder.name}"
         )
@@ -73,11 +73,11 @@ def copy_library(
     staying: StayingContents | None = None,
     copy_marks: Callable[[], int] | None = None,
 ) -> Generator[Progress, None, CopyReport]:
-    """Put all photos of a library into a catalogue of this encoder, and settle that.
+    """Put all photos of a library into an archive of this encoder, and settle that.
 
     Vectors, facts, paths and failures are carried over; with `put_texts` also the text that was
     read in pictures, with `copy_marks` the marks of photos (it returns of how many), and small
-    pictures with `thumbnails` and `keep_thumbnails`. What the catalogue has is not put again, but
+    pictures with `thumbnails` and `keep_thumbnails`. What the archive has is not put again, but
     for facts that have changed, so a run that was stopped goes on where it was. With `staying`,
     facts of known photos, their files and older texts are not put either.
     Raises EncoderMismatch.

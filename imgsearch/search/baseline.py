@@ -82,7 +82,7 @@ class LibraryBaseline(Struct, frozen=True):
         return confidence.assess(self.scores, query, hits, closest, candidates)
 
 
-@lru_cache(maxsize=2)  # catalogues give the same baseline until it changes
+@lru_cache(maxsize=2)  # requests get the same baseline until it changes
 def _as_searched_for(scores: ScoreBaseline, encoder_id: str) -> tuple[ScoreBaseline, Vector | None]:
     """Return a baseline with its nouns as queries search for them, and the mean of the nouns."""
     mean_noun = mean_noun_of(scores, encoder_id)

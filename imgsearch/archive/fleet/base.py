@@ -26,7 +26,7 @@ class ListedFile(Struct, frozen=True):
     `path` is absolute, or `s3://BUCKET/KEY`. Equal versions mean equal content: the etag of an
     object, size and modification time of a file. `beside` are the sidecar files and the other half
     of a Live Photo next to an object, which are fetched with it. If `is_done`, this version is in
-    the catalogue already, and only its facts are read again.
+    the archive already, and only its facts are read again.
     """
 
     path: str
@@ -92,7 +92,7 @@ class ArchiveWriter(Protocol):
 
 
 def patiently(action: Callable[[], _Result], attempts: int = 8) -> _Result:
-    """Ask a catalogue, and ask again while its storage is unreachable.
+    """Ask an archive, and ask again while its storage is unreachable.
 
     Raises the error of the last attempt, after about a minute, and any other error at once.
     """

@@ -1,4 +1,4 @@
-"""Brings a catalogue up to date with folders and object storage: lists, embeds, records.
+"""Brings an archive up to date with folders and object storage: lists, embeds, records.
 
 Workers embed; only this process writes, thousands of rows at once. The manifest records each write
 afterwards, so an interrupted run loses at most the rows that were not written yet.
@@ -42,8 +42,8 @@ _SETTLE_SHARE = 0.25
 class FleetRun(Struct, frozen=True):
     """The inputs of a run.
 
-    `folder` is the working folder of the catalogue on this machine, and `address` the place of the
-    catalogue, for messages. `keep_thumbnails` stores
+    `folder` is the working folder of the archive on this machine, and `address` the place of the
+    archive, for messages. `keep_thumbnails` stores
     thumbnails by content hash, before their photos are written; None makes none. `notify` is
     called with sentences for a person.
     """
@@ -71,7 +71,7 @@ def embed_photos(
     accept_removals: bool = False,
     metadata: bool = False,
 ) -> Generator[Progress, None, SyncReport]:
-    """Bring the catalogue up to date with these folders and `s3://` addresses; settle it.
+    """Bring the archive up to date with these folders and `s3://` addresses; settle it.
 
     Workers start only if there are files to read. With `metadata`, the facts of all photos that
     were done before are read again, and none of them is embedded. Deleted photos are forgotten,

@@ -1,7 +1,7 @@
 """The manifest of a fleet: its listed and finished files, from which a stopped run resumes.
 
-It is a SQLite file in the working folder of one catalogue. If it is lost, all photos are read once
-more but none is embedded: the catalogue knows their contents.
+It is a SQLite file in the working folder of one archive. If it is lost, all photos are read once
+more but none is embedded: the archive knows their contents.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 MANIFEST_FILE = "fleet.db"
 _LOCK_FILE = "fleet.lock"
-_SAMPLE = 200  # finished contents to look up in the catalogue, in case it was replaced
+_SAMPLE = 200  # finished contents to look up in the archive, in case it was replaced
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS sources (
     address TEXT PRIMARY KEY,
@@ -46,13 +46,13 @@ CREATE TABLE IF NOT EXISTS files (
     size_bytes INTEGER NOT NULL,
     mtime_ns INTEGER NOT NULL,
     version TEXT NOT NULL,
-    done_version TEXT,            -- of the content that the catalogue has a row of
+    done_version TEXT,            -- of the content that the archive has a row of
     failed_by TEXT,               -- the fingerprint of the decoders that failed
     content_hash BLOB,
     facts_due INTEGER NOT NULL DEFAULT 0  -- a file beside it has changed since they were read
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS catalogue (
-    lineage TEXT NOT NULL         -- of the catalogue that all this was written to
+    lineage TEXT NOT NULL         -- of the archive that all this was written to
 );
 """
 # For a manifest without that column: sidecar files were read together with photos.
@@ -82,7 +82,7 @@ _CHANGED_BESIDE = "source = ? AND NOT is_photo AND (listing < ? OR done_version 
 
 
 class Manifest:
-    """The files of all sources of one catalogue. One process at a time opens it."""
+    """The files of all sources of one archive. One process at a time opens it."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
@@ -278,7 +278,7 @@ class Manifest:
         return tuple(ListedFile(os.fsdecode(path), *values) for path, *values in rows)
 
     def mark_done(self, outcomes: Sequence[FileOutcome]) -> None:
-        """Record files that the catalogue has, so that no later run reads them again."""
+        """Record files that the archive has, so that no later run reads them again."""
         rows = []
         for outcome in outcomes:
             result = outcome.result
@@ -296,7 +296,7 @@ class Manifest:
         self._connection.execute("UPDATE sources SET is_done = 1 WHERE address = ?", (address,))
 
     def forget_work(self, is_known: Callable[[Sequence[bytes]], set[bytes]], lineage: str) -> bool:
-        """Reset all finished work if the catalogue lacks part of it; returns whether it did.
+        """Reset all finished work if the archive lacks part of it; returns whether it did.
 
         It may have gone back to an earlier version, which changes its `lineage`. A sample is looked
         up as well, since it may have been deleted and made anew.
@@ -332,7 +332,7 @@ class Manifest:
             )
 
     def _is_of(self, lineage: str) -> bool:
-        """Return whether the catalogue had this lineage in the last run, which is recorded."""
+        """Return whether the archive had this lineage in the last run, which is recorded."""
         row = self._connection.execute("SELECT lineage FROM catalogue").fetchone()
         known = "" if row is None else row[0]
         if row is None or known != lineage:

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 class WorkPlan(Struct, frozen=True):
     """The picklable instructions that every worker gets to embed photos.
 
-    The functions are called in the worker. `encoder_id` is the encoder of the catalogue.
+    The functions are called in the worker. `encoder_id` is the encoder of the archive.
     """
 
     encoder_id: str
@@ -88,8 +88,8 @@ class _Fetched(Struct, frozen=True):
 class PhotoWorker:
     """Embeds files with `threads` threads. Use it as a context manager, in one thread at a time.
 
-    Raises EncoderMismatch if this machine has an encoder other than the catalogue's, and the errors
-    of opening the encoder and the catalogue.
+    Raises EncoderMismatch if this machine has an encoder other than the archive's, and the errors
+    of opening the encoder and the archive.
     """
 
     def __init__(self, plan: WorkPlan, threads: int) -> None:
@@ -171,7 +171,7 @@ class PhotoWorker:
     ) -> Iterator[tuple[_Fetched, bool]]:
         """Yield each file, and whether to decode it: only the first with a new content.
 
-        Contents that the catalogue knows are added to `known`.
+        Contents that the archive knows are added to `known`.
         """
         claimed: set[bytes] = set()
         waiting: list[_Fetched] = []
@@ -223,7 +223,7 @@ class PhotoWorker:
 
 def _outcome(fetched: _Fetched, embedded: PhotoVectors | None) -> FileOutcome:
     if fetched.is_gone or (fetched.file.is_done and fetched.failure is not None):
-        # The catalogue keeps its facts of a photo that is unreadable now.
+        # The archive keeps its facts of a photo that is unreadable now.
         return FileOutcome(fetched.file, is_gone=True)
     if fetched.content_hash is None and fetched.failure is None:
         return FileOutcome(fetched.file)

@@ -1,4 +1,4 @@
-"""The rows of a catalogue's tables: from files and photos to columns, and back."""
+"""The rows of an archive's tables: from files and photos to columns, and back."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def _failure_columns(failure: Failure) -> dict[str, object]:
 
 
 def refused(row: Mapping[str, Any], failure: Failure) -> IngestResult:
-    """Return the result for a file whose photo the catalogue cannot take: a failure."""
+    """Return the result for a file whose photo the archive cannot take: a failure."""
     stat = FileStat(loaded(row["path"]), row["size_bytes"], row["mtime_ns"], row["inode"])
     return IngestResult(stat, failure=failure)
 

@@ -1,4 +1,4 @@
-"""The Lance tables of a catalogue: their columns, and how they are opened, checked and changed.
+"""The Lance tables of an archive: their columns, and how they are opened, checked and changed.
 
 - `photos` has the photos that can be found, one row for each part: vector, facts, and what is
   derived from their files and their text, so that a search reads one table.
@@ -8,13 +8,13 @@
   authority for paths, as `texts` is for the text in pictures, and `facts` for facts that were read
   again.
 - `thumbnails` has a small picture of each photo. A search does without it, as without `facts`, and
-  a catalogue that was made before there were any has no such table.
+  an archive that was made before there were any has no such table.
 - `faces` has the faces that were found in each photo, and `people` has persons, what people decided
   about faces, and their last changes. `photo_people` has what follows from both for each photo; it
-  is the authority for the columns of `photos` that filters on people ask. Catalogues that were made
+  is the authority for the columns of `photos` that filters on people ask. Archives that were made
   before there were faces lack the three.
 - `marks` has the favourites, stars and hidden photos of the library that was copied last. It is the
-  authority for the columns of `photos` with marks. Catalogues that were made before lack it.
+  authority for the columns of `photos` with marks. Archives that were made before lack it.
 - `items` has what people make in the replicas of the archive (`imgsearch.archive.items`), one row
   for each thing, also after it was removed. A program that searches the tables does without it, and
   it is made when the first item is put there.
@@ -27,7 +27,7 @@ other. Two that insert the same new key would both succeed, unless the schema ma
 table has this mark, and a table without it is refused. The mark counts for nothing where Lance
 looks keys up in an index, so `merge` compares them all.
 
-A catalogue may be older or newer than the program that opens it. A column that a table lacks reads
+An archive may be older or newer than the program that opens it. A column that a table lacks reads
 as null, and opening the table for writing adds it. Each table states which version of the
 tables a program must know to read it, and which to write to it.
 """
@@ -76,7 +76,7 @@ try:
     from lance.dataset import ColumnOrdering
 except ImportError as error:
     raise MissingPackage(
-        f"A catalogue of Lance tables needs more packages: {install_command('scale')}"
+        f"An archive of Lance tables needs more packages: {install_command('scale')}"
     ) from error
 
 TableName: TypeAlias = Literal[
@@ -228,7 +228,7 @@ def is_in_trigrams(word: str) -> bool:
 
 
 def schema_of(name: TableName, encoder: EncoderRow) -> pa.Schema:
-    """Return the schema that a table of a new catalogue gets."""
+    """Return the schema that a table of a new archive gets."""
     key = _KEYS[name]
     columns = {
         "photos": _photo_columns,
@@ -387,7 +387,7 @@ def _baseline_columns(dim: int) -> Columns:
 
 
 def exists(address: str, name: TableName = "photos") -> bool:
-    """Return whether there is a catalogue at this address, of any version; or this table of it."""
+    """Return whether there is an archive at this address, of any version; or this table of it."""
     with lance_errors(address):
         try:
             lance.dataset(_uri(address, name))
@@ -399,7 +399,7 @@ def exists(address: str, name: TableName = "photos") -> bool:
 
 
 def create(address: str, encoder: EncoderRow) -> None:
-    """Create the tables of a catalogue. Tables that another process creates meanwhile stay.
+    """Create the tables of an archive. Tables that another process creates meanwhile stay.
 
     Folders that are made for it can be opened by this user only.
     """
@@ -428,7 +428,7 @@ def create(address: str, encoder: EncoderRow) -> None:
 
 
 def make_private(address: str) -> None:
-    """Take the rights of others away from a catalogue in a folder of this user.
+    """Take the rights of others away from an archive in a folder of this user.
 
     Where the folder has more than the tables, it keeps its rights. Raises nothing.
     """
@@ -437,7 +437,7 @@ def make_private(address: str) -> None:
 
 
 def make_files_private(address: str) -> None:
-    """Take the rights of others away from all files of a catalogue in a folder. Raises nothing.
+    """Take the rights of others away from all files of an archive in a folder. Raises nothing.
 
     Lance makes them with the rights that the umask leaves; nobody can open the folder they are in.
     """
@@ -449,7 +449,7 @@ def make_files_private(address: str) -> None:
 def _missing(address: str, name: TableName) -> StoreError:
     """Return the error for a table that is not there.
 
-    Of a catalogue being made, `photos` comes last.
+    Of an archive being made, `photos` comes last.
     """
     word = shell_word(address)
     is_begun = name == "photos" and any(_is_begun(address, each) for each in _KEYS)
@@ -507,8 +507,8 @@ class ReachedVersion(Struct, frozen=True):
 class View(Struct, frozen=True, eq=False):
     """A version of a table, which no writer changes any more.
 
-    `known` is the schema that the table has in a new catalogue. A column of it that this table
-    lacks is null in every row. `encoder` is what the catalogue was made for. `counts` has the
+    `known` is the schema that the table has in a new archive. A column of it that this table
+    lacks is null in every row. `encoder` is what the archive was made for. `counts` has the
     conditions whose rows were counted: one answer asks for the same several times. Lance makes the
     schema anew whenever it is asked for it, so what an answer needs of it is read once.
     """
@@ -671,7 +671,7 @@ _commits = _Commits()
 
 
 class Table:
-    """One table of a catalogue. Any number of threads may use it at once."""
+    """One table of an archive. Any number of threads may use it at once."""
 
     def __init__(
         self,
@@ -708,7 +708,7 @@ class Table:
 
     @classmethod
     def if_there(cls, address: str, name: TableName, unchecked_s: float = 0.0) -> Table | None:
-        """Return a table that a catalogue may lack, None where it does.
+        """Return a table that an archive may lack, None where it does.
 
         Raises as opening one does.
         """
@@ -726,7 +726,7 @@ class Table:
         if (key.metadata or {}).get(_KEY_MARK) != b"true":
             raise StoreError(
                 f"The key of the table {self.name} in {self.address} is not marked as one, so two "
-                "writers could double its rows. Copy the catalogue again with imgsearch, or "
+                "writers could double its rows. Copy the archive again with imgsearch, or "
                 f"index the photos into a new one."
             )
 
@@ -734,13 +734,13 @@ class Table:
         reads, writes = (int(marks.get(mark, b"1")) for mark in (_READS, _WRITES))
         if reads > VERSION:
             raise SchemaTooNew(
-                f"The catalogue {self.address} was written by a newer imgsearch (version {reads} "
+                f"The archive {self.address} was written by a newer imgsearch (version {reads} "
                 f"of the tables, this one knows {VERSION}). Update it: {update_command()}"
             )
         known = _WRITTEN.get(self.name, VERSION)
         if self._writable and writes > known:
             raise SchemaTooNew(
-                f"The catalogue {self.address} was written by a newer imgsearch. This one can "
+                f"The archive {self.address} was written by a newer imgsearch. This one can "
                 f"search it, but not write to it (that needs version {writes} of the tables, this "
                 f"one knows {known}). Update it: {update_command()}"
             )
@@ -751,7 +751,7 @@ class Table:
 
     @property
     def encoder(self) -> EncoderRow:
-        """The encoder that the catalogue was made for."""
+        """The encoder that the archive was made for."""
         return self._view.encoder
 
     @property
@@ -759,7 +759,7 @@ class Table:
         return self._view.dataset.schema
 
     def add_lacking_columns(self) -> None:
-        """Add the columns of a new catalogue that this table lacks; null in all its rows.
+        """Add the columns of a new archive that this table lacks; null in all its rows.
 
         No data is written anew, and other programs go on reading and writing meanwhile. Raises
         LibraryLocked if others commit all the time.
@@ -938,36 +938,36 @@ _MEANINGS = (
     (
         ("conflict", "contention", "concurrent writers"),
         LibraryLocked,
-        "Others write to the catalogue {} at the same time, and this change did not get through. "
+        "Others write to the archive {} at the same time, and this change did not get through. "
         "Nothing is lost: run the command again.",
     ),
     (
         ("no space left",),
         DiskError,
-        "The disk of the catalogue {} is full. Free some space, and run the command again.",
+        "The disk of the archive {} is full. Free some space, and run the command again.",
     ),
     (
         ("requesttimetooskewed",),
         ObjectStorageError,
-        "The storage of the catalogue {} refuses requests because the clock of this machine is "
+        "The storage of the archive {} refuses requests because the clock of this machine is "
         "wrong. Set it, and run the command again.",
     ),
     (
         ("builder error",),  # of a request: Lance refuses http:// unless it is allowed
         ObjectStorageError,
-        "The storage of the catalogue {} has an address with http://, by which everything is sent "
+        "The storage of the archive {} has an address with http://, by which everything is sent "
         "unencrypted. If its network is your own, set AWS_ALLOW_HTTP=true; else use https://.",
     ),
     (
         ("credential", "invalidaccesskeyid", "signaturedoesnotmatch", "expiredtoken"),
         ObjectStorageError,
-        "The storage of the catalogue {} does not accept the credentials, or there are none. "
+        "The storage of the archive {} does not accept the credentials, or there are none. "
         "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or choose a profile.",
     ),
     (
         ("403 forbidden", "accessdenied", "access denied", "permission denied"),
         ObjectStorageError,
-        "The storage of the catalogue {} refuses access. Searching needs permission to read and "
+        "The storage of the archive {} refuses access. Searching needs permission to read and "
         "list, and writing needs permission to write and delete as well.",
     ),
     (
@@ -978,13 +978,13 @@ _MEANINGS = (
     (
         ("error sending request", "connection", "connect error", "timed out", "dns error"),
         StorageUnreachable,
-        "The storage of the catalogue {} cannot be reached. Check the network and, if it has an "
+        "The storage of the archive {} cannot be reached. Check the network and, if it has an "
         "address of its own, AWS_ENDPOINT_URL; then run the command again.",
     ),
     (
         ("generic s3 error",),
         StorageUnreachable,
-        "The storage of the catalogue {} answers with an error of its own. Nothing is lost: run "
+        "The storage of the archive {} answers with an error of its own. Nothing is lost: run "
         "the command again later.",
     ),
 )
@@ -1016,6 +1016,6 @@ def lance_errors(address: str) -> Iterator[None]:
 def _unusable(address: str, error: BaseException) -> StoreError:
     reason = _PLACES_IN_RUST.sub("", str(error)).strip(" .,")[:300]
     return StoreError(
-        f"Cannot use the catalogue {address}: {reason}. Check the address; if its files are "
+        f"Cannot use the archive {address}: {reason}. Check the address; if its files are "
         "damaged, restore them from a backup."
     )

@@ -1,4 +1,4 @@
-"""The write side of a catalogue of Lance tables.
+"""The write side of an archive of Lance tables.
 
 Any number of writers may put and forget at once. The table of files is the authority: a writer
 changes it first, and then makes the rows of the photos concerned follow from it (`_follow`), until
@@ -122,7 +122,7 @@ _FEW = 1 / 20  # of the rows of a table
 _MOST_FRAGMENTS = 32  # smaller than wanted, until they are joined
 _HAS_PHOTO = " AND hash IS NOT NULL"  # of a file
 _BEFORE = "before"  # the tag of the version that was published before `PUBLISHED`
-# Which indexes of columns a settled catalogue has.
+# Which indexes of columns a settled archive has.
 _INDEXES: dict[str, dict[str, str]] = {
     "photos": {
         "key": "BTREE",
@@ -170,7 +170,7 @@ class _Steps(Struct, frozen=True):
 
 
 class LanceWriter:
-    """Writes to a catalogue in Lance tables, in a folder or in object storage.
+    """Writes to an archive in Lance tables, in a folder or in object storage.
 
     Several writers may do so at once, in any number of processes. What `put` and `forget` have
     done is seen by the next call of a reader.
@@ -184,7 +184,7 @@ class LanceWriter:
         policy: LancePolicy = USUAL_POLICY,
         build_large_index: BuildIndex | None = None,
     ) -> None:
-        """Open a catalogue; all but its address are needed by `settle` alone.
+        """Open an archive; all but its address are needed by `settle` alone.
 
         `build_large_index` indexes the vectors of more than one fragment; without it, this process
         does. Raises StoreError where there is none, or a damaged or foreign one.
@@ -212,7 +212,7 @@ class LanceWriter:
         policy: LancePolicy = USUAL_POLICY,
         build_large_index: BuildIndex | None = None,
     ) -> Self:
-        """Open a catalogue for the vectors of an encoder; a new one is made where there is none.
+        """Open an archive for the vectors of an encoder; a new one is made where there is none.
 
         Raises EncoderMismatch for one with vectors of another encoder.
         """
@@ -223,7 +223,7 @@ class LanceWriter:
         writer = cls(address, encode_texts, make_baseline, policy, build_large_index)
         if writer.encoder.encoder_id != encoder.encoder_id:
             raise EncoderMismatch(
-                f"The catalogue {address} has vectors of {writer.encoder.name}, not of "
+                f"The archive {address} has vectors of {writer.encoder.name}, not of "
                 f"{encoder.name}. Choose that encoder, or another address."
             )
         return writer
@@ -266,9 +266,7 @@ class LanceWriter:
                 continue
             shape = photo.vectors.shape
             if len(shape) != 2 or shape[0] == 0 or shape[1] != dim:
-                raise UsageError(
-                    f"A vector of this catalogue has {dim} numbers; these are {shape}."
-                )
+                raise UsageError(f"A vector of this archive has {dim} numbers; these are {shape}.")
             fresh.setdefault(photo.content_hash, photo)
         with lance_errors(self.address):
             rows = file_columns(results, self._files.schema)
@@ -435,7 +433,7 @@ class LanceWriter:
         return self._later_table("items")
 
     def _later_table(self, name: TableName) -> Table:
-        """Return a table that older catalogues lack; it is made where it is missing."""
+        """Return a table that older archives lack; it is made where it is missing."""
         if not tables.exists(self.address, name):
             tables.create(self.address, self.encoder)
         return Table(self.address, name, writable=True)
@@ -495,7 +493,7 @@ class LanceWriter:
                 return
             left = changed
         raise LibraryLocked(
-            f"Others change the same files of the catalogue {self.address} all the time. Nothing "
+            f"Others change the same files of the archive {self.address} all the time. Nothing "
             "is lost: run the command again."
         )
 
@@ -597,7 +595,7 @@ class LanceWriter:
         names = self._files.schema.names
         rows = self._files.newest().read_with("hash", hashes, names).to_pylist()
         message = (
-            "By chance, its content has the same number as another photo of this catalogue. Save "
+            "By chance, its content has the same number as another photo of this archive. Save "
             "it again, with another title for example, and it gets another number."
         )
         results = [
@@ -820,7 +818,7 @@ class LanceWriter:
                     known = dataset.tags.list()
                     if _BEFORE not in known:
                         raise UsageError(
-                            f"The catalogue {self.address} was settled once: there is no version "
+                            f"The archive {self.address} was settled once: there is no version "
                             "to go back to."
                         )
                     dataset.checkout_version(_BEFORE).restore()
