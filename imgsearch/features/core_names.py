@@ -186,7 +186,5 @@ CORE_NAMES: Mapping[str, tuple[str, ...]] = {
         "town",
         "width_px",
     ),
-    "job": (
-        "index",
-    ),
+    "job": ("index",),
 }
