@@ -46,8 +46,8 @@ def core_names() -> str:
 
 
 def _entry(what: str, names: set[str]) -> str:
-    if len(names) == 1:
-        return f'    "{what}": ("{names.pop()}",),\n'
+    if len(names) == 1:  # as the formatter writes it
+        return f'    "{what}": ("{next(iter(names))}",),\n'
     return (
         f'    "{what}": (\n'
         + "".join(f'        "{name}",\n' for name in sorted(names))
