@@ -42,9 +42,7 @@ if TYPE_CHECKING:
     from imgsearch.records.index import EncoderRow
     from imgsearch.records.labels import Classes, Label
     from imgsearch.records.query import Query
-    from imgsearch.store.corrections import CorrectionStore
     from imgsearch.store.event_titles import EventTitleStore
-    from imgsearch.store.marks import MarkStore
     from imgsearch.store.store import Store
     from imgsearch.store.thumbnails import ThumbnailStore
 
@@ -150,18 +148,6 @@ class OpenedLibrary:
         from imgsearch.store.store import Store
 
         return Store(self.database())
-
-    def marks(self) -> MarkStore:
-        """Return the marks of photos in the database."""
-        from imgsearch.store.marks import MarkStore
-
-        return MarkStore(self.database())
-
-    def corrections(self) -> CorrectionStore:
-        """Return the corrected dates and places in the database."""
-        from imgsearch.store.corrections import CorrectionStore
-
-        return CorrectionStore(self.database())
 
     def event_title_store(self) -> EventTitleStore:
         """Return the titles of events in the database."""
