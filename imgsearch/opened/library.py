@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Literal
 from msgspec import Struct
 
 from imgsearch.encoders.loader import EncoderLoader
-from imgsearch.errors import DiskError, LibraryLocked, SnapshotError, UsageError
-from imgsearch.indexer.opening import Indexing, make_private
+from imgsearch.errors import DiskError, LibraryLocked, SnapshotError
+from imgsearch.indexer.opening import Indexing, closed, make_private
 from imgsearch.opened.origin import LocalFolders, Origin
 from imgsearch.opened.photo_changes import FolderChanges, PhotoChanges
 from imgsearch.search.answers import matching_ids
@@ -74,7 +74,7 @@ class OpenedLibrary:
         self.index_policy = index_policy
         self.origin = origin
         self.indexing = indexing
-        self._photo_changes = photo_changes
+        self.photo_changes = photo_changes
         self._processes = processes
         self._lock = RLock()  # the page and the service call from many threads
         self._index_lock = RLock()
@@ -85,21 +85,12 @@ class OpenedLibrary:
         self._kept_thumbnails: ThumbnailStore | None = None
         self._is_closed = False
 
-    @property
-    def photo_changes(self) -> PhotoChanges:
-        """The functions that change photos. Raises UsageError after `close`."""
-        self.raise_if_closed()
-        return self._photo_changes
-
     # ------------------------------------------------------------------ opening and closing
 
     def raise_if_closed(self) -> None:
         """Raise UsageError after `close`."""
         if self._is_closed:
-            raise UsageError(
-                f"The library in {self.settings.data_dir} was closed, by close() or at the end of "
-                "its `with` block. Open it again: Library.open(folder)"
-            )
+            raise closed(self.settings)
 
     def raise_if_damaged(self, error: Exception) -> None:
         """Raise StoreError if an unexpected error came from a damaged database."""
@@ -117,6 +108,7 @@ class OpenedLibrary:
             if self._kept_thumbnails is not None:
                 self._kept_thumbnails.close()
             self._database = self._reads = self._index = self._kept_thumbnails = None
+        self.indexing.close()
         self.encoders.close()
 
     def database(self) -> Database:
