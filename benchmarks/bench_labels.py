@@ -11,7 +11,7 @@ import time
 
 import numpy as np
 
-from imgsearch.labels.zero_shot import ZeroShotClassifier
+from imgsearch.features.labels.zero_shot import ZeroShotClassifier
 
 PHOTOS, LABELS, UNRELATED = 100_000, 100, 275
 

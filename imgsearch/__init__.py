@@ -50,6 +50,8 @@ if TYPE_CHECKING:
         removal_paths as removal_paths,
         removal_script as removal_script,
     )
+    from imgsearch.features.labels.operations import Labels as Labels
+    from imgsearch.features.labels.records import Classes as Classes, Label as Label
     from imgsearch.features.meaning.operations import Meaning as Meaning
     from imgsearch.features.meaning.records import (
         MeaningCluster as MeaningCluster,
@@ -141,10 +143,6 @@ if TYPE_CHECKING:
     from imgsearch.records.folders import (
         FolderChoice as FolderChoice,
         PhotoFileCount as PhotoFileCount,
-    )
-    from imgsearch.records.labels import (
-        Classes as Classes,
-        Label as Label,
     )
     from imgsearch.records.marks import PhotoMarks as PhotoMarks
     from imgsearch.records.names import name_of_field as name_of_field
@@ -261,7 +259,6 @@ _NAMES = {
     "imgsearch.records.corrections": ("StatedFacts",),
     "imgsearch.records.faces": ("Face", "FaceCounts", "Person"),
     "imgsearch.records.folders": ("FolderChoice", "PhotoFileCount"),
-    "imgsearch.records.labels": ("Classes", "Label"),
     "imgsearch.records.marks": ("PhotoMarks",),
     "imgsearch.records.names": ("name_of_field",),
     "imgsearch.records.photo": ("LOOKS", "Facts", "Photo", "moment_text"),

@@ -41,7 +41,6 @@ from imgsearch.records.answer import (
     with_thumbnails,
 )
 from imgsearch.records.ids import as_ids
-from imgsearch.records.labels import Classes, Label
 from imgsearch.records.query import Example, Query, Term
 from imgsearch.records.status import Status, UnfinishedJob
 
@@ -51,6 +50,8 @@ if TYPE_CHECKING:
     from imgsearch.encoders.remote import ProcessGroup
     from imgsearch.features.albums.operations import Albums
     from imgsearch.features.duplicates.operations import Duplicates
+    from imgsearch.features.labels.operations import Labels
+    from imgsearch.features.labels.records import Classes, Label
     from imgsearch.features.meaning.operations import Meaning
     from imgsearch.features.people.operations import People
     from imgsearch.features.saved.operations import Saved
@@ -65,7 +66,6 @@ if TYPE_CHECKING:
     from imgsearch.operations.corrections import Corrections
     from imgsearch.operations.encoders import Encoders
     from imgsearch.operations.folders import Folders
-    from imgsearch.operations.labels import Labels
     from imgsearch.operations.lines import Lines
     from imgsearch.operations.marks import Marks
     from imgsearch.operations.memory import Memory
@@ -85,7 +85,7 @@ if TYPE_CHECKING:
 # The parts of all libraries besides those of features, which an installation may lack.
 _ALWAYS = frozenset(
     {
-        *("changes", "choices", "concepts", "corrections", "labels", "marks"),
+        *("changes", "choices", "concepts", "corrections", "marks"),
         *("packs", "titles", "tray"),
     }
 )
@@ -244,15 +244,26 @@ class Library:
     if TYPE_CHECKING:
         albums: Albums
         duplicates: Duplicates
+        labels: Labels
         meaning: Meaning
         people: People
         saved: Saved
         strips: Strips
         text: PictureText
+
+        def label(
+            self, classes: Classes, query: str | Query | None = None, k: ResultCount = 100
+        ) -> list[Label]: ...
+
     else:
 
         def __getattr__(self, name: str) -> object:
-            """Return the part that a feature brings. Raises AttributeError for an unknown name."""
+            """Return the part, or a method of one, that a feature brings.
+
+            Raises AttributeError for an unknown name.
+            """
+            if name in installed.methods():
+                return getattr(getattr(self, installed.methods()[name]), name)
             part = installed.parts().get(name)
             if part is None:
                 raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
@@ -320,13 +331,6 @@ class Library:
         from imgsearch.operations.concepts import Concepts
 
         return Concepts(self._opened)
-
-    @property
-    def labels(self) -> Labels:
-        """Labels that are kept."""
-        from imgsearch.operations.labels import Labels
-
-        return Labels(self._opened)
 
     @property
     def encoders(self) -> Encoders:
@@ -453,18 +457,6 @@ class Library:
             return Explanation(path, reason=reason)
         return explain(prepare(context, resolved), photo_id, path)
 
-    @operation("POST /label", reads=True)
-    def label(
-        self, classes: Classes, query: str | Query | None = None, k: ResultCount = 100
-    ) -> list[Label]:
-        """Find the most probable class of every photo, or of those that a query finds.
-
-        A query with terms labels at most its best k photos, and none that are weak; one of filters
-        alone has no such limit. Raises UsageError for invalid classes.
-        """
-        resolved = None if query is None else resolve_query(query)
-        return self._opened.labels(classes, resolved, k)
-
     # ------------------------------------------------------------------ photos
 
     @operation("GET /status")
@@ -514,19 +506,17 @@ class Library:
 
     @operation("GET /photo/{photo_id}", tool="Describe a photo")
     def photo(self, photo_id: PhotoId) -> PhotoDetails:
-        """Return the data of a photo: facts, files, labels, text in it, marks and more.
+        """Return the data of a photo: facts, files, text in it, marks and more.
 
         Raises UsageError for an unknown id.
         """
         from imgsearch.operations.details import with_details
 
         hit = self._hit_of(photo_id)
-        labels = self.labels.of_photo(photo_id)
         return with_details(
             self._opened,
             PhotoDetails(
                 hit,
-                {name: label.name for name, label in labels.items()},
                 self.pictures.text_of(photo_id),
                 self.marks.of([photo_id]).get(photo_id),
             ),

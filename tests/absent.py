@@ -24,6 +24,7 @@ import numpy as np
 from imgsearch import Library
 from imgsearch.features.declared import called
 from imgsearch.features.installed import OWN, features
+from imgsearch.features.labels.records import Classes
 from imgsearch.records.faces import FoundFace
 from imgsearch.records.picture_text import TextLine
 from imgsearch.store.store import Store
@@ -31,8 +32,8 @@ from ui.features import PageFeature
 
 CHECKOUT = Path(__file__).parent.parent
 # Of these words, only addresses, filters, names in code, and phrases are of a feature.
-_COMMON_WORDS = {"meaning", "only", "people", "saved", "text"}
-_PHRASES = {"saved": "saved search(?:es)?"}
+_COMMON_WORDS = {"label", "labels", "meaning", "only", "people", "saved", "text"}
+_PHRASES = {"labels": "saved labels?", "saved": "saved search(?:es)?"}
 _CODE = ("imgsearch", "ui", "pyproject.toml")  # what a process runs from
 
 
@@ -42,6 +43,10 @@ def _fill_albums(library: Library) -> None:
 
 def _fill_duplicates(library: Library) -> None:
     library.duplicates.choose(1, is_kept=True)
+
+
+def _fill_labels(library: Library) -> None:
+    library.labels.save("animals", Classes(("cat", "horse")))
 
 
 def _fill_saved(library: Library) -> None:
@@ -70,6 +75,7 @@ def _fill_text(library: Library) -> None:
 FILL: dict[str, Callable[[Library], object]] = {
     "albums": _fill_albums,
     "duplicates": _fill_duplicates,
+    "labels": _fill_labels,
     "meaning": _fill_meaning,
     "people": _fill_people,
     "saved": _fill_saved,
@@ -78,6 +84,7 @@ FILL: dict[str, Callable[[Library], object]] = {
 ROWS: dict[str, Callable[[Library], object]] = {
     "albums": lambda library: library.albums.photos("Book"),
     "duplicates": lambda library: library.duplicates.choices(),
+    "labels": lambda library: library.labels.facets(),
     "meaning": lambda library: library.meaning.clusters(),
     "people": lambda library: library.people.all(),
     "saved": lambda library: library.saved.get("Book"),

@@ -34,6 +34,7 @@ def core_names() -> str:
         "filter": (FIELDS.keys() | OTHER_NAMES.keys())
         - installed.filters().keys()
         - installed.queries().keys()
+        - installed.other_filter_names().keys()
         - of_fact_filters,
         "part": {each for each in dir(Library) if not each.startswith("_")}
         - installed.parts().keys(),
@@ -45,6 +46,8 @@ def core_names() -> str:
 
 
 def _entry(what: str, names: set[str]) -> str:
+    if len(names) == 1:
+        return f'    "{what}": ("{names.pop()}",),\n'
     return (
         f'    "{what}": (\n'
         + "".join(f'        "{name}",\n' for name in sorted(names))

@@ -29,6 +29,7 @@ from imgsearch.archive.lance import tables
 from imgsearch.archive.replica.sending import ItemSending
 from imgsearch.features.albums.store import AlbumStore
 from imgsearch.features.duplicates.choices import DuplicateChoices
+from imgsearch.features.labels.store import LabelStore
 from imgsearch.features.saved.records import PlacedTerm, SavedSearch
 from imgsearch.features.saved.store import SavedSearchStore
 from imgsearch.records.browse import PhotoEvent
@@ -81,6 +82,7 @@ class Sharer:
         database = self.store.database
         self.albums = AlbumStore(database)
         self.saved_searches = SavedSearchStore(database)
+        self.labels = LabelStore(database)
         self.tray = TrayStore(database)
         self.corrections = CorrectionStore(database)
         self.events = EventTitleStore(database)

@@ -18,7 +18,6 @@ from imgsearch.operations.concepts import Concepts
 from imgsearch.operations.corrections import Corrections
 from imgsearch.operations.encoders import Encoders
 from imgsearch.operations.folders import Folders
-from imgsearch.operations.labels import Labels
 from imgsearch.operations.lines import Lines
 from imgsearch.operations.marks import Marks
 from imgsearch.operations.memory import Memory
@@ -41,7 +40,6 @@ PARTS: dict[str, type] = {
     "corrections": Corrections,
     "changes": ChangeHistory,
     "concepts": Concepts,
-    "labels": Labels,
     "encoders": Encoders,
     "folders": Folders,
     "packs": Packs,

@@ -24,10 +24,10 @@ import numpy as np
 import pytest
 
 from imgsearch import Library, Settings
+from imgsearch.features.labels.records import Classes
 from imgsearch.indexer.derived import refresh_from_faces
 from imgsearch.records.corrections import PhotoDate
 from imgsearch.records.faces import FoundFace
-from imgsearch.records.labels import Classes
 from imgsearch.records.picture_text import TextLine
 from imgsearch.store.lock import writing
 from imgsearch.version import VERSION

@@ -206,3 +206,19 @@ def test_a_pack_with_things_of_a_hidden_feature_is_merged_without_them(
     verifying = (*module, "pack", "--verify", str(pack), "--json")
     verified = json.loads(run(CHECKOUT, data, *verifying).stdout)
     assert verified[key] == [] and verified["photos"] == 21
+
+
+@pytest.mark.parametrize("hidden", ["people", "text"], indirect=True)
+def test_a_pack_brings_what_was_found_in_photos_without_the_feature(
+    hidden: str, checkout: Path, data: Path, tmp_path: Path
+) -> None:
+    with Library.open(Settings.load(data_dir=data)) as library:
+        (folder, *_) = (each.path for each in library.status().roots)
+    pack, other = tmp_path / "photos.imgsearch", tmp_path / "other"
+    faces = ["--faces"] if hidden == "people" else []
+    command(CHECKOUT, data, "pack", str(folder), str(pack), *faces)
+    said = command(checkout, other, "unpack", str(pack), "--at", str(folder))
+    assert "21 new" in said and "lacks" not in said
+    line = "person:Ada people:1" if hidden == "people" else 'text:"platform 9"'
+    with Library.open(Settings.load(data_dir=other)) as library:
+        assert len(library.find_all(line).ids) == 1

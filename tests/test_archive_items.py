@@ -32,10 +32,10 @@ from imgsearch.archive.lance.tables import Table
 from imgsearch.archive.lance.writer import LanceWriter
 from imgsearch.archive.replica.sending import ItemSending
 from imgsearch.errors import StorageUnreachable, StoreError, UsageError
+from imgsearch.features.labels.records import Classes
 from imgsearch.records.concepts import ConceptExample
 from imgsearch.records.corrections import NamedPoint, PhotoDate
 from imgsearch.records.files import FileStat, IngestResult
-from imgsearch.records.labels import Classes
 from imgsearch.records.photo import Facts
 from imgsearch.store import changes, migrations
 from imgsearch.store.database import Database
@@ -128,7 +128,7 @@ def hide_person(replica: Sharer) -> None:
 
 
 def save_labels(replica: Sharer) -> None:
-    replica.store.labels.save_facet("scenery", Classes(("beach", "forest"), None, True))
+    replica.labels.save_facet("scenery", Classes(("beach", "forest"), None, True))
 
 
 def teach(replica: Sharer) -> None:
@@ -184,7 +184,7 @@ def test_everything_that_is_removed_goes_from_another_replica(anna: Sharer, ben:
         people.unname(ben.person(name))
     ben.store.faces.forget(with_names=True)
     ben.add_photos([])
-    ben.store.labels.delete_facet("scenery")
+    ben.labels.delete_facet("scenery")
     ben.store.concepts.delete("plants")
     ben.saved_searches.remove("beaches")
     ben.events.set(ben.event(9, 12), "")
@@ -515,8 +515,8 @@ def change_something(replica: Sharer, chosen: random.Random) -> None:
         lambda: replica.duplicates.set(photos[0], chosen.choice((None, True, False))),
         lambda: people.make([face], name),
         lambda: replica.events.set(replica.event(first, first + 3), chosen.choice(("", name))),
-        lambda: replica.store.labels.save_facet(name, Classes((name, str(first)))),
-        lambda: replica.store.labels.delete_facet(name),
+        lambda: replica.labels.save_facet(name, Classes((name, str(first)))),
+        lambda: replica.labels.delete_facet(name),
         lambda: replica.teach(name, replica.example(chosen.choice(CONTENTS))),
         lambda: replica.store.concepts.delete(name),
         lambda: replica.save_search(name, str(first), photos[0]),

@@ -35,6 +35,7 @@ from imgsearch.decode.xmp import read_xmp
 from imgsearch.encoders.measurements import Measurements
 from imgsearch.encoders.onnx import read_export
 from imgsearch.errors import ImgsearchError, PhotoError, QueryError, Reason, UsageError
+from imgsearch.features.labels.operations import Labels
 from imgsearch.language.grammar import parse
 from imgsearch.library import Library
 from imgsearch.operations.bodies import query_form
@@ -374,7 +375,7 @@ def requests() -> list[tuple[bytes, Operation]]:
         ({"example": image, "k": 3}, operation_of(Library.similar)),
         (
             {"classes": {"names": ["dog", "cat"]}, "query": "a dog", "k": 9},
-            operation_of(Library.label),
+            operation_of(Labels.label),
         ),
     ]
     return [(json.dumps(form).encode(), kind) for form, kind in forms]

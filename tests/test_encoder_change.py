@@ -13,7 +13,7 @@ import pytest
 from imgsearch import EncoderTrial, Library, Settings, TrialQuery
 from imgsearch.encoders.registry import register, unregister
 from imgsearch.errors import DiskError, UsageError
-from imgsearch.records.labels import Classes
+from imgsearch.features.labels.records import Classes
 from imgsearch.records.photo import PhotoVectors
 from imgsearch.store.lock import writing
 from tests.factories import run_cli, write_noise

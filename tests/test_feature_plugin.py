@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from imgsearch.errors import MissingPackage
 from imgsearch.store.database import DATABASE_FILE
 from tests.factories import CHECKOUT, PATIENCE_S
 
@@ -220,3 +221,44 @@ def test_broken_features_are_left_out_with_a_sentence_each(photos: Path, tmp_pat
     with closing(sqlite3.connect(data / DATABASE_FILE)) as database:
         columns = [name for _, name, *_ in database.execute("PRAGMA table_info(photos)")]
     assert "noise_level" not in columns and columns.count("focal_mm") == 1
+
+
+FAILING = """
+from imgsearch.features.declared import Feature
+
+FEATURE = Feature("follower", after_indexing="failing_follower:follow")
+
+
+def follow(context, store, row):
+    raise KeyError(store.reads.photos.count())
+"""
+FAILING_PROJECT = """
+[build-system]
+requires = ["setuptools>=77"]
+build-backend = "setuptools.build_meta"
+
+[project]
+name = "failing-follower"
+version = "1.0.0"
+
+[project.entry-points."imgsearch.features"]
+follower = "failing_follower:FEATURE"
+
+[tool.setuptools]
+py-modules = ["failing_follower"]
+"""
+
+
+def test_a_feature_that_fails_after_indexing_is_named(photos: Path, tmp_path: Path) -> None:
+    packages = install(
+        tmp_path, {"failing_follower.py": FAILING, "pyproject.toml": FAILING_PROJECT}
+    )
+    done = run(packages, tmp_path / "data", "index", photos)
+    assert done.returncode == MissingPackage.exit_code
+    assert (
+        "The photos were indexed, and then the feature follower, a plug-in, failed (KeyError: 4). "
+        "Update its package, or remove it."
+    ) in " ".join(done.stderr.split())
+    assert "Traceback" not in done.stderr
+    found = run(None, tmp_path / "data", "search", "type:jpeg", "--paths")
+    assert len(found.stdout.splitlines()) == 4, "the photos are there"

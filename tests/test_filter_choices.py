@@ -99,18 +99,22 @@ def test_each_choice_of_a_library_finds_as_many_photos_as_it_says(tmp_path: Path
         assert shape(choices.folders) == [("/photos", 3, [("2019", 2, [])])]
         assert shape(choices.places) == [("Italy", 2, [("Rome", 2, [])])]
         assert shape(choices.people) == [("Anna", 3, [])]
-        assert shape(choices.keywords) == [("boat", 2, [])] and choices.labels == ()
+        assert shape(choices.keywords) == [("boat", 2, [])] and choices.of_features[0].choices == ()
         for kind in (choices.folders, choices.places, choices.people, choices.keywords):
             for each in (*kind, *kind[0].below):
                 found = library.find_all(f'{each.field}:"{each.value}"')
                 assert len(found.ids) == each.photos, each
+        assert library.browse.filter_choices() is choices, "until anything changes"
+        library.marks.set(library.find_all("keyword:boat").ids.tolist(), hidden=True)
+        assert library.browse.filter_choices() is not choices
 
 
 def test_saved_labels_are_choices(demo_data: Path, tmp_path: Path) -> None:
     data = Path(shutil.copytree(demo_data, tmp_path / "library"))
     with Library.open(Settings.load(data_dir=data, encoder="lite")) as library:
         library.labels.save("colours", Classes(("red", "green"), none_of_these=False))
-        labels = library.browse.filter_choices().labels
+        (kind,) = library.browse.filter_choices().of_features
+        labels = kind.choices
         assert {each.label for each in labels} <= {"colours: red", "colours: green"}
         assert sum(each.photos for each in labels) == library.photo_count()
         for each in labels:

@@ -43,7 +43,7 @@ FLOORS = (
     {"decode", "gazetteer", "place_names", "store"},
     {"index", "language"},
     {"concepts", "encoders"},
-    {"labels", "search"},
+    {"search"},
     {"indexer"},
     {"analysis", "outputs"},
     {"archive"},

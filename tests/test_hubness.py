@@ -14,6 +14,7 @@ from imgsearch.encoders.base import Encoder, HubnessShares
 from imgsearch.index.build import build_snapshot
 from imgsearch.index.live import LiveIndex
 from imgsearch.records.arrays import Vector, Vectors
+from imgsearch.records.photo import PhotoVectors
 from imgsearch.search import hubness
 from imgsearch.search.library_photos import LibraryPhotos
 from imgsearch.store.store import Store
@@ -96,8 +97,9 @@ class Stored:
         return ids, rows
 
     def values(self) -> Vector:
-        ids, _ = self.vectors()
-        return self.store.reads.vectors.hubness(self.row.key, np.unique(ids), float("nan"))
+        ids, values = self.store.reads.vectors.hubness(self.row.key)
+        assert ids.tolist() == np.unique(self.vectors()[0]).tolist()
+        return values
 
 
 @pytest.fixture
@@ -124,8 +126,6 @@ def test_photos_are_compared_once_and_new_ones_with_the_kept_bank(
     assert library.embedded == [len(hubness.bank_texts())], "once on a machine"
     after = library.values()
     assert len(after) == 40 and np.array_equal(after[:30], before)
-    least = library.store.reads.vectors.least_hubness(library.row.key)
-    assert least == pytest.approx(float(after.min()), abs=1e-6)
     (library.folder / "cache" / hubness.FOLDER).rename(library.folder / "lost")
     library.add([40])
     assert library.refresh() and len(library.embedded) == 2, "an emptied cache is filled again"
@@ -138,20 +138,44 @@ def test_another_bank_compares_all_photos_anew_and_goes_on_after_an_interruption
     library.refresh()
     before = library.values()
     monkeypatch.setattr(hubness, "bank_texts", lambda: ("a cat", "a dog", "a boat"))
-    set_hubness = library.store.vectors.set_hubness
+    add_hubness, chunks = library.store.vectors.add_hubness, library.store.reads.vectors.chunks
+    monkeypatch.setattr(
+        library.store.reads.vectors, "chunks", lambda key, after: chunks(key, after, 10)
+    )
 
     def interrupted(*values: object) -> None:
-        set_hubness(*values)  # type: ignore[arg-type]
+        add_hubness(*values)  # type: ignore[arg-type]
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(library.store.vectors, "set_hubness", interrupted)
+    monkeypatch.setattr(library.store.vectors, "add_hubness", interrupted)
     with pytest.raises(KeyboardInterrupt):
         library.refresh()
-    key, reads = library.row.key, library.store.reads.vectors
-    assert reads.least_hubness(key) is None, "values of two banks are not mixed"
-    monkeypatch.setattr(library.store.vectors, "set_hubness", set_hubness)
-    assert library.refresh() and reads.least_hubness(key) is not None
+    ids, values = library.store.reads.vectors.hubness(library.row.key)
+    assert 0 < len(ids) < 30, "values of two banks are not mixed"
+    monkeypatch.setattr(library.store.vectors, "add_hubness", add_hubness)
+    assert library.refresh() and not library.refresh()
+    monkeypatch.undo()
     assert not np.isclose(library.values(), before).any()
+    assert np.array_equal(library.values()[: len(values)], values), "it went on where it was"
+
+
+def test_a_photo_that_is_embedded_again_is_compared_again(
+    stored: Callable[[int], Stored], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("imgsearch.store.vectors._BLOCK_PHOTOS", 7)  # in several blocks
+    library = stored(5)
+    for first in range(5, 30, 5):
+        library.refresh()
+        library.add(range(first, first + 5))
+    library.refresh()
+    before = library.values()
+    ids, _ = library.vectors()
+    new = unit(random_vectors(1, DIM, seed=77))
+    library.store.vectors.delete_of(library.row.key, [int(ids[0])])
+    library.store.vectors.add(library.row.key, {int(ids[0]): PhotoVectors(new)})
+    library.refresh()
+    after = library.values()
+    assert len(after) == 30 and np.array_equal(after[1:], before[1:]) and after[0] != before[0]
 
 
 def test_an_encoder_without_a_share_has_no_hubness(stored: Callable[[int], Stored]) -> None:
@@ -174,10 +198,10 @@ def test_the_best_photos_are_found_however_hubness_reorders_them(
     far = int(ids[np.argsort(rows @ rows[0])[len(rows) // 2]])
     source = library.store.vectors.hubness_source(library.row.key)
     assert source is not None
-    library.store.vectors.set_hubness(
-        library.row.key, *source, np.array([far]), np.array([-5.0], np.float32)
+    bank, last_seq = source
+    library.store.vectors.add_hubness(
+        library.row.key, bank, last_seq + 1, np.array([far]), np.array([-5.0], np.float32)
     )
-    library.store.vectors.complete_hubness(library.row.key)
     values = dict(zip(np.unique(ids).tolist(), library.values().tolist(), strict=True))
     usual = hubness.hubness_shares(LITE).usual
     photos = library.photos()

@@ -16,15 +16,16 @@ from imgsearch import Library, Settings
 from imgsearch.analysis import captions
 from imgsearch.decode.reader import decode
 from imgsearch.decode.tiles import DEFAULT_TILING, images_to_embed, tiles
+from imgsearch.features.labels import labelling as labels
+from imgsearch.features.labels.records import Classes
+from imgsearch.features.labels.store import LabelStore
 from imgsearch.index.build import build_snapshot
 from imgsearch.index.check import check_recall
 from imgsearch.index.live import LiveIndex
 from imgsearch.index.policy import IndexPolicy, IndexSpec
-from imgsearch.labels import labels
 from imgsearch.progress import Job
 from imgsearch.records.files import Decoded
 from imgsearch.records.index import EncoderRow
-from imgsearch.records.labels import Classes
 from imgsearch.records.photo import Facts
 from imgsearch.search import baseline
 from imgsearch.search.library_photos import LibraryPhotos
@@ -304,8 +305,9 @@ def test_a_photo_gets_one_label_however_large_the_chunks(store: Store) -> None:
     for chunk_rows in (3, 50, 10_000):
         facet = labels.save_facet(store, f"in chunks of {chunk_rows}", classes)
         labels.update_facets(store, row, lambda: encoder, chunk_rows)
-        assert sum(store.labels.counts(facet.id).values()) == PHOTOS
-        assigned = {photo_id: store.labels.of_photo(photo_id)[facet.name].name for photo_id in own}
+        facets = LabelStore(store.database)
+        assert sum(facets.counts(facet.id).values()) == PHOTOS
+        assigned = {photo_id: facets.of_photo(photo_id)[facet.name].name for photo_id in own}
         assert assigned == expected
 
 

@@ -21,7 +21,7 @@ from imgsearch.encoders.base import EncoderKind
 from imgsearch.encoders.measurements import Measurements
 from imgsearch.encoders.onnx import write_export
 from imgsearch.encoders.registry import register, unregister
-from imgsearch.records.labels import Classes
+from imgsearch.features.labels.records import Classes
 from tests.factories import CHECKOUT, IS_ROOT, write_photos
 from tests.stand_in import StandIn
 

@@ -90,12 +90,12 @@ def scores(library: Library, text: str) -> dict[str, float]:
     reads = Reads.open(library.settings.data_dir)
     row = reads.encoders.in_use()
     shares = hubness_shares(row.encoder_id)
-    values = reads.vectors.hubness(row.key, np.array([hit.photo.id for hit in hits]), shares.usual)
+    values = dict(zip(*(column.tolist() for column in reads.vectors.hubness(row.key)), strict=True))
     reads.close()
     share = shares.short if text_kind(NAME, text) == "short" else shares.text
     return {
-        hit.path.name: hit.score + share * (value - shares.usual)
-        for hit, value in zip(hits, values.tolist(), strict=True)
+        hit.path.name: hit.score + share * (values[hit.photo.id] - shares.usual)
+        for hit in hits
         if hit.score is not None
     }
 

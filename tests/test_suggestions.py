@@ -18,6 +18,7 @@ from msgspec.structs import replace
 from imgsearch import Classes, Library, Query, Settings, parse
 from imgsearch.cli import commands
 from imgsearch.errors import DiskError, SettingsError, UsageError
+from imgsearch.features.labels.store import LabelStore
 from imgsearch.language.completion import typed_end
 from imgsearch.language.fields import FIELDS
 from imgsearch.place_names import _regions_file
@@ -59,8 +60,9 @@ def library(tmp_path: Path) -> Iterator[Library]:
                 for (path, facts), vector in zip(PHOTOS.items(), vectors, strict=True)
             ],
         )
-        store.labels.save_facet("rooms", Classes(("kitchen", "living room"), none_of_these=False))
-        store.labels.save_facet("places", Classes(("kitchen", "garden")))
+        facets = LabelStore(store.database)
+        facets.save_facet("rooms", Classes(("kitchen", "living room"), none_of_these=False))
+        facets.save_facet("places", Classes(("kitchen", "garden")))
         probe = ConceptProbe("Our house", random_vectors(1, 2)[0], 1, 0, 0.5, 0.2)
         example = ConceptExample(b"1", True, 1)
         fitted = FittedConcept(probe, None, None, len(PHOTOS))

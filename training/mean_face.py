@@ -1,6 +1,6 @@
-"""Computes the mean feature of strangers' faces: the module `imgsearch.features.people.mean_feature`.
+"""Computes the mean feature of strangers' faces, the module `mean_feature` of the feature people.
 
-    python -m training.mean_face FLICKR8K > imgsearch/faces/mean_feature.py
+    python -m training.mean_face FLICKR8K > imgsearch/features/people/mean_feature.py
 
 FLICKR8K has captions.csv and the photos that it names. Those of its split train are used, and of
 their faces those that may found a group. The mean of a thousand faces and more describes nobody.

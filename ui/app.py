@@ -20,7 +20,6 @@ from ui.view_table import all_views, views_of
 from ui.views import (
     archive,
     events,
-    labels,
     library,
     map,
     photo,
@@ -34,7 +33,6 @@ _SHOW: Mapping[str, Callable[[], None]] = {  # by the names of the views
     "timeline": timeline.show,
     "events": events.show,
     "map": map.show,
-    "labels": labels.show,
     "library": library.show,
     "archive": archive.show,
     "photo": photo.show,

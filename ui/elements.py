@@ -332,7 +332,7 @@ def changed_days() -> Iterator[tuple[Literal["from", "to"], date | None]]:
 
 
 def filter_choices(chosen: Sequence[tuple[str, str]]) -> None:
-    """Folders, places, people, keywords and labels to filter by, with a field to find them.
+    """Folders, places, people, keywords and more to filter by, with a field to find them.
 
     `chosen` are the filters that are on: field and value. `clicked_choices` returns the clicks.
     """

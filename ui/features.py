@@ -104,11 +104,12 @@ class PageFeature(Struct, frozen=True):
     module with actions for photos: see `components/shared/tray.js`. `header` draws something above
     the results of a search, `search_button` a button beside the search field of the first view, and
     `shelf` returns links for the start page, to what `shelf_title` names. `card` returns a card for
-    the viewer of a photo, or None, and `faces` the faces in it. `views` are by the path of their
-    address, and `jobs` by their names in `imgsearch.features.declared.Feature`. `library_section`
-    draws a section in the view of the library; it is called with the status, and whether something
-    changes the library. `commands` are by the beginning of a command: "imgsearch read-text".
-    `icons` are those of its kinds of suggestions.
+    the viewer of a photo, or None, `faces` the faces in it, and `rows` names and texts among what
+    is known about it. `views` are by the path of their address, and `jobs` by their names in
+    `imgsearch.features.declared.Feature`. `library_section` draws a section in the view of the
+    library; it is called with the status, and whether something changes the library. `commands` are
+    by the beginning of a command: "imgsearch read-text". `icons` are those of its kinds of
+    suggestions, and `filter_nouns` the words for values of its filters.
     """
 
     part: str | None = None
@@ -118,6 +119,7 @@ class PageFeature(Struct, frozen=True):
     shelf: Callable[[], Sequence[ShelfEntry]] | None = None
     shelf_title: str = ""
     card: Callable[[Hit], Card | None] | None = None
+    rows: Callable[[Hit], Sequence[tuple[str, str]]] | None = None
     faces: Callable[[Hit], Sequence[FaceLink]] | None = None
     views: Mapping[str, ShownView] = {}
     routes: Sequence[Route] = ()
@@ -125,6 +127,7 @@ class PageFeature(Struct, frozen=True):
     library_section: Callable[[Status, bool], None] | None = None
     commands: Mapping[str, CommandButton] = {}
     icons: Mapping[str, str] = {}
+    filter_nouns: Mapping[str, str] = {}
 
 
 def page_features() -> tuple[PageFeature, ...]:
@@ -140,6 +143,11 @@ def feature_views() -> dict[str, ShownView]:
 def suggestion_icons() -> dict[str, str]:
     """Return the icons of the suggestions that features bring, by their kind."""
     return {kind: icon for each in page_features() for kind, icon in each.icons.items()}
+
+
+def filter_nouns() -> dict[str, str]:
+    """Return the words for the values of filters that features bring, by filter."""
+    return {name: noun for each in page_features() for name, noun in each.filter_nouns.items()}
 
 
 def problems() -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from imgsearch import LOOKS, ImgsearchError, Query, Sort, filter_of, parse, printable, to_text
 from ui import cards, elements
+from ui.features import filter_nouns
 from ui.formatting import escape_markdown, format_date
 from ui.query_line import query_line
 from ui.session import session
@@ -36,7 +37,6 @@ _NOUNS = {
     "country": "Country",
     "person": "Person",
     "keyword": "Keyword",
-    "label": "Label",
     "color": "Colour",
 }
 
@@ -75,8 +75,8 @@ def with_filters(line: str, values: Mapping[str, str], sort: Sort | None = None)
 def toggled(line: str, field: str, value: str) -> str:
     """Return `line` with this filter, or without it if it is there.
 
-    Of people and keywords, a photo must have all that are chosen; of folders, places and labels,
-    one. Raises QueryError for an unknown field or an invalid value.
+    Of people and keywords, a photo must have all that are chosen; of other fields, one. Raises
+    QueryError for an unknown field or an invalid value.
     """
     query = parse_line(line)
     for chip in chips_of(query):
@@ -112,8 +112,9 @@ class FilterChip(NamedTuple):
         if not self.negated:
             if self.field == "in":
                 return f"Folder {Path(self.value).name or self.value}"
-            if self.field in _NOUNS:
-                return f"{_NOUNS[self.field]} {self.value}"
+            nouns = {**_NOUNS, **filter_nouns()}
+            if self.field in nouns:
+                return f"{nouns[self.field]} {self.value}"
             if self.field == "is" and self.value in LOOKS:
                 return LOOKS[self.value].label
             if self.field == "after":

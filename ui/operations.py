@@ -8,7 +8,6 @@ site may send without asking first.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TypeAlias
 
 import msgspec
 from starlette.concurrency import run_in_threadpool
@@ -17,22 +16,17 @@ from starlette.responses import PlainTextResponse, Response
 
 from imgsearch import ImgsearchError, OperationAnswer, PickedPhotos, Query, UsageError, requested
 from ui.answer_data import forget_answers
-from ui.recent_answers import recent_answers
 from ui.request_body import read_body
 from ui.responses import NOT_STORED, TOO_LONG
-from ui.session import Session, session
+from ui.session import session
 
 ROUTE = "/operations/{path:path}"
 MAX_BYTES = 16 << 20  # a million ids
 # The method of an operation, by the method of the browser's request for it.
 METHODS: Mapping[str, str] = {"GET": "GET", "PUT": "POST", "DELETE": "DELETE"}
 _TRAY = "tray"  # answers do not depend on it, but for those to is:picked
-# By GET. They read something of all photos, so an answer may be a minute old, as others are.
-_OF_ALL_PHOTOS = ("filters/choices",)
 # Of a page that waits for its first photos: each tab asks.
 _EMPTY_TRAY = msgspec.json.encode(PickedPhotos("", ()))
-
-_Asked: TypeAlias = tuple[str, str, bytes, tuple[tuple[str, str], ...]]  # see `requested`
 
 
 async def operate(request: Request) -> Response:
@@ -45,9 +39,9 @@ async def operate(request: Request) -> Response:
         return PlainTextResponse(TOO_LONG, 413, NOT_STORED)
     if path == _TRAY and method == "GET" and not session().library.exists():
         return Response(_EMPTY_TRAY, media_type="application/json", headers=NOT_STORED)
-    asked = (method, f"/{path}", content or b"{}", tuple(request.query_params.items()))
+    fields = dict(request.query_params)
     try:
-        answer = await run_in_threadpool(_answer, session(), asked)
+        answer = await run_in_threadpool(_answer, method, f"/{path}", content or b"{}", fields)
     except UsageError as error:
         return PlainTextResponse(str(error), 422, NOT_STORED)
     except ImgsearchError as error:
@@ -56,15 +50,9 @@ async def operate(request: Request) -> Response:
     return Response(answer.json, media_type="application/json", headers=NOT_STORED)
 
 
-def _answer(here: Session, asked: _Asked) -> OperationAnswer:
-    if asked[1].removeprefix("/") in _OF_ALL_PHOTOS:
-        return recent_answers(here, _computed).get(asked, here.content_state())
-    return _computed(asked)
-
-
-def _computed(asked: _Asked) -> OperationAnswer:
-    here, (method, path, content, fields) = session(), asked
-    request = requested(here.library, method, path, content, dict(fields))
+def _answer(method: str, path: str, content: bytes, fields: Mapping[str, str]) -> OperationAnswer:
+    here = session()
+    request = requested(here.library, method, path, content, fields)
     query = request.queries[0] if request.queries else Query()  # no operation takes two
     with here.library_for(query) as library:
         return request.answered(library)

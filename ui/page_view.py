@@ -44,7 +44,6 @@ CORE_VIEWS: Mapping[str, PageView] = {  # by the path of their address, but for 
     ),
     "events": PageView("Events", "event", "narrows", ("events",), shows_progress=True),
     "map": PageView("Map", "map", "narrows", ("map",), link="On the map"),
-    "labels": PageView("Labels", "label", "none", (), "labels"),
     "library": PageView(
         "Library",
         "photo_library",

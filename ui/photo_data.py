@@ -147,9 +147,8 @@ def fact_rows(hit: Hit) -> list[tuple[str, str]]:
         ("Rating", _stars(facts.rating)),
     ]
     rows += [(label, text) for label, text in facts.shown() if label not in SHOWN_IN_OTHER_WORDS]
-    if session().has("labels"):
-        for facet, label in session().library.labels.of_photo(photo.id).items():
-            rows.append((facet, f"{label.name}, {label.probability:.0%}"))
+    for feature in shown_features():
+        rows += [] if feature.rows is None else feature.rows(hit)
     text = session().library.pictures.text_of(photo.id)
     if text is not None and text.lines:
         shown = " · ".join(line.text for line in text.lines)

@@ -15,7 +15,7 @@ from imgsearch.encoders import prompts
 from imgsearch.errors import UsageError
 from imgsearch.index.recall import AT, RecallBenchmark
 from imgsearch.language.everyday import is_everyday
-from imgsearch.records.labels import Evaluation
+from imgsearch.records.evaluation import Evaluation
 from imgsearch.search.baseline import LibraryBaseline
 from imgsearch.search.confidence import COUNTED_HITS, ScoredQuery
 from imgsearch.search.short_texts import embed_alone, text_kind

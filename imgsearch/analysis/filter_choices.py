@@ -98,15 +98,6 @@ def choices_of_names(
     )
 
 
-def choices_of_labels(facets: Mapping[str, Mapping[str, int]]) -> tuple[FilterChoice, ...]:
-    """Return a choice for each class of each facet of labels."""
-    return tuple(
-        FilterChoice(f"{facet}: {name}", "label", f"{facet}/{name}", photos)
-        for facet, photos_by_name in facets.items()
-        for name, photos in photos_by_name.items()
-    )
-
-
 def _can_be_typed(name: str | Path) -> bool:
     """Return whether a name is valid Unicode; names of files need not be."""
     try:

@@ -56,7 +56,10 @@ class ValueFilter(NamedTuple):
     the SQL condition of a photo, a `SqlCondition` (both of `imgsearch.store.filters`). `read` names
     a function that makes a value of what was typed, and raises ValueError with a sentence; `write`
     names its inverse. Without them a value is the text. `other_names` are names that other programs
-    give the filter, which are read as well.
+    give the filter, which are read as well. With `suggested_as`, the word for one value among
+    suggestions, `suggested` names a function that returns its values: it is called with the
+    database and the line that is typed. `choices` names one that is called with the database and
+    returns the values with their numbers of photos (`imgsearch.records.browse.KindOfChoices`).
     """
 
     metavar: str
@@ -65,6 +68,9 @@ class ValueFilter(NamedTuple):
     read: str | None = None
     write: str | None = None
     other_names: tuple[str, ...] = ()
+    suggested_as: str | None = None
+    suggested: str | None = None
+    choices: str | None = None
 
 
 class NamedQuery(NamedTuple):
@@ -191,6 +197,8 @@ class Feature(NamedTuple):
     change cannot be undone where a unique column has the value already, with the cure. `items`
     names the groups of items by which an archive shares what people make with the feature, in the
     order in which their rows refer to each other: see `imgsearch.archive.items.base`.
+    `methods` are those of a part that a library has as well, with the part. `own_words` names a
+    function that is called with the database and returns words by which its user calls things.
     `after_indexing` names a function that brings up to date what is made of the vectors: it is
     called with the context of the indexer, the store and the row of the encoder. `after_faces`
     names one that follows faces from a pack or an archive: it is called with the store, and how
@@ -202,6 +210,7 @@ class Feature(NamedTuple):
     name: str
     needs: tuple[str, ...] = ()
     parts: Mapping[str, Part] = {}
+    methods: Mapping[str, str] = {}
     commands: Mapping[str, ListedCommand] = {}
     filters: Mapping[str, NamedFilter | ValueFilter] = {}
     queries: Mapping[str, NamedQuery] = {}
@@ -211,6 +220,7 @@ class Feature(NamedTuple):
     taken: Mapping[str, str] = {}
     items: str | None = None
     after_indexing: str | None = None
+    own_words: str | None = None
     after_faces: str | None = None
     watching: WhileWatching | None = None
     jobs: Mapping[str, FeatureJob] = {}
@@ -234,6 +244,11 @@ def called(named: str) -> Any:
         return _loaded(named)()
 
 
+def is_ours(named: str) -> bool:
+    """Return whether a module is one of imgsearch itself, not of another package."""
+    return named.partition(".")[0] == _OURS
+
+
 def _loaded(named: str) -> Any:
     module, _, name = named.partition(":")
     loaded = import_module(module)  # waits for another thread that is loading it
@@ -246,7 +261,7 @@ def _of_plugin(named: str) -> Iterator[None]:
     try:
         yield
     except (Exception, SystemExit) as error:
-        if named.partition(".")[0] == _OURS:
+        if is_ours(named):
             raise
         raise MissingPackage(
             f"{named}, a part of a plug-in, does not load ({type(error).__name__}: {error}). "

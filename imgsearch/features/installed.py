@@ -36,8 +36,8 @@ from imgsearch.plugins import (
 
 # Our own: the folders of this package, in the order in which users see what they bring.
 OWN = (
-    *("albums", "assistant", "meaning", "people", "duplicates", "saved", "strips", "terminal"),
-    "text",
+    *("albums", "assistant", "meaning", "people", "duplicates", "labels", "saved", "strips"),
+    *("terminal", "text"),
 )
 GROUP = "imgsearch.features"  # of the entry points of other packages
 
@@ -163,6 +163,21 @@ def named_filters() -> dict[str, NamedFilter]:
     return {name: each for name, each in filters().items() if isinstance(each, NamedFilter)}
 
 
+def suggested_filters() -> dict[str, ValueFilter]:
+    """Return the filters of which values are suggested, though these are no names."""
+    return {
+        name: each
+        for name, each in filters().items()
+        if isinstance(each, ValueFilter) and each.suggested is not None
+    }
+
+
+def choices() -> tuple[str, ...]:
+    """Return the names of functions that return values to filter by: see `ValueFilter`."""
+    values = (each for each in filters().values() if isinstance(each, ValueFilter))
+    return tuple(each.choices for each in values if each.choices is not None)
+
+
 def other_filter_names() -> dict[str, str]:
     """Return names that other programs give to filters of features, and these filters."""
     return {
@@ -181,6 +196,11 @@ def queries() -> dict[str, NamedQuery]:
 def parts() -> dict[str, Part]:
     """Return the parts of a library that features bring, by name."""
     return _all(_parts)
+
+
+def methods() -> dict[str, str]:
+    """Return methods of parts that a library has as well, with the name of the part."""
+    return _all(lambda feature: feature.methods)
 
 
 def details() -> dict[str, Detail]:
@@ -204,10 +224,13 @@ def items() -> tuple[str, ...]:
     return tuple(each for each in named if each is not None)
 
 
-def after_indexing() -> tuple[str, ...]:
-    """Return the names of functions that follow the vectors: see `Feature.after_indexing`."""
-    named = (feature.after_indexing for feature in features().values())
-    return tuple(each for each in named if each is not None)
+def after_indexing() -> dict[str, str]:
+    """Return the functions that follow the vectors, by feature: see `Feature.after_indexing`."""
+    return {
+        name: feature.after_indexing
+        for name, feature in features().items()
+        if feature.after_indexing is not None
+    }
 
 
 def after_faces() -> tuple[str, ...]:
@@ -225,6 +248,12 @@ def watching() -> tuple[WhileWatching, ...]:
 def jobs() -> dict[str, FeatureJob]:
     """Return the long jobs of all features by name."""
     return _all(_jobs)
+
+
+def own_words() -> tuple[str, ...]:
+    """Return the names of functions that return words of the user: see `Feature.own_words`."""
+    named = (feature.own_words for feature in features().values())
+    return tuple(each for each in named if each is not None)
 
 
 def packs() -> dict[str, InPacks]:

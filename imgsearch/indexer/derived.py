@@ -1,4 +1,4 @@
-"""Updates what is made of the vectors: index, baseline, labels, concepts, and more of features."""
+"""Updates what is made of the vectors: index, baseline, concepts, and more of features."""
 
 from __future__ import annotations
 
@@ -8,12 +8,11 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from imgsearch.concepts import teaching
-from imgsearch.errors import EncoderError, UsageError
+from imgsearch.errors import EncoderError, ImgsearchError, MissingPackage, UsageError
 from imgsearch.features import installed
-from imgsearch.features.declared import load
+from imgsearch.features.declared import is_ours, load
 from imgsearch.index import build, snapshot
 from imgsearch.indexer.embedding import ConceptEmbedder, embed_queries
-from imgsearch.labels import labels
 from imgsearch.search import baseline, hubness
 
 if TYPE_CHECKING:
@@ -48,7 +47,7 @@ def update_index(context: IndexingContext, store: Store, row: EncoderRow) -> Non
 
 
 def refresh_derived(context: IndexingContext, store: Store, row: EncoderRow) -> None:
-    """Update the score baseline, the hubness of photos, labels, concepts and what features make."""
+    """Update the score baseline, the hubness of photos, concepts and what features make."""
     refresh_baseline(context, store, row)
     hubness.refresh(
         store,
@@ -56,10 +55,20 @@ def refresh_derived(context: IndexingContext, store: Store, row: EncoderRow) -> 
         context.settings.cache_dir,
         lambda texts: context.encoders.of(row).encode_texts(texts),  # loaded only if needed
     )
-    labels.update_facets(store, row, lambda: context.encoders.of(row))
     teaching.update_concepts(store, row, ConceptEmbedder(context, store, row))
-    for function in installed.after_indexing():
-        load(function)(context, store, row)
+    for name, function in installed.after_indexing().items():
+        follow = load(function)
+        try:
+            follow(context, store, row)
+        except (ImgsearchError, OSError):
+            raise
+        except Exception as error:
+            if is_ours(function):
+                raise
+            raise MissingPackage(
+                f"The photos were indexed, and then the feature {name}, a plug-in, failed "
+                f"({type(error).__name__}: {error}). Update its package, or remove it."
+            ) from error
 
 
 def refresh_from_faces(store: Store, new: int | None) -> None:

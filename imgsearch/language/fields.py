@@ -339,9 +339,6 @@ _CORE_FIELDS: dict[str, Field] = {
     "keyword": text_field(
         "TEXT", "with this keyword, or with it as one level of a hierarchical keyword"
     ),
-    "label": text_field(
-        "NAME", "with this label, saved by imgsearch label --save-as; or FACET/NAME"
-    ),
     "shows": text_field(
         "CONCEPT",
         "that show this concept, taught with imgsearch teach, surely or likely; or CONCEPT/sure",

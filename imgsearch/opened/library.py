@@ -19,10 +19,8 @@ from imgsearch.errors import DiskError, LibraryLocked, SnapshotError
 from imgsearch.indexer.opening import Indexing, closed, make_private
 from imgsearch.opened.origin import LocalFolders, Origin
 from imgsearch.opened.photo_changes import FolderChanges, PhotoChanges
-from imgsearch.search.answers import matching_ids
 from imgsearch.search.context import SearchContext
 from imgsearch.search.library_photos import LibraryPhotos
-from imgsearch.search.prepared import prepare
 from imgsearch.store.database import DATABASE_FILE, Database
 from imgsearch.store.reads import Reads
 from imgsearch.store.recent_reads import MOST_BYTES
@@ -40,8 +38,6 @@ if TYPE_CHECKING:
     from imgsearch.records.arrays import Ids, Vectors
     from imgsearch.records.browse import EventTitle
     from imgsearch.records.index import EncoderRow
-    from imgsearch.records.labels import Classes, Label
-    from imgsearch.records.query import Query
     from imgsearch.store.event_titles import EventTitleStore
     from imgsearch.store.store import Store
     from imgsearch.store.thumbnails import ThumbnailStore
@@ -163,14 +159,6 @@ class OpenedLibrary:
         """
         self.reads()
         return self.new_or_existing()
-
-    def labels(self, classes: Classes, query: Query | None, k: int) -> list[Label]:
-        """Return the likeliest class of each photo that a query finds, or of all."""
-        from imgsearch.labels.labels import label_photos
-
-        context = self.context()
-        among = None if query is None else matching_ids(prepare(context, query), k)
-        return label_photos(self.store(), context.row, context.encoder(), classes, among)
 
     # ------------------------------------------------------------------ searching
 

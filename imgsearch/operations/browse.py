@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 from msgspec import Meta
 
 from imgsearch.errors import UsageError
+from imgsearch.features import installed
+from imgsearch.features.declared import load
 from imgsearch.language.grammar import resolve_query
 from imgsearch.operations.declared import AskedPhoto, CountedPhotos, operation
 from imgsearch.records.browse import (
@@ -292,14 +294,16 @@ class Browse:
 
     @operation("GET /filters/choices")
     def filter_choices(self) -> FilterChoices:
-        """List the folders, places, people, keywords and saved labels that a filter can name.
+        """List the folders, places, people, keywords and more that a filter can name.
 
         Each has its number of photos, and the filter that finds them. Names that cannot be typed
         are left out. Of each kind, at most 20,000 are listed: those with most photos, and the
         folders that are least deep.
         """
+        return self._opened.reads().recent.get("filter choices", self._filter_choices)
+
+    def _filter_choices(self) -> FilterChoices:
         from imgsearch.analysis.filter_choices import (
-            choices_of_labels,
             choices_of_names,
             folder_tree,
             place_tree,
@@ -307,14 +311,12 @@ class Browse:
 
         opened, names = self._opened, self.names()
         roots = opened.reads().roots.all().values() if "folders" in opened.origin.parts else ()
-        labels = opened.store().labels
-        facets = {facet.name: labels.counts(facet.id) for facet in labels.facets()}
         return FilterChoices(
             folder_tree(names.folders, map(Path, roots)),
             place_tree(self.places()),
             choices_of_names("person", names.people),
             choices_of_names("keyword", names.keywords),
-            choices_of_labels(facets),
+            tuple(load(named)(opened.database()) for named in installed.choices()),
         )
 
     def names(self) -> NameCounts:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from imgsearch.index.check import RecallReport
     from imgsearch.opened.library import OpenedLibrary
     from imgsearch.progress import Job
-    from imgsearch.records.labels import Evaluation
+    from imgsearch.records.evaluation import Evaluation
 
 _RECENT = 50  # past queries that a trial of an encoder may use
 

@@ -326,14 +326,13 @@ class FilterResult(Struct, frozen=True):
 
 
 class PhotoDetails(Struct, frozen=True):
-    """The details of a photo in a library: its hit, labels, text and marks, and more of features.
+    """The details of a photo in a library: its hit, text and marks, and more of features.
 
-    `labels` maps the name of each facet to the photo's label; `text` is None if text was not looked
+    `text` is None if text was not looked
     for yet. `marks` is None for a photo without any.
     """
 
     hit: Hit
-    labels: dict[str, str]
     text: PhotoText | None
     marks: PhotoMarks | None = None
     # Features add fields: see `imgsearch.operations.details`. Type checkers read ours here.

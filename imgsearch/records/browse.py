@@ -220,14 +220,37 @@ class FilterChoice(Struct, frozen=True):
     below: tuple[FilterChoice, ...] = ()
 
 
+class KindOfChoices(Struct, frozen=True):
+    """The values of a filter of a feature, with a title for people, and an icon of the page."""
+
+    title: str
+    icon: str
+    choices: tuple[FilterChoice, ...]
+
+
 class FilterChoices(Struct, frozen=True):
-    """The values that photos can be filtered by: folders and places as trees, names as lists."""
+    """The values that photos can be filtered by: folders and places as trees, names as lists.
+
+    `of_features` are those of the filters of features.
+    """
 
     folders: tuple[FilterChoice, ...]
     places: tuple[FilterChoice, ...]
     people: tuple[FilterChoice, ...]
     keywords: tuple[FilterChoice, ...]
-    labels: tuple[FilterChoice, ...]
+    of_features: tuple[KindOfChoices, ...] = ()
+
+    @property
+    def nbytes(self) -> int:
+        """The size in memory, about."""
+        waiting = [self.folders, self.places, self.people, self.keywords]
+        waiting += [kind.choices for kind in self.of_features]
+        number = 0
+        while waiting:
+            choices = waiting.pop()
+            number += len(choices)
+            waiting += [each.below for each in choices if each.below]
+        return number * _RECORD_BYTES
 
 
 class Moments(Struct, frozen=True, eq=False):

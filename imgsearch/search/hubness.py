@@ -86,15 +86,13 @@ def refresh(
     identity = hashlib.sha256("\n".join(texts).encode()).hexdigest()
     source, last_seq = store.vectors.hubness_source(row.key), store.reads.vectors.last_seq(row.key)
     after_seq = 0 if source is None or source[0] != identity else source[1]
-    is_complete = store.reads.vectors.least_hubness(row.key) is not None
-    if after_seq == last_seq and (is_complete or not last_seq):
+    if after_seq == last_seq:
         return False
     bank = _bank(cache_dir, f"{row.encoder_id}\n{identity}", texts, embed)
     for seq, ids, vectors in store.reads.vectors.chunks(row.key, after_seq):
         starts = photo_starts(ids)
         values = hubness_of(vectors, starts, bank)
-        store.vectors.set_hubness(row.key, identity, seq, ids[starts], values)
-    store.vectors.complete_hubness(row.key)
+        store.vectors.add_hubness(row.key, identity, seq, ids[starts], values)
     return True
 
 

@@ -29,7 +29,9 @@ if TYPE_CHECKING:
 # Photos that are shown are shown again soon: on the next page, alone, or in another answer. More of
 # them at once are a list or a copy of all.
 _MOST_KEPT = 1_000
-_FETCHED_SHARE, _FETCHED_MORE = 3, 50  # of k, so that hubness can reorder them: mostly enough
+# So many photos for each of k, and more, are fetched, so that hubness can reorder them: in most
+# libraries these are enough.
+_FETCHED_SHARE, _FETCHED_MORE, _FETCHED_GROWTH = 16, 200, 4
 _PHOTO_BYTES = 2_000  # with its facts and paths
 
 
@@ -98,12 +100,11 @@ class LibraryPhotos:
         less this share of what the hubness of a photo is above that of a usual one.
         """
         only = None if among is None else self.ids(among)
-        least = self._least_hubness(hubness_share)
-        if least is None:
+        if not hubness_share or not len(self._hubness[0]):
             (found,) = self._vectors.search(query[None], k, only, kind=kind)
             return found
         # No photo gains more than this, so those that are not fetched cannot be among the best k.
-        most_gained = hubness_share * (self._usual_hubness - least)
+        most_gained = hubness_share * max(0.0, self._usual_hubness - self._least_hubness)
         fetched = _FETCHED_SHARE * k + _FETCHED_MORE
         while True:
             (found,) = self._vectors.search(query[None], fetched, only, kind=kind)
@@ -111,31 +112,38 @@ class LibraryPhotos:
             is_all = len(found.ids) < fetched
             if is_all or found.scores[-1] + most_gained <= best.scores[k - 1]:
                 return Neighbours(best.ids[:k], best.scores[:k])
-            fetched *= 2
+            fetched *= _FETCHED_GROWTH
 
     def less_hubness(self, photo_id: int, score: float, share: float) -> float:
         """Return the score of a photo as `nearest` does, given its cosine."""
         import numpy as np
 
-        if self._least_hubness(share) is None:
+        if not share or not len(self._hubness[0]):
             return score
         only = Neighbours(np.array([photo_id]), np.array([score], np.float32))
         return float(self._less_hubness(only, share).scores[0])
 
     def _less_hubness(self, found: Neighbours, share: float) -> Neighbours:
-        """Return photos with a share of their hubness subtracted from their scores, best first."""
+        """Return photos with a share of their hubness subtracted from their scores, best first.
+
+        A photo that was not compared yet counts as a usual one.
+        """
         import numpy as np
 
-        usual = self._usual_hubness
-        values = self._reads.vectors.hubness(self._encoder.key, found.ids, usual)
-        scores = found.scores - np.float32(share) * (values - np.float32(usual))
+        ids, values = self._hubness
+        places = np.minimum(np.searchsorted(ids, found.ids), len(ids) - 1)
+        above = np.where(ids[places] == found.ids, values[places] - self._usual_hubness, 0.0)
+        scores = found.scores - np.float32(share) * above.astype(np.float32)
         order = np.lexsort((found.ids, -scores))
         return Neighbours(found.ids[order], scores[order])
 
-    def _least_hubness(self, share: float) -> float | None:
-        """Return the least hubness of a photo; None if nothing is to be subtracted."""
-        least = self._reads.vectors.least_hubness(self._encoder.key) if share else None
-        return None if least is None else min(least, self._usual_hubness)
+    @cached_property
+    def _hubness(self) -> tuple[Ids, Vector]:
+        return self._reads.vectors.hubness(self._encoder.key)
+
+    @cached_property
+    def _least_hubness(self) -> float:
+        return float(self._hubness[1].min())
 
     @cached_property
     def _usual_hubness(self) -> float:

@@ -43,7 +43,6 @@ _VALUES: dict[str, str] = {
     "camera": "camera",
     "lens": "lens",
     "creator": "creator",
-    "label": "label",
     "shows": "concept",
     "concept": "concept",
     "root": "folder",
@@ -57,9 +56,13 @@ _VALUES: dict[str, str] = {
     **dict.fromkeys(YES_OR_NO_FILTERS, "choice"),
     **{name: declared.suggested_as for name, declared in installed.named_filters().items()},
     **{name: declared.suggested_as for name, declared in installed.queries().items()},
+    **{
+        name: declared.suggested_as or name
+        for name, declared in installed.suggested_filters().items()
+    },
 }
 _OF_FEATURES = (*installed.queries(), *installed.named_filters())
-_NAMED = ("camera", "lens", "label", "shows", *_OF_FEATURES)
+_NAMED = ("camera", "lens", *installed.suggested_filters(), "shows", *_OF_FEATURES)
 _MAX_VALUES = 3  # among names of all kinds
 _PLACE_FIELDS: tuple[NameField, ...] = ("country", "place")
 _MAX_PLACES = 10  # names in other languages that are looked up for one phrase
@@ -200,7 +203,6 @@ def _values_of(known: SuggestionReads, field: str, line: str) -> list[tuple[str,
         "camera": lambda: known.distinct_values("camera"),
         "lens": lambda: known.distinct_values("lens"),
         "creator": lambda: known.distinct_values("creator"),
-        "label": lambda: _labels(known, with_facet="/" in line),
         "shows": known.concept_names,
         "concept": known.concept_names,
         "root": lambda: _roots(known),
@@ -208,21 +210,11 @@ def _values_of(known: SuggestionReads, field: str, line: str) -> list[tuple[str,
     }
     if field in _OF_FEATURES:
         return [(name, name) for name in known.names_for(field)]
+    if field in installed.suggested_filters():
+        return [(name, name) for name in known.suggested_for(field, line)]
     if field in names:
         return [(name, name) for name in names[field]()]
     return list(FIELDS[field].choices().items())
-
-
-def _labels(known: SuggestionReads, with_facet: bool) -> list[str]:
-    """Return the labels, with their facet if there are several; all of them on request."""
-    facets = known.label_names()
-    times = Counter(label for labels in facets.values() for label in labels)
-    return [label for label, number in times.items() if number == 1] + [
-        f"{facet}/{label}"
-        for facet, labels in facets.items()
-        for label in labels
-        if times[label] > 1 or with_facet
-    ]
 
 
 def _roots(known: SuggestionReads) -> list[str]:

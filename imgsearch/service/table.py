@@ -12,7 +12,6 @@ from imgsearch.operations.changes import ChangeHistory
 from imgsearch.operations.concepts import Concepts
 from imgsearch.operations.corrections import Corrections
 from imgsearch.operations.encoders import Encoders
-from imgsearch.operations.labels import Labels
 from imgsearch.operations.lines import Lines
 from imgsearch.operations.marks import Marks
 from imgsearch.operations.pictures import Pictures
@@ -26,7 +25,7 @@ _NOT_NAMED = (None, "browse", "lines", "memory", "pictures")  # see `capabilitie
 def operations() -> tuple[Operation, ...]:
     """Return every declared operation."""
     of_all = (Library, Lines, Pictures, Browse)
-    of_kept = (Tray, Marks, Corrections, ChangeHistory, Concepts, Labels)
+    of_kept = (Tray, Marks, Corrections, ChangeHistory, Concepts)
     of_features = (load(part.made_by) for part in installed.parts().values())
     return operations_of((*of_all, *of_kept, Encoders, *of_features))
 

@@ -41,21 +41,28 @@ FEATURE_ROWS: Mapping[str, FeatureRows] = {  # by the name of the feature
         packed_since="albums",
     ),
     "duplicates": FeatureRows("duplicate_choices"),
+    "labels": FeatureRows("facets"),
     "meaning": FeatureRows("meaning_maps"),
-    "people": FeatureRows("persons"),
+    "people": FeatureRows("persons", "persons"),
     "saved": FeatureRows("saved_searches", "saved searches", in_all_packs=True),
-    "text": FeatureRows("text_readings"),
+    "text": FeatureRows("text_readings", "text in pictures"),
 }
 
 
-def things_of_absent(connection: sqlite3.Connection) -> dict[str, int]:
-    """Count what a library or a pack has of each feature that this installation lacks, if any."""
+def things_of_absent(connection: sqlite3.Connection, in_pack: bool = False) -> dict[str, int]:
+    """Count what a library or a pack has of each feature that this installation lacks, if any.
+
+    Of a pack, only what the feature itself would merge counts: other rows, such as texts, are
+    merged without it.
+    """
     query = "SELECT name FROM sqlite_master WHERE type = 'table'"
     tables = {name for (name,) in connection.execute(query)}
     counts = {}
     for name in absent():
         rows = FEATURE_ROWS.get(name)
-        if rows is not None and rows.things.partition(" ")[0] in tables:
+        if rows is None or (in_pack and not (rows.in_packs or rows.in_all_packs)):
+            continue
+        if rows.things.partition(" ")[0] in tables:
             query = f"SELECT count(*) FROM {rows.things}"
             (counts[rows.called or name],) = connection.execute(query, rows.values).fetchone()
     return {name: count for name, count in counts.items() if count}

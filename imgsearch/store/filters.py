@@ -272,20 +272,6 @@ def _keyword(context: ConditionContext, value: FilterValue) -> SqlCondition:
     )
 
 
-def _label(context: ConditionContext, value: FilterValue) -> SqlCondition:
-    facet, _, name = plain_text(str(value)).rpartition("/")
-    conditions = [context.rows_with("labels", "label", lambda text: plain_text(text) == name)]
-    if facet:
-        conditions.append(
-            context.rows_with("facets", "name", lambda text: plain_text(text) == facet)
-        )
-    both = joined(" AND ", conditions)
-    return both._replace(
-        text="photos.id IN (SELECT photo_id FROM labels JOIN facets ON facets.id = facet_id "
-        f"WHERE {both.text})"
-    )
-
-
 def _shows(context: ConditionContext, value: FilterValue) -> SqlCondition:
     name, _, level = plain_text(str(value)).partition("/")
     return SqlCondition(
@@ -499,7 +485,6 @@ CONDITIONS: dict[str, Condition] = {
     "dated": _dated,
     "near": _near,
     "keyword": _keyword,
-    "label": _label,
     "shows": _shows,
     "in": _in,
     "root": _root,

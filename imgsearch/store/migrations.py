@@ -766,20 +766,16 @@ CREATE TABLE replicated_photos (
 );
 """
 
-# How near photos are to texts of all kinds: see `imgsearch.search.hubness`. Photos have a value up
-# to the vector `last_seq`. `least` is NULL until all have one.
+# How near photos are to texts of all kinds: see `imgsearch.search.hubness`. A block has photos with
+# vectors up to `last_seq`, after those of the block before: int64 ids and float32 values.
 _HUBNESS = """
 CREATE TABLE hubness (
-    photo_id INTEGER NOT NULL REFERENCES photos (id) ON DELETE CASCADE,
     encoder_key INTEGER NOT NULL REFERENCES encoders (key) ON DELETE CASCADE,
-    value REAL NOT NULL,
-    PRIMARY KEY (photo_id, encoder_key)
-) WITHOUT ROWID;
-CREATE TABLE querybanks (
-    encoder_key INTEGER NOT NULL PRIMARY KEY REFERENCES encoders (key) ON DELETE CASCADE,
-    texts_sha256 TEXT NOT NULL,
     last_seq INTEGER NOT NULL,
-    least REAL
+    bank_sha256 TEXT NOT NULL,
+    photo_ids BLOB NOT NULL,
+    vals BLOB NOT NULL,
+    PRIMARY KEY (encoder_key, last_seq)
 );
 """
 

@@ -275,7 +275,7 @@ class PackReader:
     def left_out(self) -> dict[str, int]:
         """Count what the pack has of each feature that this installation lacks, if anything."""
         with self._reading():
-            return things_of_absent(self._connection)
+            return things_of_absent(self._connection, in_pack=True)
 
     def _notes(self, query: str, *values: object) -> Iterator[tuple[Any, ...]]:
         """Yield rows that are not of single photos, unless they take too much memory."""

@@ -188,19 +188,14 @@ baselines = table(
     column("vectors"),  # how many vectors photos and mean represent
 )
 
-# How near a photo is to texts of all kinds, see `imgsearch.search.hubness`.
+# How near photos are to texts of all kinds, in blocks: see `imgsearch.search.hubness`.
 hubness = table(
     "hubness",
-    column("photo_id"),
     column("encoder_key"),
-    column("value"),
-)
-querybanks = table(
-    "querybanks",
-    column("encoder_key"),
-    column("texts_sha256"),
-    column("last_seq"),  # vectors up to it have a value
-    column("least"),  # of the values; NULL until all photos have one
+    column("last_seq"),  # of the vectors of the block
+    column("bank_sha256"),  # of the texts
+    column("photo_ids"),  # int64, little-endian
+    column("vals"),  # float32, little-endian
 )
 
 # What reading the text of a photo gave: see `PhotoText`. A photo that was not tried has no row.

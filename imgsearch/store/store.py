@@ -19,7 +19,6 @@ from imgsearch.store.database import Database
 from imgsearch.store.faces import FaceStore
 from imgsearch.store.failures import FailureStore, record_failure
 from imgsearch.store.files import FileStore
-from imgsearch.store.labels import LabelStore
 from imgsearch.store.marks import MarkStore
 from imgsearch.store.packs import PackStore
 from imgsearch.store.people import PeopleStore
@@ -43,7 +42,7 @@ _UPSERT_PATH = _insert.on_conflict_do_update(
 class Store:
     """One library's database. Safe to use from several threads.
 
-    `reads` is what queries read; `files`, `photos`, `vectors`, `labels`, `concepts`, `failures`,
+    `reads` is what queries read; `files`, `photos`, `vectors`, `concepts`, `failures`,
     `picture_text` and `faces` read the rest and write. One process at a time writes: see
     `imgsearch.store.lock.writing`. `marks`, `people` and `unfinished` need no lock.
     """
@@ -54,7 +53,6 @@ class Store:
         self.files = FileStore(database, self.reads)
         self.photos = PhotoStore(database, self.reads)
         self.vectors = VectorStore(database)
-        self.labels = LabelStore(database)
         self.concepts = ConceptStore(database)
         self.failures = FailureStore(database, self.reads)
         self.picture_text = PictureTextStore(database)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 import numpy as np
-from sqlalchemy import Connection, bindparam, case, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from imgsearch.records.answer import ScoreBaseline
@@ -18,6 +18,7 @@ from imgsearch.store.reading.vectors import CHUNK_ROWS
 
 # Statements that run for every file are built once: building one costs more than running it.
 _c = schema.vectors.c
+_BLOCK_PHOTOS = 20_000  # of hubness
 MAX_LENGTH_ERROR = 0.01  # of a stored vector; rounding to fp16 makes at most 2^-11
 _INSERT = upsert(schema.vectors).on_conflict_do_nothing()
 _TAKE_UNLINKED = (
@@ -227,55 +228,48 @@ class VectorStore:
 
     def hubness_source(self, encoder_key: int) -> tuple[str, int] | None:
         """Return the sha256 of the texts of the bank, and the last `seq` that was compared."""
-        c = schema.querybanks.c
-        query = select(c.texts_sha256, c.last_seq).where(c.encoder_key == encoder_key)
+        c = schema.hubness.c
+        query = (
+            select(c.bank_sha256, c.last_seq)
+            .where(c.encoder_key == encoder_key)
+            .order_by(c.last_seq.desc())
+        )
         with self._database.engine.connect() as connection:
             row = connection.execute(query).first()
-        return None if row is None else (row.texts_sha256, row.last_seq)
+        return None if row is None else (row.bank_sha256, row.last_seq)
 
-    def set_hubness(
-        self, encoder_key: int, texts_sha256: str, last_seq: int, ids: Ids, values: Vector
+    def add_hubness(
+        self, encoder_key: int, bank_sha256: str, last_seq: int, ids: Ids, values: Vector
     ) -> None:
-        """Store the hubness of photos, of which the vectors up to `last_seq` are compared now.
+        """Add the hubness of photos, of which the vectors up to `last_seq` are compared now.
 
-        With another bank than before, there is none until `complete_hubness` is called.
+        What was compared with another bank is deleted. A small last block takes them in.
         """
-        bank = upsert(schema.querybanks).values(
-            encoder_key=encoder_key, texts_sha256=texts_sha256, last_seq=last_seq
-        )
-        known, new = schema.querybanks.c, bank.excluded
-        is_same = known.texts_sha256 == new.texts_sha256
-        bank = bank.on_conflict_do_update(
-            index_elements=["encoder_key"],
-            set_={
-                "texts_sha256": new.texts_sha256,
-                "last_seq": new.last_seq,
-                "least": case((is_same, known.least)),
-            },
-        )
-        photo = upsert(schema.hubness)
-        photo = photo.on_conflict_do_update(
-            index_elements=["photo_id", "encoder_key"], set_={"value": photo.excluded.value}
-        )
-        rows = [
-            {"photo_id": photo_id, "encoder_key": encoder_key, "value": value}
-            for photo_id, value in zip(ids.tolist(), values.tolist(), strict=True)
-        ]
+        c = schema.hubness.c
         with self._database.engine.begin() as connection:
-            connection.execute(bank)
-            connection.execute(photo, rows)
-
-    def complete_hubness(self, encoder_key: int) -> None:
-        """Note the least hubness, now that all photos have one."""
-        value = schema.hubness.c.value
-        least = select(func.min(value)).where(schema.hubness.c.encoder_key == encoder_key)
-        statement = (
-            update(schema.querybanks)
-            .where(schema.querybanks.c.encoder_key == encoder_key)
-            .values(least=least.scalar_subquery())
-        )
-        with self._database.engine.begin() as connection:
-            connection.execute(statement)
+            connection.execute(
+                delete(schema.hubness).where(
+                    c.encoder_key == encoder_key, c.bank_sha256 != bank_sha256
+                )
+            )
+            of_encoder = c.encoder_key == encoder_key
+            newest = select(func.max(c.last_seq)).where(of_encoder).scalar_subquery()
+            is_small = func.length(c.vals) < 4 * _BLOCK_PHOTOS
+            small = connection.execute(
+                delete(schema.hubness)
+                .where(of_encoder, c.last_seq == newest, is_small)
+                .returning(c.photo_ids, c.vals)
+            ).first()
+            known_ids, known_values = (b"", b"") if small is None else tuple(small)
+            connection.execute(
+                insert(schema.hubness).values(
+                    encoder_key=encoder_key,
+                    last_seq=last_seq,
+                    bank_sha256=bank_sha256,
+                    photo_ids=known_ids + ids.astype("<i8").tobytes(),
+                    vals=known_values + values.astype("<f4").tobytes(),
+                )
+            )
 
     # ------------------------------------------------------------------ baselines
 

@@ -25,7 +25,7 @@ from PIL import Image
 from imgsearch import Library, Settings
 from imgsearch.errors import MissingPackage
 from imgsearch.features.assistant.tools import MAX_PHOTOS, MAX_ROWS, PhotoTools
-from imgsearch.records.labels import Classes
+from imgsearch.features.labels.records import Classes
 from imgsearch.service.address import SOCKET
 from tests.factories import (
     CHECKOUT,

@@ -13,7 +13,7 @@ test("words have no case, no accents, and the letters of other alphabets as peop
 });
 
 const choice = (label, photos, below = []) => ({ label, field: "place", value: label, photos, below });
-const NOTHING = { folders: [], places: [], people: [], keywords: [], labels: [] };
+const NOTHING = { folders: [], places: [], people: [], keywords: [], of_features: [] };
 const PLACES = [choice("Switzerland", 30, [choice("Genève", 20), choice("New Geneva", 40)]), choice("France", 5)];
 const found = (text, more = {}) => matching(kindsOf({ ...NOTHING, places: PLACES, ...more }), wordsIn(text)).map(({ label }) => label);
 

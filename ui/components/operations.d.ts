@@ -12,7 +12,6 @@ export interface GetOperations {
   "corrections/places": { request: { text: string; k?: number }; answer: (NamedPoint)[] };
   "changes": { request: {}; answer: (Change)[] };
   "concepts": { request: {}; answer: (Concept)[] };
-  "labels": { request: {}; answer: (SavedLabels)[] };
   "encoders": { request: {}; answer: (EncoderInfo)[] };
   "encoders/stored": { request: {}; answer: (StoredEncoder)[] };
   "encoders/trial": { request: {}; answer: EncoderTrial | null };
@@ -30,6 +29,7 @@ export interface GetOperations {
   "face/{face_id}/similar": { request: { face_id: number; k?: number }; answer: (SimilarFace)[] };
   "duplicates": { request: { min_score?: number | null; prefer?: (string)[]; k?: number }; answer: DuplicateGroups };
   "duplicates/choices": { request: {}; answer: Record<string, boolean> };
+  "labels": { request: {}; answer: (SavedLabels)[] };
   "saved": { request: {}; answer: (SavedSearchSummary)[] };
 }
 
@@ -38,7 +38,6 @@ export interface PostOperations {
   "search": { request: { query: string | QueryBody; k?: number; cursor?: string | null }; answer: Answer };
   "similar": { request: { example: ExampleBody; k?: number; cursor?: string | null }; answer: Answer };
   "explain": { request: { photo: number | string; query: string | QueryBody }; answer: Explanation };
-  "label": { request: { classes: Classes; query?: string | QueryBody | null; k?: number }; answer: (Label)[] };
   "photos": { request: { ids: (number)[] }; answer: (Hit)[] };
   "examples": { request: { image: string }; answer: string };
   "timeline": { request: { query?: string | QueryBody | null; k?: number }; answer: Timeline };
@@ -87,6 +86,7 @@ export interface PostOperations {
   "people/hide": { request: { person_id: number; hidden?: boolean; shown?: ShownPerson | null }; answer: PersonChange };
   "people/me": { request: { person_id: number; is_me?: boolean; shown?: ShownPerson | null }; answer: PersonChange };
   "duplicates/choices": { request: { photo_id: number; is_kept: boolean | null }; answer: null };
+  "label": { request: { classes: Classes; query?: string | QueryBody | null; k?: number }; answer: (Label)[] };
   "saved": { request: { name: string; query: string | QueryBody; k?: number | null; include_weak?: boolean; replace?: boolean }; answer: SavedSearchSummary };
   "saved/looked": { request: { name: string }; answer: (number)[] };
   "saved/rename": { request: { name: string; new_name: string }; answer: null };
@@ -108,8 +108,6 @@ export type RegionBody = { x: number; y: number; width: number; height: number; 
 
 export type ExampleBody = { photo_id?: number | null; image?: string | null; path?: string | null; kept_image?: string | null; region?: RegionBody | null };
 
-export type Classes = { names: (string)[]; template?: string | null; none_of_these?: boolean };
-
 export type MapArea = { south: number; west: number; north: number; east: number };
 
 export type PhotoDate = { photo_id: number; taken_at: string; precision?: "day" | "month" | "season" | "year" | null };
@@ -117,6 +115,8 @@ export type PhotoDate = { photo_id: number; taken_at: string; precision?: "day" 
 export type SourceBody = { photo_id?: number | null; image?: string | null; path?: string | null; kept_image?: string | null };
 
 export type ShownPerson = { person_id: number; faces?: (number)[]; name?: string | null };
+
+export type Classes = { names: (string)[]; template?: string | null; none_of_these?: boolean };
 
 export type Refusal = { kind: string; message: string; line: string | null; at: number | null };
 
@@ -148,8 +148,6 @@ export type PhotoText = { state: "failed" | "none" | "read"; lines: (TextLine)[]
 
 export type ConceptVerdict = { name: string; score: number; probability: number; level: "likely" | "sure" | null; judged: boolean | null };
 
-export type Label = { photo_id: number; name: string; probability: number };
-
 export type Status = { kind: "archive" | "library"; address: string; photos: number; vectors: number; encoder: string | null; tail: number; failed: number; recall_text: number | null; recall_image: number | null; snapshot: SnapshotInfo | null; roots: (Root)[]; failures: (Failure)[]; wants: (MissingExtra)[]; disk_bytes: number; thumbnails: ThumbnailCounts; unfinished: (UnfinishedJob)[]; copy: ArchiveCopy | null };
 
 export type SnapshotInfo = { file_name: string; encoder_id: string; kind: string; last_seq: number; vectors: number; size_bytes: number; sha256: string; built_at: string; details: Record<string, number | string> };
@@ -168,7 +166,7 @@ export type UnfinishedJob = { job: string; left: number | null; begun_at: string
 
 export type ArchiveCopy = { folder: string; version: number; is_complete: boolean; waiting: number };
 
-export type PhotoDetails = { hit: Hit; labels: Record<string, string>; text: PhotoText | null; marks: PhotoMarks | null; albums: (string)[] };
+export type PhotoDetails = { hit: Hit; text: PhotoText | null; marks: PhotoMarks | null; albums: (string)[]; labels: Record<string, string> };
 
 export type PhotoMarks = { favourite: boolean; rating: number | null; hidden: boolean };
 
@@ -212,9 +210,11 @@ export type MapCluster = { latest_id: number; latest_version: string; photos: nu
 
 export type MapTown = { name: string; lat: number; lon: number; population: number };
 
-export type FilterChoices = { folders: (FilterChoice)[]; places: (FilterChoice)[]; people: (FilterChoice)[]; keywords: (FilterChoice)[]; labels: (FilterChoice)[] };
+export type FilterChoices = { folders: (FilterChoice)[]; places: (FilterChoice)[]; people: (FilterChoice)[]; keywords: (FilterChoice)[]; of_features: (KindOfChoices)[] };
 
 export type FilterChoice = { label: string; field: string; value: string; photos: number; below: (FilterChoice)[] };
+
+export type KindOfChoices = { title: string; icon: string; choices: (FilterChoice)[] };
 
 export type PickedPhotos = { name: string; photo_ids: (number)[]; missing_ids: (number)[] };
 
@@ -229,10 +229,6 @@ export type NamedPoint = { lat: number; lon: number; town: string | null; region
 export type Concept = { name: string; words: string | null; likes: number; unlikes: number; sure: number; likely: number; test: ConceptTest | null; is_ready: boolean; taught_at: string };
 
 export type ConceptTest = { precision: number; recall: number; above: number; unlike_above: number | null; separates: boolean };
-
-export type SavedLabels = { name: string; counts: (LabelCount)[] };
-
-export type LabelCount = { label: string; photos: number };
 
 export type EncoderInfo = { name: string; dim: number; size_mb: number; licence: string; accuracy: string; weights_here: boolean; note: string };
 
@@ -281,6 +277,12 @@ export type DuplicateGroups = { groups: (DuplicateGroup)[]; total: number; compa
 export type DuplicateGroup = { photos: (GroupedPhoto)[] };
 
 export type GroupedPhoto = { hit: Hit; keep: boolean; reason: string; score: number | null };
+
+export type Label = { photo_id: number; name: string; probability: number };
+
+export type SavedLabels = { name: string; counts: (LabelCount)[] };
+
+export type LabelCount = { label: string; photos: number };
 
 export type SavedSearchSummary = { name: string; line: string; example_count: number; k: number | null; include_weak: boolean; saved_at: string; looked_at: string; photos: number; new: number; cover_id: number | null; problem: string | null };
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from msgspec import Struct
 
 from imgsearch.archive.items.base import ItemGroup
+from imgsearch.archive.items.of_concepts import ConceptItems
 from imgsearch.archive.items.of_events import EventTitleItems
 from imgsearch.archive.items.of_people import FaceItems, OwnPersonItems, PersonItems
 from imgsearch.archive.items.of_photos import CorrectionItems, MarkItems
-from imgsearch.archive.items.of_searches import ConceptItems, LabelItems
 from imgsearch.features import installed
 from imgsearch.features.declared import load
 
@@ -18,7 +18,6 @@ _CORE: tuple[ItemGroup, ...] = (
     PersonItems(),
     OwnPersonItems(),
     FaceItems(),
-    LabelItems(),
     ConceptItems(),
     EventTitleItems(),
 )

@@ -45,7 +45,7 @@ def page() -> PageFeature:
     view = PageView("Near-duplicates", "content_copy", "narrows", ("similar", "follow"))
     return PageFeature(
         actions="similar/actions.js",
-        views={"similar": ShownView(view, show, before="labels", around=around, back=back)},
+        views={"similar": ShownView(view, show, before="library", around=around, back=back)},
         routes=(
             Route("/similar/groups", page_data.groups, methods=["PUT"]),
             Route("/similar/choices", page_data.choose, methods=["PUT"]),

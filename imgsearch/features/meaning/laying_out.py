@@ -17,6 +17,8 @@ import numpy as np
 
 from imgsearch import private_files
 from imgsearch.errors import LibraryLocked, UsageError
+from imgsearch.features import installed
+from imgsearch.features.declared import load
 from imgsearch.features.meaning import layout, naming
 from imgsearch.features.meaning.clusters import find_clusters
 from imgsearch.features.meaning.new_photos import mean_rows, place_new_photos, points_of, record_of
@@ -162,7 +164,7 @@ def _name(
     rows: Vectors,
 ) -> Generator[Progress, None, list[StoredCluster]]:
     """Yield the clusters with their names."""
-    own = chain.from_iterable(facet.classes.names for facet in store.labels.facets())
+    own = chain.from_iterable(load(each)(store.database) for each in installed.own_words())
     words = naming.vocabulary(list(own))
     vectors = []
     for start in range(0, len(words), _WORDS_AT_ONCE):

@@ -1,6 +1,6 @@
 """Names the clusters of a map by words, where a word fits most of their photos.
 
-A word fits a photo if it stands out among unrelated captions, as for labels (`labels.zero_shot`).
+A word fits a photo if it stands out among unrelated captions, as for labels.
 Of the words that fit most photos of a cluster, and fit them better than the photos around it, its
 name is the one that fits best; it may also be that of the cluster around it. Where no word does,
 the cluster has no name.
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from imgsearch.features.meaning.clusters import FoundCluster
     from imgsearch.records.arrays import Ids, Vectors
 
-FITS_FROM = 1.75  # standard deviations above unrelated captions, as `labels.zero_shot`
+FITS_FROM = 1.75  # standard deviations above unrelated captions, as for labels
 _AMONG_BEST = 8  # words that fit a photo at most: those that stand out most
 _MOST_PHOTOS = 0.6  # share of the photos of a cluster that its name fits
 _LEAST_LIFT = 0.25  # standard deviations by which it fits better than the photos around
@@ -31,7 +31,7 @@ _BLOCK_ROWS = 4_096
 
 
 def vocabulary(own: Sequence[str] = ()) -> tuple[str, ...]:
-    """Return the words for naming clusters: the classes of saved labels, and common things."""
+    """Return the words for naming clusters: those of the user, such as labels, and common ones."""
     text = (files("imgsearch.features.meaning") / "vocabulary.txt").read_text("utf-8")
     common = [line for line in text.splitlines() if line and not line.startswith("#")]
     names = {name.casefold(): name for name in [*common, *own]}  # as the user spells it

@@ -28,7 +28,7 @@ def page() -> PageFeature:
     """Return the share of the map of meaning in the page."""
     view = PageView("Meaning", "bubble_chart", "narrows", ("meaning", "follow"), "meaning")
     return PageFeature(
-        views={"meaning": ShownView(view, show, before="labels")},
+        views={"meaning": ShownView(view, show, before="library")},
         routes=(
             Route("/meaning/points", page_data.points),
             Route("/meaning/found", page_data.found),

@@ -1,8 +1,7 @@
-"""Reads the definitions of users, such as labels and concepts."""
+"""Reads the definitions of users, such as concepts."""
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 from imgsearch.features import installed
@@ -47,18 +46,6 @@ class DefinitionReads:
         """Return the photos that are marked as favourites: ids, sorted."""
         query = "SELECT photo_id FROM marks WHERE kind = 'favourite' ORDER BY photo_id"
         return [photo_id for (photo_id,) in self._database.fetch_all(query)]
-
-    def label_names(self) -> dict[str, tuple[str, ...]]:
-        """Return the labels that photos may get, by the name of their facet."""
-        from imgsearch.records.labels import Classes  # lazy: few queries ask
-
-        rows = self._database.fetch_all(
-            "SELECT name, classes, none_of_these FROM facets ORDER BY name"
-        )
-        return {
-            name: Classes(tuple(json.loads(classes)), none_of_these=bool(none_of_these)).labels
-            for name, classes, none_of_these in rows
-        }
 
     def concept_names(self) -> list[str]:
         """Return the names of all concepts, sorted."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Literal
 
+from imgsearch.features import installed
+from imgsearch.features.declared import load
 from imgsearch.records.names import KnownName, NameField
 from imgsearch.store import names
 from imgsearch.store.database import Database
@@ -53,10 +55,6 @@ class SuggestionReads:
         )
         return [value for (value,) in self._database.fetch_all(query)]
 
-    def label_names(self) -> dict[str, tuple[str, ...]]:
-        """Return the labels that photos may get, by the name of their facet."""
-        return self._definitions.label_names()
-
     def concept_names(self) -> list[str]:
         """Return the names of all concepts, sorted."""
         return self._definitions.concept_names()
@@ -64,6 +62,13 @@ class SuggestionReads:
     def names_for(self, filter_name: str) -> list[str]:
         """Return all names that a filter of a feature takes."""
         return self._definitions.names_for(filter_name)
+
+    def suggested_for(self, filter_name: str, line: str) -> list[str]:
+        """Return the values that a filter of a feature suggests for a line: see `ValueFilter`."""
+        function = installed.suggested_filters()[filter_name].suggested
+        assert function is not None  # see `suggested_filters`
+        values: list[str] = load(function)(self._database, line)
+        return values
 
     def roots(self) -> dict[int, str]:
         """Return the photo folders that the library follows: id to absolute path."""

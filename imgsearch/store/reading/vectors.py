@@ -114,23 +114,26 @@ class VectorReads:
         rows = self._database.fetch_all(query, encoder_key, count)
         return _to_float32([vector for (vector,) in rows])
 
-    def least_hubness(self, encoder_key: int) -> float | None:
-        """Return the least hubness of a photo; None until all were compared."""
+    def hubness(self, encoder_key: int) -> tuple[Ids, Vector]:
+        """Return the photos that were compared with a bank of texts: ids, ascending, and hubness.
 
-        def read() -> float | None:
-            query = "SELECT least FROM querybanks WHERE encoder_key = ?"
-            row = self._database.fetch_one(query, encoder_key)
-            return None if row is None else row[0]
-
-        return self._recent.get(("least hubness", encoder_key), read)
-
-    def hubness(self, encoder_key: int, ids: Ids, usual: float) -> Vector:
-        """Return the hubness of photos (n,); that of photos that were not compared is `usual`."""
+        The arrays are read-only.
+        """
         import numpy as np
 
-        query = f"SELECT photo_id, value FROM hubness WHERE encoder_key = ? AND photo_id {IN_IDS}"
-        found = dict(self._database.fetch_all(query, encoder_key, ids_parameter(ids.tolist())))
-        return np.array([found.get(each, usual) for each in ids.tolist()], np.float32)
+        query = "SELECT photo_ids, vals FROM hubness WHERE encoder_key = ? ORDER BY last_seq DESC"
+
+        def read() -> tuple[Ids, Vector]:
+            blocks = self._database.fetch_all(query, encoder_key)
+            # The newest first: a photo that was embedded again counts as it is now.
+            ids = [np.frombuffer(ids, "<i8")[::-1] for ids, _ in blocks]
+            values = [np.frombuffer(values, "<f4")[::-1] for _, values in blocks]
+            if not ids:
+                return read_only(np.empty(0, np.int64)), np.empty(0, np.float32)
+            unique, places = np.unique(np.concatenate(ids), return_index=True)
+            return read_only(unique.astype(np.int64)), np.concatenate(values)[places]
+
+        return self._recent.get(("hubness", encoder_key), read)
 
     def last_seq(self, encoder_key: int) -> int:
         """Return the newest committed `seq` of an encoder; 0 if it has no vector."""

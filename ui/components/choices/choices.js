@@ -1,4 +1,4 @@
-// What can be filtered by: folders and places as trees, people, keywords and labels as lists, and a
+// What can be filtered by: folders and places as trees, people, keywords and more of features as lists, and a
 // field that finds any of them while it is typed into. A click is sent to Python, which writes the
 // filter into the search box, or takes it out again.
 
@@ -37,7 +37,7 @@ class Choices {
     this.find.oninput = () => this.draw();
     this.list = element("div", "list");
     this.list.role = "group";
-    this.list.ariaLabel = "Folders, places, people, keywords and labels";
+    this.list.ariaLabel = "Folders, places, people, keywords and more";
     box.replaceChildren(this.find, this.list);
     box.onkeydown = (event) => this.onKey(event);
     this.load();

@@ -19,12 +19,15 @@ export function wordsIn(text) {
   return plain.split(/[^\p{L}\p{N}]+/u).filter(Boolean);
 }
 
-/** @type {[kind: keyof FilterChoices, title: string, icon: string][]} */
-const KINDS = [["folders", "Folders", "folder"], ["places", "Places", "place"], ["people", "People", "person"], ["keywords", "Keywords", "sell"], ["labels", "Labels", "label"]];
+/** @type {[kind: Exclude<keyof FilterChoices, "of_features">, title: string, icon: string][]} */
+const KINDS = [["folders", "Folders", "folder"], ["places", "Places", "place"], ["people", "People", "person"], ["keywords", "Keywords", "sell"]];
 
 // The kinds that have choices.
 /** @param {FilterChoices} choices */
-export const kindsOf = (choices) => KINDS.filter(([name]) => choices[name].length).map(([name, title, icon]) => read(title, icon, choices[name]));
+export const kindsOf = (choices) => [
+  ...KINDS.map(([name, title, icon]) => read(title, icon, choices[name])),
+  ...choices.of_features.map(({ title, icon, choices: sent }) => read(title, icon, sent)),
+].filter((kind) => kind.choices.length);
 
 /** @param {string} title @param {string} icon @param {FilterChoice[]} sent */
 function read(title, icon, sent) {

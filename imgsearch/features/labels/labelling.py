@@ -9,14 +9,17 @@ import numpy as np
 
 from imgsearch.encoders.prompts import class_templates, embed_in
 from imgsearch.errors import UsageError
+from imgsearch.features.labels.records import Classes, Facet, Label
+from imgsearch.features.labels.store import LabelStore
+from imgsearch.features.labels.zero_shot import ZeroShotClassifier
 from imgsearch.index.recall import prompts
-from imgsearch.labels.zero_shot import ZeroShotClassifier
-from imgsearch.records.labels import Classes, Facet, Label
+from imgsearch.store.lock import writing
 from imgsearch.store.reading.vectors import photo_starts
 from imgsearch.text import is_utf8
 
 if TYPE_CHECKING:
     from imgsearch.encoders.base import Encoder
+    from imgsearch.indexer.context import IndexingContext
     from imgsearch.records.arrays import Ids, Vectors
     from imgsearch.records.index import EncoderRow
     from imgsearch.store.store import Store
@@ -128,7 +131,28 @@ def save_facet(store: Store, name: str, classes: Classes) -> Facet:
     """
     if not name.strip() or not is_utf8(name):
         raise UsageError("The facet needs a name, as text in UTF-8: --save-as animals")
-    return store.labels.save_facet(name.strip(), validate(classes))
+    return LabelStore(store.database).save_facet(name.strip(), validate(classes))
+
+
+def label_new_photos(context: IndexingContext, store: Store, row: EncoderRow) -> None:
+    """Label new photos for every facet, or all photos after a change of encoder."""
+    update_facets(store, row, lambda: context.encoders.of(row))
+
+
+def save_labels(context: IndexingContext, name: str, classes: Classes) -> Facet:
+    """Save labels under this name, and label every photo. Raises as `save_facet`."""
+    with writing(context.data_dir) as store:
+        facet = save_facet(store, name, classes)
+        row = store.reads.encoders.current()
+        if row is not None:
+            label_new_photos(context, store, row)
+        return facet
+
+
+def forget_labels(context: IndexingContext, name: str) -> bool:
+    """Delete saved labels; returns whether there were any with this name."""
+    with writing(context.data_dir) as store:
+        return is_utf8(name) and LabelStore(store.database).delete_facet(name)
 
 
 def update_facets(
@@ -143,17 +167,18 @@ def update_facets(
     """
     last_seq = store.reads.vectors.last_seq(row.key)
     labelled = 0
-    for facet in store.labels.facets():
-        known = store.labels.class_vectors(facet.id, row.key)
+    facets = LabelStore(store.database)
+    for facet in facets.facets():
+        known = facets.class_vectors(facet.id, row.key)
         if known is None:
             vectors, seq = class_vectors(facet.classes, row, encoder()), 0
-            store.labels.start_facet(facet.id, row.key, vectors)
+            facets.start_facet(facet.id, row.key, vectors)
         else:
             vectors, seq = known
         if seq < last_seq:
             classifier = make_classifier(facet.classes, vectors, encoder().logit_scale)
             for chunk_seq, ids, chunk in store.reads.vectors.chunks(row.key, seq, chunk_rows):
                 labels = _classify(classifier, facet.classes, ids, chunk)
-                store.labels.set_labels(facet.id, chunk_seq, labels)
+                facets.set_labels(facet.id, chunk_seq, labels)
                 labelled += len(labels)
     return labelled

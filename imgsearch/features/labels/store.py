@@ -9,7 +9,7 @@ import numpy as np
 from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
-from imgsearch.records.labels import Classes, Facet, Label
+from imgsearch.features.labels.records import Classes, Facet, Label
 from imgsearch.store import schema
 from imgsearch.store.database import Database
 

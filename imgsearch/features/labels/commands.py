@@ -27,8 +27,8 @@ from imgsearch.cli.terminal import standard_output
 from imgsearch.text import format_count, printable
 
 if TYPE_CHECKING:
+    from imgsearch.features.labels.records import Classes, Confusion, Label
     from imgsearch.library import Library
-    from imgsearch.records.labels import Classes, Confusion, Label
 
 
 @click.command("label")
@@ -98,7 +98,7 @@ def command(
 def _classes(
     names: str | None, template: str | None, only_these: bool, save_as: str | None
 ) -> Classes | None:
-    from imgsearch.records.labels import Classes
+    from imgsearch.features.labels.records import Classes
 
     if names is None:
         if template is not None or only_these or save_as is not None:

@@ -1,13 +1,10 @@
-"""Records for labels, and for the quality of labels and searches on known photos."""
+"""Records for labels, and for the quality of labels on known photos."""
 
 from __future__ import annotations
 
 from msgspec import Struct
 
 NONE_OF_THESE = "none of these"
-
-
-# ---------------------------------------------------------------------------- labels
 
 
 class Classes(Struct, frozen=True, forbid_unknown_fields=True):
@@ -77,24 +74,3 @@ class Confusion(Struct, frozen=True):
         """The share of correct labels among all photos."""
         correct = sum(row[index] for index, row in enumerate(self.counts))
         return correct / max(1, sum(map(sum, self.counts)))
-
-
-# ---------------------------------------------------------------------------- evaluation
-
-
-class Evaluation(Struct, frozen=True):
-    """The quality of finding photos by their captions. Shares are from 0 to 1.
-
-    `kept` is the share of captions whose photo is not hidden as weak, None without verdicts;
-    `index_recall` is the share of the exact ten best photos that the index finds.
-    """
-
-    captions: int
-    photos: int  # of the library, all of them candidates
-    unknown: int  # captions of photos that are not in the library
-    recall_at_1: float
-    recall_at_5: float
-    recall_at_10: float
-    median_rank: float
-    kept: float | None
-    index_recall: float

@@ -7,15 +7,37 @@ from collections.abc import Sequence
 import streamlit as st
 from msgspec.structs import replace
 
-from imgsearch import Classes, Hit, Label, format_count
+from imgsearch.features.labels.records import Classes, Label
+from imgsearch.records.answer import Hit
+from imgsearch.text import format_count
 from ui import cards, elements
 from ui.addresses import address_of, put_in_address
+from ui.features import PageFeature, ShownView
 from ui.formatting import escape_markdown
+from ui.page_view import PageView
 from ui.search_state import open_search, remember_list
 from ui.session import session
 
 MAX_SHOWN = 120  # photos of a class
 EXAMPLES = ("cat, dog, horse, bird", "indoors, outdoors", "people, landscape, food, building")
+
+
+def page() -> PageFeature:
+    """Return the share of labels in the page."""
+    view = PageView("Labels", "label", "none", (), "labels")
+    return PageFeature(
+        part="labels",
+        views={"labels": ShownView(view, show, before="library")},
+        rows=rows,
+        filter_nouns={"label": "Label"},
+        icons={"label": "label"},
+    )
+
+
+def rows(hit: Hit) -> list[tuple[str, str]]:
+    """Return the labels of a photo, with their probabilities."""
+    labels = session().library.labels.of_photo(hit.photo.id)
+    return [(facet, f"{label.name}, {label.probability:.0%}") for facet, label in labels.items()]
 
 
 def show() -> None:

@@ -16,8 +16,8 @@ from hypothesis.extra.numpy import arrays
 
 from imgsearch import Library
 from imgsearch.errors import FolderError, UsageError
-from imgsearch.labels.zero_shot import BLOCK_ROWS, ZeroShotClassifier, softmax
-from imgsearch.records.labels import NONE_OF_THESE, Classes, Label
+from imgsearch.features.labels.records import NONE_OF_THESE, Classes, Label
+from imgsearch.features.labels.zero_shot import BLOCK_ROWS, ZeroShotClassifier, softmax
 from tests.factories import random_vectors
 
 THINGS = Classes(("cat", "motorcycle", "horse", "cup of coffee"))
@@ -118,7 +118,7 @@ def test_dogs_horses_and_bicycles_of_flickr8k(lite, shared_data: Path) -> None: 
 
     from PIL import Image
 
-    from imgsearch.labels.labels import class_vectors, make_classifier
+    from imgsearch.features.labels.labelling import class_vectors, make_classifier
     from imgsearch.records.index import EncoderRow
 
     captions: dict[str, list[str]] = {}

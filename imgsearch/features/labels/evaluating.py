@@ -13,9 +13,9 @@ from imgsearch.decode.formats import is_photo_name
 from imgsearch.decode.reader import decode, side_to_embed
 from imgsearch.decode.tiles import images_to_embed
 from imgsearch.errors import FolderError, PhotoError
-from imgsearch.labels.labels import class_vectors, make_classifier, validate
+from imgsearch.features.labels.labelling import class_vectors, make_classifier, validate
+from imgsearch.features.labels.records import Classes, Confusion
 from imgsearch.progress import Progress
-from imgsearch.records.labels import Classes, Confusion
 
 if TYPE_CHECKING:
     from imgsearch.encoders.base import Encoder
