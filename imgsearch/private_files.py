@@ -61,6 +61,7 @@ _OTHER_NAMES = (
     "lite-",
     "faces-",
     "openclip",
+    "querybanks",
     "towns-",
 )
 _DEMO = "demo"  # holds photos, and a library of its own

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from imgsearch import private_files
 from imgsearch.encoders.registry import registered_prefixes
+from imgsearch.errors import UsageError
 from imgsearch.store.database import require_library
 
 if TYPE_CHECKING:
@@ -37,9 +38,16 @@ class Indexing:
         self._policy = policy
         self._lock = Lock()
         self._context: IndexingContext | None = None
+        self._is_closed = False
+
+    def close(self) -> None:
+        """Let `context` raise UsageError from now on."""
+        self._is_closed = True
 
     def context(self) -> IndexingContext:
         """Return the context of the library, which the functions make if there is none."""
+        if self._is_closed:
+            raise closed(self.settings)
         with self._lock:
             if self._context is None:
                 from imgsearch.indexer.context import indexing_context
@@ -56,6 +64,14 @@ class Indexing:
         """Return the context of the library. Raises UsageError where there is none."""
         require_library(self.settings.data_dir)
         return self.context()
+
+
+def closed(settings: Settings) -> UsageError:
+    """Return the error of a library that was closed."""
+    return UsageError(
+        f"The library in {settings.data_dir} was closed, by close() or at the end of its `with` "
+        "block. Open it again: Library.open(folder)"
+    )
 
 
 def make_private(settings: Settings) -> None:

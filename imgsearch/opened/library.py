@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Literal
 from msgspec import Struct
 
 from imgsearch.encoders.loader import EncoderLoader
-from imgsearch.errors import DiskError, LibraryLocked, SnapshotError, UsageError
-from imgsearch.indexer.opening import Indexing, make_private
+from imgsearch.errors import DiskError, LibraryLocked, SnapshotError
+from imgsearch.indexer.opening import Indexing, closed, make_private
 from imgsearch.opened.origin import LocalFolders, Origin
 from imgsearch.opened.photo_changes import FolderChanges, PhotoChanges
 from imgsearch.search.context import SearchContext
@@ -38,9 +38,7 @@ if TYPE_CHECKING:
     from imgsearch.records.arrays import Ids, Vectors
     from imgsearch.records.browse import EventTitle
     from imgsearch.records.index import EncoderRow
-    from imgsearch.store.corrections import CorrectionStore
     from imgsearch.store.event_titles import EventTitleStore
-    from imgsearch.store.marks import MarkStore
     from imgsearch.store.store import Store
     from imgsearch.store.thumbnails import ThumbnailStore
 
@@ -72,7 +70,7 @@ class OpenedLibrary:
         self.index_policy = index_policy
         self.origin = origin
         self.indexing = indexing
-        self._photo_changes = photo_changes
+        self.photo_changes = photo_changes
         self._processes = processes
         self._lock = RLock()  # the page and the service call from many threads
         self._index_lock = RLock()
@@ -83,21 +81,12 @@ class OpenedLibrary:
         self._kept_thumbnails: ThumbnailStore | None = None
         self._is_closed = False
 
-    @property
-    def photo_changes(self) -> PhotoChanges:
-        """The functions that change photos. Raises UsageError after `close`."""
-        self.raise_if_closed()
-        return self._photo_changes
-
     # ------------------------------------------------------------------ opening and closing
 
     def raise_if_closed(self) -> None:
         """Raise UsageError after `close`."""
         if self._is_closed:
-            raise UsageError(
-                f"The library in {self.settings.data_dir} was closed, by close() or at the end of "
-                "its `with` block. Open it again: Library.open(folder)"
-            )
+            raise closed(self.settings)
 
     def raise_if_damaged(self, error: Exception) -> None:
         """Raise StoreError if an unexpected error came from a damaged database."""
@@ -115,6 +104,7 @@ class OpenedLibrary:
             if self._kept_thumbnails is not None:
                 self._kept_thumbnails.close()
             self._database = self._reads = self._index = self._kept_thumbnails = None
+        self.indexing.close()
         self.encoders.close()
 
     def database(self) -> Database:
@@ -146,18 +136,6 @@ class OpenedLibrary:
         from imgsearch.store.store import Store
 
         return Store(self.database())
-
-    def marks(self) -> MarkStore:
-        """Return the marks of photos in the database."""
-        from imgsearch.store.marks import MarkStore
-
-        return MarkStore(self.database())
-
-    def corrections(self) -> CorrectionStore:
-        """Return the corrected dates and places in the database."""
-        from imgsearch.store.corrections import CorrectionStore
-
-        return CorrectionStore(self.database())
 
     def event_title_store(self) -> EventTitleStore:
         """Return the titles of events in the database."""

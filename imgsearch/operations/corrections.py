@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from imgsearch.outputs.sidecars import PlannedFile
     from imgsearch.progress import Job
     from imgsearch.records.photo import Facts
+    from imgsearch.store.corrections import CorrectionStore
 
 _BEGINNING = "0001-01-01T00:00:00"  # of what a date leaves open
 
@@ -45,10 +46,15 @@ class Corrections:
     def __init__(self, opened: OpenedLibrary) -> None:
         self._opened = opened
 
+    def _store(self) -> CorrectionStore:
+        from imgsearch.store.corrections import CorrectionStore
+
+        return CorrectionStore(self._opened.database())
+
     @operation("POST /corrections/of", reads=True)
     def of(self, photo_ids: Sequence[int]) -> dict[int, StatedFacts]:
         """Return what the files of these photos state; photos without a correction are left out."""
-        return self._opened.corrections().of(as_ids(photo_ids))
+        return self._store().of(as_ids(photo_ids))
 
     @operation("POST /corrections/plan", reads=True)
     def plan_dates(
@@ -118,7 +124,7 @@ class Corrections:
 
         Works while another process writes. Raises DiskError.
         """
-        return self._opened.corrections().set_dates(dates)
+        return self._store().set_dates(dates)
 
     @operation("POST /corrections/plan-place", reads=True)
     def plan_place(
@@ -163,7 +169,7 @@ class Corrections:
         found = self._located(place)
         require_any(self._opened, photo_ids)
         photos = chosen_photos(self._opened, photo_ids, query, k, include_weak)
-        return self._opened.corrections().set_place(photos, found)
+        return self._store().set_place(photos, found)
 
     @operation("GET /corrections/places")
     def suggest_places(self, text: str, k: ResultCount = 8) -> tuple[NamedPoint, ...]:
@@ -199,7 +205,7 @@ class Corrections:
             raise UsageError("Say what to take back: the date, the place or both.")
         require_any(self._opened, photo_ids)
         photos = chosen_photos(self._opened, photo_ids, query, k, include_weak)
-        return self._opened.corrections().forget(photos, date=date, place=place)
+        return self._store().forget(photos, date=date, place=place)
 
     # ------------------------------------------------------------------ for other programs
 
@@ -214,7 +220,7 @@ class Corrections:
         from imgsearch.outputs.sidecars import CorrectedFile, plan_corrections
         from imgsearch.progress import Job
 
-        store = self._opened.corrections()
+        store = self._store()
         corrections = store.all()
         stated = store.of(corrections)
         files = [

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from imgsearch.opened.library import OpenedLibrary
     from imgsearch.outputs.sidecars import PlannedFile
     from imgsearch.progress import Job
+    from imgsearch.store.marks import MarkStore
 
 
 class Marks:
@@ -29,10 +30,15 @@ class Marks:
     def __init__(self, opened: OpenedLibrary) -> None:
         self._opened = opened
 
+    def _store(self) -> MarkStore:
+        from imgsearch.store.marks import MarkStore
+
+        return MarkStore(self._opened.database())
+
     @operation("POST /marks/of", reads=True)
     def of(self, photo_ids: Sequence[int]) -> dict[int, PhotoMarks]:
         """Return the marks of these photos by id; photos without any are left out."""
-        return self._opened.marks().of(as_ids(photo_ids))
+        return self._store().of(as_ids(photo_ids))
 
     @operation("POST /marks")
     def set(
@@ -66,7 +72,7 @@ class Marks:
             raise UsageError("Say how to mark the photos: favourite, rating or hidden.")
         require_any(self._opened, photo_ids)
         photos = chosen_photos(self._opened, photo_ids, query, k, include_weak)
-        return self._opened.marks().set(photos, values)
+        return self._store().set(photos, values)
 
     @operation("POST /marks/forget-rating")
     def forget_rating(
@@ -84,7 +90,7 @@ class Marks:
         """
         require_any(self._opened, photo_ids)
         photos = chosen_photos(self._opened, photo_ids, query, k, include_weak)
-        return self._opened.marks().set(photos, {"rating": None})
+        return self._store().set(photos, {"rating": None})
 
     def plan_sidecars(self, *, adobe_names: bool = False) -> Job[list[PlannedFile[SidecarChange]]]:
         """List the XMP files to write so that files beside photos state the stars given here.
@@ -95,7 +101,7 @@ class Marks:
         from imgsearch.outputs.sidecars import RatedFile, plan_sidecars
         from imgsearch.progress import Job
 
-        stars = self._opened.marks().ratings()
+        stars = self._store().ratings()
         files = [
             RatedFile(photo, file, stars[photo.id], photo.facts.rating)
             for photo, file in self._opened.origin.reachable_files(self._opened.reads(), stars)
