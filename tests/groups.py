@@ -36,6 +36,7 @@ GROUPS = {
         "test_lite_towers.py",
         "test_lite_train.py",
         "test_objectives.py",
+        "test_querybank.py",
         "test_towns.py",
     ),
 }

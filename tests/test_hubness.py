@@ -20,17 +20,12 @@ from imgsearch.search.library_photos import LibraryPhotos
 from imgsearch.store.store import Store
 from tests.catalogue_writer import DIM, photo
 from tests.factories import random_vectors, unit
-from training import querybank
 
 LITE = "lite/2:test"  # an id of an encoder that subtracts hubness
 PHOTOS = 6_000  # more than an index of one exact matrix has
 
 
 # ------------------------------------------------------------------------- the bank
-
-
-def test_the_bank_is_what_the_command_makes() -> None:
-    assert querybank.RESULT.read_text("utf-8") == querybank.made()
 
 
 def test_the_bank_has_as_many_texts_of_each_kind_short_and_long() -> None:
