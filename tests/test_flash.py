@@ -128,10 +128,12 @@ def assert_it_is_known(library: Library) -> None:
     assert found(library, "-flash:yes|no") == UNKNOWN
 
 
-def assert_it_is_unknown(library: Library) -> None:
+def assert_it_is_unknown(library: Library, is_noted: bool = True) -> None:
+    """`is_noted`: the library knows of photos that they were not read for the fact."""
     everything = FIRED | NOT_FIRED | UNKNOWN
     assert found(library, "flash:yes") == found(library, "flash:no") == set()
-    assert found(library, "-flash:yes") == found(library, "sort:path") == everything
+    assert found(library, "-flash:yes") == (set() if is_noted else everything)
+    assert found(library, "sort:path") == everything
     assert {hit.photo.facts.flash for hit in library.find("sort:path", k=50).hits} == {None}
 
 
@@ -162,6 +164,8 @@ def test_a_library_from_before_the_fact_learns_it(
     file = tmp_path / "library" / "library.db"
     with closing(sqlite3.connect(file, isolation_level=None)) as connection:
         connection.execute("ALTER TABLE photos DROP COLUMN flash")
+        # Times are of whole seconds, and the fact is added at once.
+        connection.execute("UPDATE photos SET facts_at = '2026-01-01T00:00:00+00:00'")
     with Library.open(settings, encoder=StandIn()) as library:
         assert_it_is_unknown(library)
         assert library.index([photos]).run().new == 0
@@ -192,9 +196,9 @@ def test_an_archive_from_before_the_fact_learns_it(
         lance.dataset(str(address / f"{name}.lance")).drop_columns(["flash"])
     own = replace(settings, replica_dir=str(tmp_path / "copies"))  # of a machine without a copy
     with Library.open_archive(address, own, encoder=StandIn()) as archive:
-        assert_it_is_unknown(archive)
+        assert_it_is_unknown(archive, is_noted=False)
         archive.index([photos]).run()
-        assert_it_is_unknown(archive)
+        assert_it_is_unknown(archive, is_noted=False)
         report = archive.fleet.read_metadata([photos]).run()
         assert (report.reread, report.new, report.unchanged) == (len(FIRED | NOT_FIRED), 0, 0)
         assert_it_is_known(archive)
@@ -212,7 +216,7 @@ def test_an_archive_learns_it_from_a_library(
     for name in ("photos", "kept", "facts"):
         lance.dataset(str(address / f"{name}.lance")).drop_columns(["flash"])
     with Library.open_archive(address, settings, encoder=StandIn()) as archive:
-        assert_it_is_unknown(archive)
+        assert_it_is_unknown(archive, is_noted=False)
         assert archive.fleet.copy_from(data_dir).run().reread == len(FIRED | NOT_FIRED)
         assert_it_is_known(archive)
 
@@ -233,6 +237,8 @@ def test_a_fact_that_was_never_read_is_said_with_its_cure(tmp_path: Path) -> Non
         count = library.photo_count()
     with closing(sqlite3.connect(data / "library.db")) as connection:
         connection.execute("ALTER TABLE photos DROP COLUMN flash")
+        # Times are of whole seconds, and the fact is added at once.
+        connection.execute("UPDATE photos SET facts_at = '2026-01-01T00:00:00+00:00'")
         connection.execute("UPDATE photos SET facts_at = '2026-11-30T00:00:00+00:00'")
         connection.commit()
     said = f"{count} of {count} photos were indexed before imgsearch read flash:yes, and are left"
