@@ -136,6 +136,18 @@ def exact(reads: NameReads, line: str) -> str:
         ("between 2018 and 2020", "after:2018 before:2021"),
         ("dogs last summer", "dogs on:2026-06|2026-07|2026-08"),
         ("five years ago", "on:2021"),
+        # what no photo shows is left out beside a name or a date
+        ("what did we do in Reykjavik", "place:Reykjavik"),
+        ("What did we do in Reykjavik?", "place:Reykjavik"),
+        ("our trip to Italy", "country:Italy"),
+        ("my last holiday in Italy 2019", "country:Italy on:2019"),
+        ("when did we visit Anna", "person:Anna"),
+        ("please show me Anna", "person:Anna"),
+        ("where did we eat pizza in Italy", "eat pizza country:Italy"),
+        ("what was the dog doing in Italy", "dog doing country:Italy"),
+        ("the last train in Italy", "the last train country:Italy"),
+        ("my dog in Italy", "my dog country:Italy"),
+        ("what did we do", "what did we do"),
         # not understood
         ('"Anna" at the beach', 'Anna "at the beach"'),
         ("Annabel at the beach", "Annabel at the beach"),

@@ -32,7 +32,12 @@ from imgsearch.language.function_words import (
     words_as,
 )
 from imgsearch.language.grammar import is_expressible, parse, to_text
-from imgsearch.language.phrasing import BEFORE_ASKING_ME, PICTURES, asks_for_any_photo
+from imgsearch.language.phrasing import (
+    BEFORE_ASKING_ME,
+    PICTURES,
+    asks_for_any_photo,
+    without_question,
+)
 from imgsearch.language.words import is_common
 from imgsearch.records.names import WHOLE_NAME_FIELDS, NameField
 from imgsearch.records.photo import LOOKS
@@ -265,7 +270,9 @@ def _rest(words: Sequence[str], matches: Sequence[_Match]) -> str:
         if kept and kept[0].lower() in ARTICLES and len(kept) > 1:
             kept.pop(0)
     text = " ".join(kept).strip(",; ")
-    return "" if asks_for_any_photo(text) or asks_for_any_photo(f"{text} photos") else text
+    if asks_for_any_photo(text) or asks_for_any_photo(f"{text} photos"):
+        return ""
+    return without_question(text)
 
 
 class _Words:
