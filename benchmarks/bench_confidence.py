@@ -58,7 +58,7 @@ from imgsearch.search.confidence import (
     Thresholds,
     assess,
 )
-from imgsearch.search.hubness import bank_texts, hubness_of, hubness_shares
+from imgsearch.search.hubness import bank_texts, hubness_of, hubness_share_of
 from imgsearch.search.short_texts import (
     distinct_texts,
     less_mean_noun,
@@ -405,12 +405,6 @@ def hubness_in(photos: Vectors, bank: Vectors) -> Vector:
     return cast("Vector", values - values.mean())
 
 
-def hubness_share(encoder_id: str, text: str) -> float:
-    """The share of hubness that is subtracted from scores with a text."""
-    shares = hubness_shares(encoder_id)
-    return shares.short if text_kind(NAME, text) == "short" else shares.text
-
-
 def with_made(split: Split, photos: np.ndarray, count: int) -> Split:
     """The split with as many made photos, which resemble these and have no captions."""
     rng = np.random.default_rng(3)
@@ -470,7 +464,10 @@ def answer(
     each = zip(queries.texts, queries.vectors, queries.matches, queries.things, strict=True)
     for text, vector, matches, things in each:
         scores = library.photos @ vector
-        scores -= np.float32(hubness_share(library.encoder_id, text)) * library.hubness
+        scores -= (
+            np.float32(hubness_share_of(library.encoder_id, text_kind(NAME, text)))
+            * library.hubness
+        )
         order = np.argsort(-scores)
         best = order[: confidence.COUNTED_HITS]
         kind = text_kind(NAME, text)

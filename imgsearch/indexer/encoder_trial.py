@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Generator, Iterator, Mapping, 
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from msgspec import Struct
@@ -37,17 +37,24 @@ from imgsearch.records.trial import (
 )
 from imgsearch.search.baseline import mean_noun_of, nouns
 from imgsearch.search.context import selection_of
+from imgsearch.search.hubness import (
+    bank_vectors,
+    hubness_of,
+    hubness_share_of,
+    hubness_shares,
+)
 from imgsearch.search.named_queries import with_named_queries
-from imgsearch.search.short_texts import embed_alone, mean_noun_share
+from imgsearch.search.short_texts import embed_alone, mean_noun_share, text_kind
 from imgsearch.store.lock import writing
 from imgsearch.store.progress_file import publish_progress
 from imgsearch.store.reading.vectors import photo_starts
 from imgsearch.store.thumbnails import ThumbnailStore
 
 if TYPE_CHECKING:
+    from imgsearch.encoders.base import Encoder
     from imgsearch.indexer.context import IndexingContext
     from imgsearch.progress import Progress
-    from imgsearch.records.arrays import Ids, Vectors
+    from imgsearch.records.arrays import Ids, Vector, Vectors
     from imgsearch.records.index import EncoderRow
     from imgsearch.records.photo import Photo
     from imgsearch.store.store import Store
@@ -137,9 +144,12 @@ def _try_encoder(
     mean_noun = embed_after(nouns()).mean(axis=0) if has_share else None
     after_queries = embed_alone(after.encoder_id, texts, mean_noun, embed_after)
     ids = np.array(sorted(sample), np.int64)
-    ids, before_scores, after_scores = _scores_of_both(
-        store, ids, (before.key, before_queries), (after.key, after_queries)
+    cache_dir = context.settings.cache_dir
+    of_both = (
+        _Searched.of(before, texts, before_queries, cache_dir, context.encoders.of),
+        _Searched.of(after, texts, after_queries, cache_dir, lambda row: encoder),
     )
+    ids, before_scores, after_scores = _scores_of_both(store, ids, *of_both)
     if len(ids) < MIN_PHOTOS:
         raise UsageError(
             f"Only {len(ids)} photos of the sample could be embedded with both encoders, and a "
@@ -289,29 +299,67 @@ def _matching(context: IndexingContext, store: Store, filters: tuple[Filter, ...
 # ------------------------------------------------------------------------- answers
 
 
+class _Searched(Struct, frozen=True):
+    """Texts as one encoder searches for them: vectors (n, dim), and shares (n,) of hubness.
+
+    `bank` (m, dim) are the texts that hubness is measured with; None if none is subtracted.
+    """
+
+    encoder_key: int
+    vectors: Vectors
+    shares: Vector
+    usual_hubness: float
+    bank: Vectors | None
+
+    @classmethod
+    def of(
+        cls,
+        row: EncoderRow,
+        texts: Sequence[str],
+        vectors: Vectors,
+        cache_dir: Path,
+        open_encoder: Callable[[EncoderRow], Encoder],
+    ) -> Self:
+        """`open_encoder` is called if the cache folder does not have the bank."""
+        kinds = [text_kind(row.encoder_id, text) for text in texts]
+        shares = np.array([hubness_share_of(row.encoder_id, kind) for kind in kinds], np.float32)
+        bank = None
+        if shares.any():
+            bank = bank_vectors(
+                cache_dir, row.encoder_id, lambda texts: open_encoder(row).encode_texts(texts)
+            )
+        return cls(row.key, vectors, shares, hubness_shares(row.encoder_id).usual, bank)
+
+    def scores(self, photos: Vectors, starts: Ids) -> Vectors:
+        """Return the scores (n, p) of p photos, whose parts begin at `starts`, as a search has."""
+        scores: Vectors = np.maximum.reduceat(self.vectors @ photos.T, starts, axis=1)
+        if self.bank is not None:
+            above = hubness_of(photos, starts, self.bank) - self.usual_hubness
+            scores = scores - self.shares[:, None] * above
+        return scores
+
+
 def _scores_of_both(
-    store: Store, ids: Ids, before: tuple[int, Vectors], after: tuple[int, Vectors]
+    store: Store, ids: Ids, before: _Searched, after: _Searched
 ) -> tuple[Ids, Vectors, Vectors]:
     """Return the photos (n,) with vectors of both, and the scores (queries, n) by each encoder."""
-    best = [dict(_best_scores(store, key, queries, ids)) for key, queries in (before, after)]
+    best = [dict(_best_scores(store, searched, ids)) for searched in (before, after)]
     both = np.array([each for each in ids.tolist() if all(each in one for one in best)], np.int64)
     columns = [[one[photo_id] for photo_id in both.tolist()] for one in best]
-    empty = np.zeros((len(before[1]), 0), np.float32)
+    empty = np.zeros((len(before.vectors), 0), np.float32)
     before_scores, after_scores = (np.stack(each, 1) if each else empty for each in columns)
     return both, before_scores, after_scores
 
 
-def _best_scores(
-    store: Store, encoder_key: int, queries: Vectors, ids: Ids
-) -> Iterator[tuple[int, Vectors]]:
+def _best_scores(store: Store, searched: _Searched, ids: Ids) -> Iterator[tuple[int, Vectors]]:
     """Yield the score of each query with each of these photos, the best of its parts."""
-    for _, chunk_ids, vectors in store.reads.vectors.chunks(encoder_key):
+    for _, chunk_ids, vectors in store.reads.vectors.chunks(searched.encoder_key):
         wanted = np.isin(chunk_ids, ids)
         own_ids = chunk_ids[wanted]
         if not len(own_ids):
             continue
         starts = photo_starts(own_ids)
-        scores = np.maximum.reduceat(queries @ vectors[wanted].T, starts, axis=1)
+        scores = searched.scores(vectors[wanted], starts)
         yield from zip(own_ids[starts].tolist(), scores.T, strict=True)
 
 

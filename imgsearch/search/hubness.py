@@ -28,6 +28,7 @@ from imgsearch.store.reading.vectors import photo_starts
 if TYPE_CHECKING:
     from imgsearch.records.arrays import Ids, Vector, Vectors
     from imgsearch.records.index import EncoderRow
+    from imgsearch.search.composition import TermKind
     from imgsearch.store.store import Store
 
 FOLDER = "querybanks"  # in the cache folder
@@ -76,19 +77,17 @@ def refresh(
 ) -> bool:
     """Compute the hubness of the photos that lack it; returns whether there were any.
 
-    `embed` embeds texts as (n, dim) rows; it is called once on a machine, and the cache folder
-    keeps the vectors. After a change of the bank, all photos are computed anew. An encoder that
-    subtracts nothing needs none.
+    `embed` is that of `bank_vectors`. After a change of the bank, all photos are computed anew. An
+    encoder that subtracts nothing needs none.
     """
     if hubness_shares(row.encoder_id) == HubnessShares():
         return False
-    texts = bank_texts()
-    identity = hashlib.sha256("\n".join(texts).encode()).hexdigest()
+    identity = hashlib.sha256("\n".join(bank_texts()).encode()).hexdigest()
     source, last_seq = store.vectors.hubness_source(row.key), store.reads.vectors.last_seq(row.key)
     after_seq = 0 if source is None or source[0] != identity else source[1]
     if after_seq == last_seq:
         return False
-    bank = _bank(cache_dir, f"{row.encoder_id}\n{identity}", texts, embed)
+    bank = bank_vectors(cache_dir, row.encoder_id, embed)
     for seq, ids, vectors in store.reads.vectors.chunks(row.key, after_seq):
         starts = photo_starts(ids)
         values = hubness_of(vectors, starts, bank)
@@ -96,14 +95,18 @@ def refresh(
     return True
 
 
-def _bank(
-    cache_dir: Path, key: str, texts: Sequence[str], embed: Callable[[Sequence[str]], Vectors]
+def bank_vectors(
+    cache_dir: Path, encoder_id: str, embed: Callable[[Sequence[str]], Vectors]
 ) -> Vectors:
-    """Return the vectors of the bank (m, dim): rows of length 1."""
+    """Return the vectors of the bank (m, dim), rows of length 1; the cache folder keeps them.
+
+    `embed` embeds texts as (n, dim) rows, with the encoder of this id.
+    """
     import numpy as np
 
+    texts = bank_texts()
     files = FileCache(cache_dir / FOLDER, MOST_BYTES)
-    name = hashlib.blake2b(key.encode(), digest_size=16).hexdigest()
+    name = hashlib.blake2b("\n".join((encoder_id, *texts)).encode(), digest_size=16).hexdigest()
     content = files.get(name)
     if content is None:
         content = embed(texts).astype("<f2").tobytes()
@@ -112,3 +115,12 @@ def _bank(
     rows = np.frombuffer(content, "<f2").astype(np.float32).reshape(len(texts), -1)
     unit: Vectors = rows / np.linalg.norm(rows, axis=1, keepdims=True)
     return unit
+
+
+def hubness_share_of(encoder_id: str, kind: TermKind) -> float:
+    """Return the share of hubness to subtract from scores with a term of this kind.
+
+    Scores with images and concepts have none of it: hubs were measured with texts.
+    """
+    shares = hubness_shares(encoder_id)
+    return {"text": shares.text, "short": shares.short}.get(kind, 0.0)

@@ -21,7 +21,7 @@ from imgsearch.search.concepts import probe_of
 from imgsearch.search.confidence import ScoredQuery
 from imgsearch.search.context import SearchContext
 from imgsearch.search.example_files import content_hash_of
-from imgsearch.search.hubness import hubness_shares
+from imgsearch.search.hubness import hubness_share_of
 from imgsearch.search.query_cache import QueryCache
 from imgsearch.search.short_texts import distinct_texts, meant_vectors, text_kind, texts_meant
 
@@ -156,17 +156,14 @@ def _embed(context: SearchContext, query: Query, baseline: LibraryBaseline | Non
 
 
 def _hubness_share(encoder_id: str, kinds: Sequence[TermKind], weights: Vector) -> float:
-    """Return the share of hubness to subtract: the mean over the wanted terms, by their weights.
-
-    Scores with images and concepts have none of it: hubs were measured with texts.
-    """
-    shares = hubness_shares(encoder_id)
-    of_kind = {"text": shares.text, "short": shares.short}
+    """Return the share of hubness to subtract: the mean over the wanted terms, by their weights."""
     wanted = [
-        (kind, weight) for kind, weight in zip(kinds, weights.tolist(), strict=True) if weight > 0
+        (hubness_share_of(encoder_id, kind), weight)
+        for kind, weight in zip(kinds, weights.tolist(), strict=True)
+        if weight > 0
     ]
     total = sum(weight for _, weight in wanted)
-    return sum(weight * of_kind.get(kind, 0.0) for kind, weight in wanted) / total if total else 0.0
+    return sum(share * weight for share, weight in wanted) / total if total else 0.0
 
 
 def _text_vectors(
