@@ -139,7 +139,7 @@ def test_an_archive_has_a_timeline_and_a_map(
 ) -> None:
     tab = screen.open(travels)
     tab.goto(f"{travels}/timeline")
-    tab.get_by_text("21 photos").wait_for()
+    tab.get_by_text("21 photos", exact=True).wait_for()
     tab.get_by_role("heading", name="Trip to Rome").wait_for()
     wait_until_shown(tab.locator(".section .tile img").first)
     settle(tab)
