@@ -58,7 +58,7 @@ from imgsearch.search.confidence import (
     Thresholds,
     assess,
 )
-from imgsearch.search.hubness import bank_texts, hubness_of, hubness_share_of
+from imgsearch.search.hubness import bank_vectors, hubness_of, hubness_share_of
 from imgsearch.search.short_texts import (
     distinct_texts,
     less_mean_noun,
@@ -194,12 +194,7 @@ class TextVectors:
 
     def bank(self) -> Vectors:
         """The vectors of the bank with which hubness is measured."""
-        file = self.cache / f"bank-{hashlib.sha256(self.encoder.id.encode()).hexdigest()[:20]}.npy"
-        if not file.exists():
-            self.cache.mkdir(parents=True, exist_ok=True)
-            np.save(file, self.encoder.encode_texts(bank_texts()))
-        vectors: Vectors = np.load(file)
-        return vectors
+        return bank_vectors(self.cache, self.encoder.id, self.encoder.encode_texts)
 
     def __call__(self, texts: Sequence[str]) -> Vectors:
         read_as = [prompt for text in texts for prompt in prompts_for(NAME, text)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -13,7 +14,8 @@ from imgsearch import Library
 from imgsearch.encoders.base import Encoder, HubnessShares
 from imgsearch.index.build import build_snapshot
 from imgsearch.index.live import LiveIndex
-from imgsearch.records.arrays import Vector, Vectors
+from imgsearch.records.answer import Neighbours
+from imgsearch.records.arrays import Ids, Vector, Vectors
 from imgsearch.records.photo import PhotoVectors
 from imgsearch.search import hubness
 from imgsearch.search.library_photos import LibraryPhotos
@@ -214,6 +216,43 @@ def test_the_best_photos_are_found_however_hubness_reorders_them(
         assert photos.less_hubness(
             far, float(rows[np.flatnonzero(ids == far)[0]] @ rows[0]), share
         ) == pytest.approx(best[far], abs=0.01 if (ids == far).sum() == 1 else 2)
+
+
+class Counted:
+    """An index that says whether it is exact, and counts how often it is searched."""
+
+    def __init__(self, index: LiveIndex, is_exact: bool) -> None:
+        self._index = index
+        self.is_exact = is_exact
+        self.fetched: list[int] = []
+
+    def search(
+        self, queries: Vectors, k: int, only: Ids | None = None, *, kind: Literal["text", "image"]
+    ) -> list[Neighbours]:
+        self.fetched.append(k)
+        return self._index.search(queries, k, only, kind=kind)
+
+
+def test_an_index_that_may_miss_photos_is_asked_once_and_for_fewer(
+    stored: Callable[[int], Stored],
+) -> None:
+    library = stored(400)
+    library.refresh()
+    ids, rows = library.vectors()
+    source = library.store.vectors.hubness_source(library.row.key)
+    assert source is not None
+    library.store.vectors.add_hubness(  # no search is settled before it has all photos
+        library.row.key, source[0], source[1] + 1, ids[-1:], np.array([-50.0], np.float32)
+    )
+    reads = library.store.reads
+    asked: dict[bool, list[int]] = {}
+    for is_exact in (True, False):
+        index = Counted(LiveIndex(reads, library.row.key), is_exact)
+        photos = LibraryPhotos(reads, library.row, index, {1: True})
+        found = photos.nearest(rows[0], 10, kind="text", hubness_share=0.5)
+        assert len(found.ids) == 10 and sorted(found.scores.tolist())[::-1] == found.scores.tolist()
+        asked[is_exact] = index.fetched
+    assert len(asked[False]) == 1 < len(asked[True]) and asked[False][0] < asked[True][0]
 
 
 def test_a_photo_that_was_not_compared_yet_is_a_usual_one(

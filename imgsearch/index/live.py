@@ -71,6 +71,11 @@ class LiveIndex:
         return self._view.info
 
     @property
+    def is_exact(self) -> bool:
+        """Whether every search compares every vector."""
+        return self._view.is_exact
+
+    @property
     def tail(self) -> int:
         """The number of vectors added after the snapshot."""
         return len(self._view.tail)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
@@ -17,6 +17,7 @@ from imgsearch.search import baseline, hubness
 
 if TYPE_CHECKING:
     from imgsearch.indexer.context import IndexingContext
+    from imgsearch.records.arrays import Vectors
     from imgsearch.records.index import EncoderRow
     from imgsearch.store.store import Store
 
@@ -34,10 +35,15 @@ def build_index(
         store,
         row.key,
         row.encoder_id,
-        lambda texts: context.encoders.of(row).encode_texts(texts),  # loaded only if needed
+        partial(_encoded, context, row),
         policy=context.policy,
         fresh=retrain,
     )
+
+
+def _encoded(context: IndexingContext, row: EncoderRow, texts: Sequence[str]) -> Vectors:
+    """Embed texts as they are, with an encoder that is loaded only if this is called."""
+    return context.encoders.of(row).encode_texts(texts)
 
 
 def update_index(context: IndexingContext, store: Store, row: EncoderRow) -> None:
@@ -49,12 +55,7 @@ def update_index(context: IndexingContext, store: Store, row: EncoderRow) -> Non
 def refresh_derived(context: IndexingContext, store: Store, row: EncoderRow) -> None:
     """Update the score baseline, the hubness of photos, concepts and what features make."""
     refresh_baseline(context, store, row)
-    hubness.refresh(
-        store,
-        row,
-        context.settings.cache_dir,
-        lambda texts: context.encoders.of(row).encode_texts(texts),  # loaded only if needed
-    )
+    hubness.refresh(store, row, context.settings.cache_dir, partial(_encoded, context, row))
     teaching.update_concepts(store, row, ConceptEmbedder(context, store, row))
     for name, function in installed.after_indexing().items():
         follow = load(function)

@@ -263,13 +263,18 @@ class OpenedLibrary:
 
 
 class SearchedIndex(Struct, frozen=True):
-    """The index of an encoder's vectors, opened by the first search.
+    """The index of an encoder's vectors, opened when it is first asked.
 
     An index whose scores show that its file is damaged is replaced, and searched again.
     """
 
     library: OpenedLibrary
     row: EncoderRow
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether every search compares every vector."""
+        return self.library.live_index(self.row).is_exact
 
     def search(
         self, queries: Vectors, k: int, only: Ids | None = None, *, kind: Literal["text", "image"]

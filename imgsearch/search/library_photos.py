@@ -29,9 +29,11 @@ if TYPE_CHECKING:
 # Photos that are shown are shown again soon: on the next page, alone, or in another answer. More of
 # them at once are a list or a copy of all.
 _MOST_KEPT = 1_000
-# So many photos for each of k, and more, are fetched, so that hubness can reorder them: in most
-# libraries these are enough.
-_FETCHED_SHARE, _FETCHED_MORE, _FETCHED_GROWTH = 16, 200, 4
+# So many photos for each of k, and more, are fetched, so that hubness can reorder them. To an exact
+# index many cost little. From codes (research/notes/hubness.md) each costs time.
+_FETCHED = 16, 200
+_FETCHED_BY_CODES = 4, 100
+_FETCHED_GROWTH = 4
 _PHOTO_BYTES = 2_000  # with its facts and paths
 
 
@@ -41,6 +43,10 @@ class SearchableVectors(Protocol):
     `LiveIndex` is one. That of an open library opens its index file at the first search and
     rebuilds a damaged one, for which it needs the indexer: it is above this package.
     """
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether every search compares every vector."""
 
     def search(
         self, queries: Vectors, k: int, only: Ids | None = None, *, kind: Literal["text", "image"]
@@ -103,16 +109,26 @@ class LibraryPhotos:
         if not hubness_share or not len(self._hubness[0]):
             (found,) = self._vectors.search(query[None], k, only, kind=kind)
             return found
-        # No photo gains more than this, so those that are not fetched cannot be among the best k.
-        most_gained = hubness_share * max(0.0, self._usual_hubness - self._least_hubness)
-        fetched = _FETCHED_SHARE * k + _FETCHED_MORE
+        of_each, more = _FETCHED if self._vectors.is_exact else _FETCHED_BY_CODES
+        fetched = of_each * k + more
         while True:
             (found,) = self._vectors.search(query[None], fetched, only, kind=kind)
             best = self._less_hubness(found, hubness_share)
             is_all = len(found.ids) < fetched
-            if is_all or found.scores[-1] + most_gained <= best.scores[k - 1]:
+            if is_all or self._is_settled(found, best.scores[k - 1], hubness_share):
                 return Neighbours(best.ids[:k], best.scores[:k])
             fetched *= _FETCHED_GROWTH
+
+    def _is_settled(self, found: Neighbours, last_score: float, share: float) -> bool:
+        """Return whether no photo that was not fetched can pass the last of the best k.
+
+        None gains more than the photo with the least hubness. An index that may miss photos anyway
+        is not asked again.
+        """
+        if not self._vectors.is_exact:
+            return True
+        most_gained = share * max(0.0, self._usual_hubness - float(self._hubness[1].min()))
+        return bool(found.scores[-1] + most_gained <= last_score)
 
     def less_hubness(self, photo_id: int, score: float, share: float) -> float:
         """Return the score of a photo as `nearest` does, given its cosine."""
@@ -140,10 +156,6 @@ class LibraryPhotos:
     @cached_property
     def _hubness(self) -> tuple[Ids, Vector]:
         return self._reads.vectors.hubness(self._encoder.key)
-
-    @cached_property
-    def _least_hubness(self) -> float:
-        return float(self._hubness[1].min())
 
     @cached_property
     def _usual_hubness(self) -> float:

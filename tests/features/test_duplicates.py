@@ -44,6 +44,8 @@ def find_pairs(store: Store, min_score: float, **options: int) -> Generator[Prog
 class NoIndex:
     """An index that is not searched: near-duplicates are found by reading every vector."""
 
+    is_exact = True
+
     def search(self, *searched: object, kind: str) -> NoReturn:
         raise AssertionError("the index was searched")
 
