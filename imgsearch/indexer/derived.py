@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
@@ -12,12 +12,11 @@ from imgsearch.errors import EncoderError, ImgsearchError, MissingPackage, Usage
 from imgsearch.features import installed
 from imgsearch.features.declared import is_ours, load
 from imgsearch.index import build, snapshot
-from imgsearch.indexer.embedding import ConceptEmbedder, embed_queries
+from imgsearch.indexer.embedding import ConceptEmbedder, embed_queries, encode_texts
 from imgsearch.search import baseline, hubness
 
 if TYPE_CHECKING:
     from imgsearch.indexer.context import IndexingContext
-    from imgsearch.records.arrays import Vectors
     from imgsearch.records.index import EncoderRow
     from imgsearch.store.store import Store
 
@@ -35,15 +34,10 @@ def build_index(
         store,
         row.key,
         row.encoder_id,
-        partial(_encoded, context, row),
+        partial(encode_texts, context, row),
         policy=context.policy,
         fresh=retrain,
     )
-
-
-def _encoded(context: IndexingContext, row: EncoderRow, texts: Sequence[str]) -> Vectors:
-    """Embed texts as they are, with an encoder that is loaded only if this is called."""
-    return context.encoders.of(row).encode_texts(texts)
 
 
 def update_index(context: IndexingContext, store: Store, row: EncoderRow) -> None:
@@ -55,7 +49,7 @@ def update_index(context: IndexingContext, store: Store, row: EncoderRow) -> Non
 def refresh_derived(context: IndexingContext, store: Store, row: EncoderRow) -> None:
     """Update the score baseline, the hubness of photos, concepts and what features make."""
     refresh_baseline(context, store, row)
-    hubness.refresh(store, row, context.settings.cache_dir, partial(_encoded, context, row))
+    hubness.refresh(store, row, context.settings.cache_dir, partial(encode_texts, context, row))
     teaching.update_concepts(store, row, ConceptEmbedder(context, store, row))
     for name, function in installed.after_indexing().items():
         follow = load(function)

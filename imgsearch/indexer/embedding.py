@@ -35,6 +35,11 @@ def embed_queries(context: IndexingContext, row: EncoderRow, texts: Sequence[str
     return np.stack(cache.texts(row.name, texts, embed))
 
 
+def encode_texts(context: IndexingContext, row: EncoderRow, texts: Sequence[str]) -> Vectors:
+    """Embed texts as they are: (n, dim). The encoder is loaded for it."""
+    return context.encoders.of(row).encode_texts(texts)
+
+
 class ConceptEmbedder(Struct, frozen=True):
     """Embeds the words and the example pictures of concepts. The encoder is loaded when needed."""
 

@@ -19,7 +19,7 @@ from msgspec import Struct
 
 from imgsearch.encoders import prompts
 from imgsearch.errors import ImgsearchError, UsageError
-from imgsearch.indexer.embedding import embed_queries
+from imgsearch.indexer.embedding import embed_queries, encode_texts
 from imgsearch.indexer.new_encoder import open_new_encoder
 from imgsearch.indexer.pipeline import EmbeddingRun, embed_again
 from imgsearch.indexer.roots import online_roots, readable_photos
@@ -51,7 +51,6 @@ from imgsearch.store.reading.vectors import photo_starts
 from imgsearch.store.thumbnails import ThumbnailStore
 
 if TYPE_CHECKING:
-    from imgsearch.encoders.base import Encoder
     from imgsearch.indexer.context import IndexingContext
     from imgsearch.progress import Progress
     from imgsearch.records.arrays import Ids, Vector, Vectors
@@ -146,8 +145,10 @@ def _try_encoder(
     ids = np.array(sorted(sample), np.int64)
     cache_dir = context.settings.cache_dir
     of_both = (
-        _Searched.of(before, texts, before_queries, cache_dir, context.encoders.of),
-        _Searched.of(after, texts, after_queries, cache_dir, lambda row: encoder),
+        _Searched.of(
+            before, texts, before_queries, cache_dir, partial(encode_texts, context, before)
+        ),
+        _Searched.of(after, texts, after_queries, cache_dir, encoder.encode_texts),
     )
     ids, before_scores, after_scores = _scores_of_both(store, ids, *of_both)
     if len(ids) < MIN_PHOTOS:
@@ -318,16 +319,12 @@ class _Searched(Struct, frozen=True):
         texts: Sequence[str],
         vectors: Vectors,
         cache_dir: Path,
-        open_encoder: Callable[[EncoderRow], Encoder],
+        embed: Callable[[Sequence[str]], Vectors],
     ) -> Self:
-        """`open_encoder` is called if the cache folder does not have the bank."""
+        """`embed` embeds the bank, if the cache folder does not have it."""
         kinds = [text_kind(row.encoder_id, text) for text in texts]
         shares = np.array([hubness_share_of(row.encoder_id, kind) for kind in kinds], np.float32)
-        bank = None
-        if shares.any():
-            bank = bank_vectors(
-                cache_dir, row.encoder_id, lambda texts: open_encoder(row).encode_texts(texts)
-            )
+        bank = bank_vectors(cache_dir, row.encoder_id, embed) if shares.any() else None
         return cls(row.key, vectors, shares, hubness_shares(row.encoder_id).usual, bank)
 
     def scores(self, photos: Vectors, starts: Ids) -> Vectors:
