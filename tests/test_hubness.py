@@ -218,7 +218,7 @@ def test_the_best_photos_are_found_however_hubness_reorders_them(
         ) == pytest.approx(best[far], abs=0.01 if (ids == far).sum() == 1 else 2)
 
 
-class Counted:
+class CountedTexts:
     """An index that says whether it is exact, and counts how often it is searched."""
 
     def __init__(self, index: LiveIndex, is_exact: bool) -> None:
@@ -247,7 +247,7 @@ def test_an_index_that_may_miss_photos_is_asked_once_and_for_fewer(
     reads = library.store.reads
     asked: dict[bool, list[int]] = {}
     for is_exact in (True, False):
-        index = Counted(LiveIndex(reads, library.row.key), is_exact)
+        index = CountedTexts(LiveIndex(reads, library.row.key), is_exact)
         photos = LibraryPhotos(reads, library.row, index, {1: True})
         found = photos.nearest(rows[0], 10, kind="text", hubness_share=0.5)
         assert len(found.ids) == 10 and sorted(found.scores.tolist())[::-1] == found.scores.tolist()
