@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from imgsearch.encoders.base import Encoder
     from imgsearch.encoders.remote import ProcessGroup
     from imgsearch.features.albums.operations import Albums
+    from imgsearch.features.corrections.operations import Corrections
     from imgsearch.features.duplicates.operations import Duplicates
     from imgsearch.features.labels.operations import Labels
     from imgsearch.features.labels.records import Classes, Label
@@ -63,7 +64,6 @@ if TYPE_CHECKING:
     from imgsearch.operations.browse import Browse
     from imgsearch.operations.changes import ChangeHistory
     from imgsearch.operations.concepts import Concepts
-    from imgsearch.operations.corrections import Corrections
     from imgsearch.operations.encoders import Encoders
     from imgsearch.operations.folders import Folders
     from imgsearch.operations.lines import Lines
@@ -85,8 +85,7 @@ if TYPE_CHECKING:
 # The parts of all libraries besides those of features, which an installation may lack.
 _ALWAYS = frozenset(
     {
-        *("changes", "choices", "concepts", "corrections", "marks"),
-        *("packs", "titles", "tray"),
+        *("changes", "choices", "concepts", "marks", "packs", "titles", "tray"),
     }
 )
 _NOTEBOOK_SIDE_PX = 160  # of the thumbnail of a hit in a notebook
@@ -243,6 +242,7 @@ class Library:
     # Parts of features: type checkers read those of our own here, and Python asks for them.
     if TYPE_CHECKING:
         albums: Albums
+        corrections: Corrections
         duplicates: Duplicates
         labels: Labels
         meaning: Meaning
@@ -310,13 +310,6 @@ class Library:
         from imgsearch.operations.marks import Marks
 
         return Marks(self._opened)
-
-    @property
-    def corrections(self) -> Corrections:
-        """Corrected dates and places."""
-        from imgsearch.operations.corrections import Corrections
-
-        return Corrections(self._opened)
 
     @property
     def changes(self) -> ChangeHistory:
@@ -510,17 +503,9 @@ class Library:
 
         Raises UsageError for an unknown id.
         """
-        from imgsearch.operations.details import with_details
+        from imgsearch.operations.details import details_of
 
-        hit = self._hit_of(photo_id)
-        return with_details(
-            self._opened,
-            PhotoDetails(
-                hit,
-                self.pictures.text_of(photo_id),
-                self.marks.of([photo_id]).get(photo_id),
-            ),
-        )
+        return details_of(self._opened, self._hit_of(photo_id))
 
     # ------------------------------------------------------------------ filling
 

@@ -16,12 +16,14 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterable
+from datetime import datetime
 from pathlib import Path
 
 import click
 import numpy as np
 
 from imgsearch import Library
+from imgsearch.features.corrections.records import PhotoDate
 from imgsearch.features.declared import called
 from imgsearch.features.installed import OWN, features
 from imgsearch.features.labels.records import Classes
@@ -32,13 +34,18 @@ from ui.features import PageFeature
 
 CHECKOUT = Path(__file__).parent.parent
 # Of these words, only addresses, filters, names in code, and phrases are of a feature.
-_COMMON_WORDS = {"label", "labels", "meaning", "only", "people", "saved", "text"}
+_COMMON_WORDS = {"faces", "label", "labels", "meaning", "only", "people", "saved", "text"}
 _PHRASES = {"labels": "saved labels?", "saved": "saved search(?:es)?"}
 _CODE = ("imgsearch", "ui", "pyproject.toml")  # what a process runs from
 
 
 def _fill_albums(library: Library) -> None:
     library.albums.make("Book", query="a cat", k=3)
+
+
+def _fill_corrections(library: Library) -> None:
+    library.corrections.set_dates([PhotoDate(1, datetime(1974, 7, 1), "month")])
+    library.corrections.set_place([2], place="48.85,2.35")
 
 
 def _fill_duplicates(library: Library) -> None:
@@ -74,6 +81,7 @@ def _fill_text(library: Library) -> None:
 # How a library gets rows of each feature, and what it has of them then.
 FILL: dict[str, Callable[[Library], object]] = {
     "albums": _fill_albums,
+    "corrections": _fill_corrections,
     "duplicates": _fill_duplicates,
     "labels": _fill_labels,
     "meaning": _fill_meaning,
@@ -83,6 +91,7 @@ FILL: dict[str, Callable[[Library], object]] = {
 }
 ROWS: dict[str, Callable[[Library], object]] = {
     "albums": lambda library: library.albums.photos("Book"),
+    "corrections": lambda library: library.corrections.of((1, 2)),
     "duplicates": lambda library: library.duplicates.choices(),
     "labels": lambda library: library.labels.facets(),
     "meaning": lambda library: library.meaning.clusters(),

@@ -28,6 +28,7 @@ from imgsearch.archive.items.table import ArchiveItems
 from imgsearch.archive.lance import tables
 from imgsearch.archive.replica.sending import ItemSending
 from imgsearch.features.albums.store import AlbumStore
+from imgsearch.features.corrections.store import CorrectionStore
 from imgsearch.features.duplicates.choices import DuplicateChoices
 from imgsearch.features.labels.store import LabelStore
 from imgsearch.features.saved.records import PlacedTerm, SavedSearch
@@ -40,7 +41,6 @@ from imgsearch.records.index import EncoderRow
 from imgsearch.records.photo import Facts
 from imgsearch.records.query import Example, Term
 from imgsearch.store.changes import ChangeStore
-from imgsearch.store.corrections import CorrectionStore
 from imgsearch.store.database import Database
 from imgsearch.store.event_titles import EventTitleStore
 from imgsearch.store.marks import MarkStore

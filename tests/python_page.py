@@ -15,7 +15,6 @@ from imgsearch.features.declared import load
 from imgsearch.operations.browse import Browse
 from imgsearch.operations.changes import ChangeHistory
 from imgsearch.operations.concepts import Concepts
-from imgsearch.operations.corrections import Corrections
 from imgsearch.operations.encoders import Encoders
 from imgsearch.operations.folders import Folders
 from imgsearch.operations.lines import Lines
@@ -37,7 +36,6 @@ PARTS: dict[str, type] = {
     "memory": Memory,
     "tray": Tray,
     "marks": Marks,
-    "corrections": Corrections,
     "changes": ChangeHistory,
     "concepts": Concepts,
     "encoders": Encoders,

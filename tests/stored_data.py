@@ -24,9 +24,9 @@ import numpy as np
 import pytest
 
 from imgsearch import Library, Settings
+from imgsearch.features.corrections.records import PhotoDate
 from imgsearch.features.labels.records import Classes
 from imgsearch.indexer.derived import refresh_from_faces
-from imgsearch.records.corrections import PhotoDate
 from imgsearch.records.faces import FoundFace
 from imgsearch.records.picture_text import TextLine
 from imgsearch.store.lock import writing

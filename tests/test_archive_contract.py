@@ -218,6 +218,7 @@ ANSWERED: dict[str, Callable[[Library], object]] = {
 # The features that have some of these.
 OF_FEATURES = {
     "albums": "albums",
+    "corrections": "corrections",
     "duplicates": "duplicates",
     "duplicates_choices": "duplicates",
     "meaning": "meaning",

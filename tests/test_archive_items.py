@@ -32,10 +32,11 @@ from imgsearch.archive.lance.tables import Table
 from imgsearch.archive.lance.writer import LanceWriter
 from imgsearch.archive.replica.sending import ItemSending
 from imgsearch.errors import StorageUnreachable, StoreError, UsageError
+from imgsearch.features.corrections.records import PhotoDate
 from imgsearch.features.labels.records import Classes
 from imgsearch.records.concepts import ConceptExample
-from imgsearch.records.corrections import NamedPoint, PhotoDate
 from imgsearch.records.files import FileStat, IngestResult
+from imgsearch.records.named_point import NamedPoint
 from imgsearch.records.photo import Facts
 from imgsearch.store import changes, migrations
 from imgsearch.store.database import Database

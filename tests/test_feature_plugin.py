@@ -226,11 +226,37 @@ def test_broken_features_are_left_out_with_a_sentence_each(photos: Path, tmp_pat
 FAILING = """
 from imgsearch.features.declared import Feature
 
-FEATURE = Feature("follower", after_indexing="failing_follower:follow")
+FEATURE = Feature(
+    "follower",
+    after_indexing="failing_follower:follow",
+    rows="failing_follower:rows",
+    cards={"Weather": "failing_follower:weather", "Tides": "failing_follower:nothing"},
+)
 
 
 def follow(context, store, row):
     raise KeyError(store.reads.photos.count())
+
+
+def rows(opened, hit):
+    return [("Width", f"{hit.photo.width_px} px")]
+
+
+def weather(opened, hit):
+    raise ValueError("no rain")
+
+
+def nothing(opened, hit):
+    return []
+"""
+# Prints the details of a photo as JSON.
+DETAILS = """
+import json, sys
+import msgspec
+from imgsearch import Library, Settings
+
+with Library.open(Settings.load(data_dir=sys.argv[1])) as library:
+    print(json.dumps(msgspec.to_builtins(library.photo(1), enc_hook=str)))
 """
 FAILING_PROJECT = """
 [build-system]
@@ -262,3 +288,32 @@ def test_a_feature_that_fails_after_indexing_is_named(photos: Path, tmp_path: Pa
     assert "Traceback" not in done.stderr
     found = run(None, tmp_path / "data", "search", "type:jpeg", "--paths")
     assert len(found.stdout.splitlines()) == 4, "the photos are there"
+
+
+def test_a_card_that_fails_says_so_in_its_place(photos: Path, tmp_path: Path) -> None:
+    packages = install(
+        tmp_path, {"failing_follower.py": FAILING, "pyproject.toml": FAILING_PROJECT}
+    )
+    data = tmp_path / "data"
+    assert run(None, data, "index", photos).returncode == 0
+    shown = subprocess.run(
+        [sys.executable, "-c", DETAILS, data],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(packages), str(CHECKOUT)])},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+    )
+    assert shown.returncode == 0, shown.stderr
+    details = json.loads(shown.stdout)
+    assert ["Width", "64 px"] in details["shown"]
+    assert details["cards"] == [
+        {
+            "title": "A plug-in failed",
+            "rows": [
+                [
+                    "failing_follower:weather",
+                    "ValueError: no rain. Update its package, or remove it.",
+                ]
+            ],
+        }
+    ]

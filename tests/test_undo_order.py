@@ -13,7 +13,7 @@ import pytest
 
 from imgsearch import Library
 from imgsearch.errors import UsageError
-from imgsearch.records.corrections import PhotoDate
+from imgsearch.features.corrections.records import PhotoDate
 from tests.factories import run_cli, wait_until, write_photos
 from tests.stand_in import StandIn
 

@@ -23,6 +23,7 @@ from msgspec import Struct
 from imgsearch import Hit, PhotoMarks, Region, path_text, printable
 from ui.addresses import START, address_of, number_of
 from ui.component_files import component
+from ui.file_manager import has_desktop
 from ui.formatting import alt_text, found_rows
 from ui.page_view import SearchEffect
 from ui.query_line import query_line
@@ -215,6 +216,8 @@ def viewer(hits: Sequence[Hit], shown: Hit, options: ViewerOptions) -> int | Non
             "results": options.results,
             "search": dict(options.search),
             "concepts": options.concepts,
+            "has_files": session().has("folders"),
+            "has_desktop": has_desktop(),
         },
         on_teach_change=query_line().note_click,
     )

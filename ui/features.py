@@ -37,25 +37,6 @@ class ShelfEntry(Struct, frozen=True):
     problem: bool = False
 
 
-class Card(Struct, frozen=True):
-    """A card among the details of a photo: a title, and rows of a name and a text."""
-
-    title: str
-    rows: Sequence[tuple[str, str]]
-
-
-class FaceLink(Struct, frozen=True):
-    """A face among the details of a photo, with its name and the address that it leads to.
-
-    Its picture is at `/face/small/ID`. A face that is single was seen once.
-    """
-
-    id: str
-    name: str
-    is_single: bool
-    address: str
-
-
 class ShownView(Struct, frozen=True):
     """A view of a feature, and the functions that draw it and that return its title.
 
@@ -101,14 +82,13 @@ class PageFeature(Struct, frozen=True):
     """The share of one feature in the page.
 
     Nothing of it is shown for a library that lacks `part`, if it names one. `actions` is an ES
-    module with actions for photos: see `components/shared/tray.js`. `header` draws something above
-    the results of a search, `search_button` a button beside the search field of the first view, and
-    `shelf` returns links for the start page, to what `shelf_title` names. `card` returns a card for
-    the viewer of a photo, or None, `faces` the faces in it, and `rows` names and texts among what
-    is known about it. `views` are by the path of their address, and `jobs` by their names in
-    `imgsearch.features.declared.Feature`. `library_section` draws a section in the view of the
-    library; it is called with the status, and whether something changes the library. `commands` are
-    by the beginning of a command: "imgsearch read-text". `icons` are those of its kinds of
+    module with actions for photos and parts of their viewer: see `FeatureModule` in
+    `components/types.d.ts`. `header` draws something above the results of a search, `search_button`
+    a button beside the search field of the first view, and `shelf` returns links for the start
+    page, to what `shelf_title` names. `views` are by the path of their address, and `jobs` by their
+    names in `imgsearch.features.declared.Feature`. `library_section` draws a section in the view of
+    the library; it is called with the status, and whether something changes the library. `commands`
+    are by the beginning of a command: "imgsearch read-text". `icons` are those of its kinds of
     suggestions, and `filter_nouns` the words for values of its filters.
     """
 
@@ -118,9 +98,6 @@ class PageFeature(Struct, frozen=True):
     search_button: Callable[[SearchInput], None] | None = None
     shelf: Callable[[], Sequence[ShelfEntry]] | None = None
     shelf_title: str = ""
-    card: Callable[[Hit], Card | None] | None = None
-    rows: Callable[[Hit], Sequence[tuple[str, str]]] | None = None
-    faces: Callable[[Hit], Sequence[FaceLink]] | None = None
     views: Mapping[str, ShownView] = {}
     routes: Sequence[Route] = ()
     jobs: Mapping[str, PageJob] = {}

@@ -15,7 +15,6 @@ _OFFERED = {
     "tray": "tray",
     "marks": "marks",
     "changes": "changes",
-    "corrections": "corrections",
     "folders": "files",
 }
 

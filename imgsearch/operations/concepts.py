@@ -109,3 +109,13 @@ def _listed(examples: Iterable[ExampleSource]) -> list[ExampleSource]:
     if isinstance(examples, str | bytes | int):
         raise UsageError("Examples are given as a list: library.concepts.teach(name, like=[photo])")
     return list(examples)
+
+
+def judged_in_photo(opened: OpenedLibrary, photo_id: int) -> dict[str, bool]:
+    """Return the concepts that a photo is an example of, and whether it is liked."""
+    rows = opened.database().fetch_all(
+        "SELECT name, is_like FROM concept_examples JOIN concepts ON id = concept_id "
+        "WHERE photo_id = ? ORDER BY name",
+        photo_id,
+    )
+    return {name: bool(is_like) for name, is_like in rows}

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from imgsearch.errors import MissingPackage
 from imgsearch.features import installed
-from imgsearch.features.declared import load
-from imgsearch.records.answer import PhotoDetails
+from imgsearch.features.declared import is_ours, load
+from imgsearch.operations.concepts import judged_in_photo
+from imgsearch.operations.marks import Marks
+from imgsearch.operations.pictures import Pictures
+from imgsearch.records.answer import Card, Hit, PhotoDetails
 
 if TYPE_CHECKING:
     from imgsearch.opened.library import OpenedLibrary
@@ -20,7 +25,7 @@ def details_type() -> type[PhotoDetails]:
     """Return the type of the details: `PhotoDetails` with a field for each one of a feature."""
     made = msgspec.defstruct(
         PhotoDetails.__name__,
-        [(name, detail.type) for name, detail in installed.details().items()],
+        [(name, _type_of(detail.type)) for name, detail in installed.details().items()],
         bases=(PhotoDetails,),
         namespace={"__doc__": PhotoDetails.__doc__},
         kw_only=True,
@@ -30,8 +35,44 @@ def details_type() -> type[PhotoDetails]:
     return made
 
 
-def with_details(opened: OpenedLibrary, details: PhotoDetails) -> PhotoDetails:
-    """Return the details with the fields of all features."""
-    photo_id, declared = details.hit.photo.id, installed.details()
+def _type_of(given: Any) -> Any:
+    return load(given) if isinstance(given, str) else given
+
+
+def details_of(opened: OpenedLibrary, hit: Hit) -> PhotoDetails:
+    """Return the details of the photo of a hit, with those of all features."""
+    photo_id, declared = hit.photo.id, installed.details()
+    shown, cards = list(hit.photo.facts.shown()), []
+    for named in installed.rows():
+        rows, problem = _rows_of(named, opened, hit)
+        shown += rows
+        cards += problem
+    for title, named in installed.cards():
+        rows, problem = _rows_of(named, opened, hit)
+        cards += [Card(title, rows)] if rows else problem
     added = {name: load(each.made_by)(opened, photo_id) for name, each in declared.items()}
-    return details_type()(**msgspec.structs.asdict(details), **added)
+    return details_type()(
+        hit=hit,
+        text=Pictures(opened).text_of(photo_id),
+        marks=Marks(opened).of([photo_id]).get(photo_id),
+        shown=tuple(shown),
+        cards=tuple(cards),
+        present=tuple(map(os.path.exists, hit.paths)),
+        judged=judged_in_photo(opened, photo_id),
+        **added,
+    )
+
+
+def _rows_of(
+    named: str, opened: OpenedLibrary, hit: Hit
+) -> tuple[tuple[tuple[str, str], ...], list[Card]]:
+    """Return the rows of a feature, or a card that says why a plug-in has none."""
+    try:
+        return tuple((name, text) for name, text in load(named)(opened, hit)), []
+    except MissingPackage as error:
+        return (), [Card("A plug-in failed", ((named, str(error)),))]
+    except Exception as error:
+        if is_ours(named):
+            raise
+        problem = f"{type(error).__name__}: {error}. Update its package, or remove it."
+        return (), [Card("A plug-in failed", ((named, problem),))]

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { kindsOf, matching, wordsIn } from "../../ui/components/choices/matching.js";
 import { albumOf } from "../../imgsearch/features/albums/components/albums/album_line.js";
-import { placeName } from "../../ui/components/shell/place_name.js";
+import { placeName } from "../../imgsearch/features/corrections/components/corrections/place_name.js";
 import { printable } from "../../ui/components/shared/dom.js";
 
 test("words have no case, no accents, and the letters of other alphabets as people type them", () => {

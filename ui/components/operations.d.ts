@@ -9,7 +9,6 @@ export interface GetOperations {
   "thumbnail/{photo_id}": { request: { photo_id: number; side_px?: number; at_s?: number | null; or_kept?: boolean }; answer: Blob };
   "filters/choices": { request: {}; answer: FilterChoices };
   "tray": { request: {}; answer: PickedPhotos };
-  "corrections/places": { request: { text: string; k?: number }; answer: (NamedPoint)[] };
   "changes": { request: {}; answer: (Change)[] };
   "concepts": { request: {}; answer: (Concept)[] };
   "encoders": { request: {}; answer: (EncoderInfo)[] };
@@ -27,6 +26,7 @@ export interface GetOperations {
   "face/{face_id}/picture": { request: { face_id: number; side_px?: number }; answer: Blob };
   "people/{person_id}/proposals": { request: { person_id: number; k?: number }; answer: (Proposal)[] };
   "face/{face_id}/similar": { request: { face_id: number; k?: number }; answer: (SimilarFace)[] };
+  "corrections/places": { request: { text: string; k?: number }; answer: (NamedPoint)[] };
   "duplicates": { request: { min_score?: number | null; prefer?: (string)[]; k?: number }; answer: DuplicateGroups };
   "duplicates/choices": { request: {}; answer: Record<string, boolean> };
   "labels": { request: {}; answer: (SavedLabels)[] };
@@ -57,12 +57,6 @@ export interface PostOperations {
   "marks/of": { request: { photo_ids: (number)[] }; answer: Record<string, PhotoMarks> };
   "marks": { request: { photo_ids?: (number)[]; query?: string | QueryBody | null; k?: number | null; include_weak?: boolean; favourite?: boolean | null; rating?: number | null; hidden?: boolean | null }; answer: Change };
   "marks/forget-rating": { request: { photo_ids?: (number)[]; query?: string | QueryBody | null; k?: number | null; include_weak?: boolean }; answer: Change };
-  "corrections/of": { request: { photo_ids: (number)[] }; answer: Record<string, StatedFacts> };
-  "corrections/plan": { request: { photo_ids?: (number)[]; query?: string | QueryBody | null; k?: number | null; include_weak?: boolean; date?: string | null; shift_s?: number | null; from_names?: boolean }; answer: (PlannedDate)[] };
-  "corrections/dates": { request: { dates: (PhotoDate)[] }; answer: Change };
-  "corrections/plan-place": { request: { photo_ids?: (number)[]; query?: string | QueryBody | null; k?: number | null; include_weak?: boolean; place: string }; answer: (PlannedPlace)[] };
-  "corrections/place": { request: { photo_ids?: (number)[]; query?: string | QueryBody | null; k?: number | null; include_weak?: boolean; place: string }; answer: Change };
-  "corrections/forget": { request: { photo_ids?: (number)[]; query?: string | QueryBody | null; k?: number | null; include_weak?: boolean; date?: boolean; place?: boolean }; answer: Change };
   "changes/undo": { request: { change_id?: number | null }; answer: Change };
   "changes/redo": { request: { change_id?: number | null }; answer: Change };
   "concepts/teach": { request: { name: string; like?: (SourceBody)[]; unlike?: (SourceBody)[]; withdraw?: (SourceBody)[]; words?: string | null; new?: boolean }; answer: Concept };
@@ -85,6 +79,12 @@ export interface PostOperations {
   "people/split": { request: { faces: (number)[]; person_id: number }; answer: PersonChange };
   "people/hide": { request: { person_id: number; hidden?: boolean; shown?: ShownPerson | null }; answer: PersonChange };
   "people/me": { request: { person_id: number; is_me?: boolean; shown?: ShownPerson | null }; answer: PersonChange };
+  "corrections/of": { request: { photo_ids: (number)[] }; answer: Record<string, StatedFacts> };
+  "corrections/plan": { request: { photo_ids?: (number)[]; query?: string | QueryBody | null; k?: number | null; include_weak?: boolean; date?: string | null; shift_s?: number | null; from_names?: boolean }; answer: (PlannedDate)[] };
+  "corrections/dates": { request: { dates: (PhotoDate)[] }; answer: Change };
+  "corrections/plan-place": { request: { photo_ids?: (number)[]; query?: string | QueryBody | null; k?: number | null; include_weak?: boolean; place: string }; answer: (PlannedPlace)[] };
+  "corrections/place": { request: { photo_ids?: (number)[]; query?: string | QueryBody | null; k?: number | null; include_weak?: boolean; place: string }; answer: Change };
+  "corrections/forget": { request: { photo_ids?: (number)[]; query?: string | QueryBody | null; k?: number | null; include_weak?: boolean; date?: boolean; place?: boolean }; answer: Change };
   "duplicates/choices": { request: { photo_id: number; is_kept: boolean | null }; answer: null };
   "label": { request: { classes: Classes; query?: string | QueryBody | null; k?: number }; answer: (Label)[] };
   "saved": { request: { name: string; query: string | QueryBody; k?: number | null; include_weak?: boolean; replace?: boolean }; answer: SavedSearchSummary };
@@ -110,11 +110,11 @@ export type ExampleBody = { photo_id?: number | null; image?: string | null; pat
 
 export type MapArea = { south: number; west: number; north: number; east: number };
 
-export type PhotoDate = { photo_id: number; taken_at: string; precision?: "day" | "month" | "season" | "year" | null };
-
 export type SourceBody = { photo_id?: number | null; image?: string | null; path?: string | null; kept_image?: string | null };
 
 export type ShownPerson = { person_id: number; faces?: (number)[]; name?: string | null };
+
+export type PhotoDate = { photo_id: number; taken_at: string; precision?: "day" | "month" | "season" | "year" | null };
 
 export type Classes = { names: (string)[]; template?: string | null; none_of_these?: boolean };
 
@@ -166,9 +166,15 @@ export type UnfinishedJob = { job: string; left: number | null; begun_at: string
 
 export type ArchiveCopy = { folder: string; version: number; is_complete: boolean; waiting: number };
 
-export type PhotoDetails = { hit: Hit; text: PhotoText | null; marks: PhotoMarks | null; albums: (string)[]; labels: Record<string, string> };
+export type PhotoDetails = { hit: Hit; text: PhotoText | null; marks: PhotoMarks | null; shown: ([string, string])[]; cards: (Card)[]; present: (boolean)[]; judged: Record<string, boolean>; albums: (string)[]; faces: (FaceInPhoto)[]; stated_facts: StatedFacts | null; labels: Record<string, string> };
 
 export type PhotoMarks = { favourite: boolean; rating: number | null; hidden: boolean };
+
+export type Card = { title: string; rows: ([string, string])[] };
+
+export type FaceInPhoto = { id: number; person_id: number | null; name: string | null };
+
+export type StatedFacts = { date_is_corrected: boolean; place_is_corrected: boolean; taken_at: string | null; dated_by: string | null; lat: number | null; lon: number | null; town: string | null; region: string | null; country: string | null; near_town: boolean; date_precision: "day" | "month" | "season" | "year" | null };
 
 export type Suggestion = { kind: string; text: string; line: string; photos: number | null; kind_name: string };
 
@@ -218,14 +224,6 @@ export type KindOfChoices = { title: string; icon: string; choices: (FilterChoic
 
 export type PickedPhotos = { name: string; photo_ids: (number)[]; missing_ids: (number)[] };
 
-export type StatedFacts = { date_is_corrected: boolean; place_is_corrected: boolean; taken_at: string | null; dated_by: string | null; lat: number | null; lon: number | null; town: string | null; region: string | null; country: string | null; near_town: boolean; date_precision: "day" | "month" | "season" | "year" | null };
-
-export type PlannedDate = { photo_id: number; path: string; before: string; dated_by: string | null; after: string; because: string; precision: "day" | "month" | "season" | "year" | null; before_precision: "day" | "month" | "season" | "year" | null };
-
-export type PlannedPlace = { photo_id: number; path: string; before: NamedPoint | null; after: NamedPoint };
-
-export type NamedPoint = { lat: number; lon: number; town: string | null; region: string | null; country: string | null; near_town: boolean };
-
 export type Concept = { name: string; words: string | null; likes: number; unlikes: number; sure: number; likely: number; test: ConceptTest | null; is_ready: boolean; taught_at: string };
 
 export type ConceptTest = { precision: number; recall: number; above: number; unlike_above: number | null; separates: boolean };
@@ -271,6 +269,12 @@ export type Proposal = { face: Face; person_id: number; score: number };
 export type SimilarFace = { face: Face; score: number; day: string | null };
 
 export type PersonChange = { person: Person; change: Change; faces: number };
+
+export type PlannedDate = { photo_id: number; path: string; before: string; dated_by: string | null; after: string; because: string; precision: "day" | "month" | "season" | "year" | null; before_precision: "day" | "month" | "season" | "year" | null };
+
+export type PlannedPlace = { photo_id: number; path: string; before: NamedPoint | null; after: NamedPoint };
+
+export type NamedPoint = { lat: number; lon: number; town: string | null; region: string | null; country: string | null; near_town: boolean };
 
 export type DuplicateGroups = { groups: (DuplicateGroup)[]; total: number; compared_at: string };
 

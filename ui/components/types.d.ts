@@ -1,5 +1,7 @@
 // Types that several modules share: of Streamlit's components, of what the page's server sends, and of events.
 
+import type { PhotoDetails } from "./operations.d.ts";
+
 /** What Streamlit hands to the script of a component at each run. `Data` is what Python gives. */
 export interface StreamlitComponent<Data> {
   data: Data;
@@ -100,7 +102,6 @@ export interface TrayEvents {
   told: Told;
   "other-photos": undefined;
   "asked-changes": undefined;
-  "asked-correction": string[];
 }
 
 /** A target of custom events with these names and details. */
@@ -132,11 +133,17 @@ export interface FeatureAction {
   act: () => void;
   /** Whether it stays in sight on a phone. */
   isFirst?: boolean;
+  /** The icon of the action behind which it stands; at first without one. */
+  after?: string;
 }
 
-/** What the module of a feature may export: actions for the selected photos, and for all photos of a list, and keys for photos in a grid. */
+/**
+ * What the module of a feature may export: actions for the selected photos, and for all photos of a list, keys for photos in a grid, and
+ * parts of the viewer, made from the details of a photo, to which the feature adds fields.
+ */
 export interface FeatureModule {
   forSelection?(): FeatureAction[];
   forLists?: { icon: string; label: string; name: string; act: (ids: string[]) => void }[];
   shortcuts?: [key: string, text: string][];
+  partsOf?(details: PhotoDetails): HTMLElement[];
 }

@@ -6,7 +6,7 @@ import { NO_SERVER, ask } from "../shared/ask.js";
 import { countOf, element, find, focusIn, icon, innermost, listen } from "../shared/dom.js";
 import { isTyping } from "../shared/page.js";
 import { Menu } from "./menu.js";
-import { ASKED_CHANGES, ASKED_CORRECTION, CHANGED, TOLD, tray } from "../shared/tray.js";
+import { ASKED_CHANGES, CHANGED, TOLD, tray } from "../shared/tray.js";
 
 /** @import { Response, Told } from "../types.d.ts" */
 
@@ -44,7 +44,6 @@ export class TrayBar {
     this.stops = [
       listen(tray, CHANGED, () => this.show()),
       listen(tray, TOLD, ({ detail }) => this.tell(detail)),
-      listen(tray, ASKED_CORRECTION, ({ detail }) => this.correct(detail)),
       listen(tray, ASKED_CHANGES, () => this.showChanges()),
       listen(window, "popstate", () => this.show()),
       listen(NARROW, "change", () => this.show()),
@@ -84,11 +83,9 @@ export class TrayBar {
     const has = (/** @type {string} */ part) => tray.has(part);
     const /** @type {[sign: string, label: string, act: () => void, isThere: boolean, refusal?: string][]} */ actions = [
       ["close", "Clear", () => tray.clear(), true],
-      ...more.map(({ icon, label, act }) => /** @type {[string, string, () => void, boolean]} */ ([icon, label, act, true])),
       ["compare", "Compare", () => this.compare(), true, this.canCompare ? "" : `Select ${FEWEST_COMPARED} to ${MOST_COMPARED} photos to compare them.`],
       ["favorite", "Favourite", () => tray.mark(photos(), { favourite: true }), has("marks")],
       ["visibility_off", "Hide", () => tray.mark(photos(), { hidden: true }), has("marks")],
-      ["edit_calendar", "Date or place", () => this.correct(ids()), has("corrections")],
       ["folder_zip", "Zip of copies", () => this.copy(ids()), has("files"), isFew ? "" : TOO_MANY],
       ["grid_on", "Contact sheet", () => this.askSheet(), true],
       ["list", "Paths", () => this.export("paths", "photos.txt"), true],
@@ -96,6 +93,10 @@ export class TrayBar {
       ["folder_special", "Folder of links", () => this.form("links"), has("files")],
       ["school", "Teach from these", () => this.form("teach"), has("files")],
     ];
+    for (const { icon, label, act, after } of more.toReversed()) {
+      const behind = Math.max(actions.findIndex(([sign]) => sign === after), 0); // never before "Clear"
+      actions.splice(behind + 1, 0, [icon, label, act, true]);
+    }
     const [clear, ...further] = actions.filter(([, , , isThere]) => isThere).map(([sign, label, act, , refusal]) => button(sign, label, act, refusal));
     const nodes = [clear, count, ...further];
     const first = [...ON_NARROW, ...more.filter((each) => each.isFirst).map((each) => each.icon)];
@@ -117,12 +118,6 @@ export class TrayBar {
 
   // Whether a dialog is open, or the bar has gone with the page.
   get isAsking() { return !this.bar.isConnected || Boolean(this.bar.parentElement?.querySelector("dialog[open]")); }
-
-  /** @param {string[]} ids */
-  async correct(ids) {
-    const { Correction } = await import("./correct.js");
-    if (!this.isAsking) new Correction(this.dialog, ids);
-  }
 
   async showChanges() {
     const { Changes } = await import("./changes.js");
