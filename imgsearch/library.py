@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from imgsearch.encoders.remote import ProcessGroup
     from imgsearch.features.albums.operations import Albums
     from imgsearch.features.duplicates.operations import Duplicates
+    from imgsearch.features.events.operations import Events
     from imgsearch.features.labels.operations import Labels
     from imgsearch.features.labels.records import Classes, Label
     from imgsearch.features.meaning.operations import Meaning
@@ -86,7 +87,7 @@ if TYPE_CHECKING:
 _ALWAYS = frozenset(
     {
         *("changes", "choices", "concepts", "corrections", "marks"),
-        *("packs", "titles", "tray"),
+        *("packs", "tray"),
     }
 )
 _NOTEBOOK_SIDE_PX = 160  # of the thumbnail of a hit in a notebook
@@ -244,6 +245,7 @@ class Library:
     if TYPE_CHECKING:
         albums: Albums
         duplicates: Duplicates
+        events: Events
         labels: Labels
         meaning: Meaning
         people: People

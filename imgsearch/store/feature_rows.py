@@ -41,6 +41,7 @@ FEATURE_ROWS: Mapping[str, FeatureRows] = {  # by the name of the feature
         packed_since="albums",
     ),
     "duplicates": FeatureRows("duplicate_choices"),
+    "events": FeatureRows("event_titles", "titles of events"),
     "labels": FeatureRows("facets"),
     "meaning": FeatureRows("meaning_maps"),
     "people": FeatureRows("persons", "persons"),
