@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from imgsearch.features.albums.operations import Albums
     from imgsearch.features.corrections.operations import Corrections
     from imgsearch.features.duplicates.operations import Duplicates
+    from imgsearch.features.events.operations import Events
     from imgsearch.features.labels.operations import Labels
     from imgsearch.features.labels.records import Classes, Label
     from imgsearch.features.meaning.operations import Meaning
@@ -85,7 +86,7 @@ if TYPE_CHECKING:
 # The parts of all libraries besides those of features, which an installation may lack.
 _ALWAYS = frozenset(
     {
-        *("changes", "choices", "concepts", "marks", "packs", "titles", "tray"),
+        *("changes", "choices", "concepts", "marks", "packs", "tray"),
     }
 )
 _NOTEBOOK_SIDE_PX = 160  # of the thumbnail of a hit in a notebook
@@ -244,6 +245,7 @@ class Library:
         albums: Albums
         corrections: Corrections
         duplicates: Duplicates
+        events: Events
         labels: Labels
         meaning: Meaning
         people: People

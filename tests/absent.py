@@ -34,8 +34,12 @@ from ui.features import PageFeature
 
 CHECKOUT = Path(__file__).parent.parent
 # Of these words, only addresses, filters, names in code, and phrases are of a feature.
-_COMMON_WORDS = {"faces", "label", "labels", "meaning", "only", "people", "saved", "text"}
-_PHRASES = {"labels": "saved labels?", "saved": "saved search(?:es)?"}
+_COMMON_WORDS = {"events", "faces", "label", "labels", "meaning", "only", "people", "saved", "text"}
+_PHRASES = {
+    "events": "occasions|trips? of|titles? of events?",
+    "labels": "saved labels?",
+    "saved": "saved search(?:es)?",
+}
 _CODE = ("imgsearch", "ui", "pyproject.toml")  # what a process runs from
 
 
@@ -50,6 +54,10 @@ def _fill_corrections(library: Library) -> None:
 
 def _fill_duplicates(library: Library) -> None:
     library.duplicates.choose(1, is_kept=True)
+
+
+def _fill_events(library: Library) -> None:
+    library.events.set_title(library.events.all()[0].start, "A day at the sea")
 
 
 def _fill_labels(library: Library) -> None:
@@ -83,6 +91,7 @@ FILL: dict[str, Callable[[Library], object]] = {
     "albums": _fill_albums,
     "corrections": _fill_corrections,
     "duplicates": _fill_duplicates,
+    "events": _fill_events,
     "labels": _fill_labels,
     "meaning": _fill_meaning,
     "people": _fill_people,
@@ -93,6 +102,7 @@ ROWS: dict[str, Callable[[Library], object]] = {
     "albums": lambda library: library.albums.photos("Book"),
     "corrections": lambda library: library.corrections.of((1, 2)),
     "duplicates": lambda library: library.duplicates.choices(),
+    "events": lambda library: [each.title for each in library.events.all()],
     "labels": lambda library: library.labels.facets(),
     "meaning": lambda library: library.meaning.clusters(),
     "people": lambda library: library.people.all(),

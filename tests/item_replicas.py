@@ -30,10 +30,11 @@ from imgsearch.archive.replica.sending import ItemSending
 from imgsearch.features.albums.store import AlbumStore
 from imgsearch.features.corrections.store import CorrectionStore
 from imgsearch.features.duplicates.choices import DuplicateChoices
+from imgsearch.features.events.records import PhotoEvent
+from imgsearch.features.events.store import EventTitleStore
 from imgsearch.features.labels.store import LabelStore
 from imgsearch.features.saved.records import PlacedTerm, SavedSearch
 from imgsearch.features.saved.store import SavedSearchStore
-from imgsearch.records.browse import PhotoEvent
 from imgsearch.records.concepts import ConceptExample, ConceptProbe, FittedConcept
 from imgsearch.records.faces import FoundFace
 from imgsearch.records.files import FileStat, IngestResult
@@ -42,7 +43,6 @@ from imgsearch.records.photo import Facts
 from imgsearch.records.query import Example, Term
 from imgsearch.store.changes import ChangeStore
 from imgsearch.store.database import Database
-from imgsearch.store.event_titles import EventTitleStore
 from imgsearch.store.marks import MarkStore
 from imgsearch.store.store import Store
 from imgsearch.store.tray import TrayStore

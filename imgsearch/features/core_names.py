@@ -18,7 +18,6 @@ CORE_NAMES: Mapping[str, tuple[str, ...]] = {
         "doctor",
         "encoders",
         "evaluate",
-        "events",
         "explain",
         "failures",
         "folders",

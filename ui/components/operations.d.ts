@@ -16,6 +16,7 @@ export interface GetOperations {
   "encoders/trial": { request: {}; answer: EncoderTrial | null };
   "albums": { request: {}; answer: (Album)[] };
   "albums/photos": { request: { name: string }; answer: AlbumPhotos };
+  "corrections/places": { request: { text: string; k?: number }; answer: (NamedPoint)[] };
   "people/counts": { request: {}; answer: FaceCounts };
   "people": { request: { hidden?: boolean }; answer: (Person)[] };
   "people/{person_id}/faces": { request: { person_id: number; k?: number }; answer: (Face)[] };
@@ -26,7 +27,6 @@ export interface GetOperations {
   "face/{face_id}/picture": { request: { face_id: number; side_px?: number }; answer: Blob };
   "people/{person_id}/proposals": { request: { person_id: number; k?: number }; answer: (Proposal)[] };
   "face/{face_id}/similar": { request: { face_id: number; k?: number }; answer: (SimilarFace)[] };
-  "corrections/places": { request: { text: string; k?: number }; answer: (NamedPoint)[] };
   "duplicates": { request: { min_score?: number | null; prefer?: (string)[]; k?: number }; answer: DuplicateGroups };
   "duplicates/choices": { request: {}; answer: Record<string, boolean> };
   "labels": { request: {}; answer: (SavedLabels)[] };
@@ -42,13 +42,8 @@ export interface PostOperations {
   "examples": { request: { image: string }; answer: string };
   "timeline": { request: { query?: string | QueryBody | null; k?: number }; answer: Timeline };
   "places": { request: { query?: string | QueryBody | null; k?: number }; answer: PlaceCounts };
-  "events": { request: { query?: string | QueryBody | null; k?: number }; answer: (PhotoEvent)[] };
-  "events/summaries": { request: { query?: string | QueryBody | null; k?: number }; answer: (EventSummary)[] };
-  "events/photos": { request: { start: string; photo_id?: number | null }; answer: EventPhotos | null };
-  "events/title": { request: { start: string; title: string }; answer: Change };
   "cameras": { request: { query?: string | QueryBody | null; k?: number }; answer: (ValueCount)[] };
   "timeline/days": { request: { query?: string | QueryBody | null; k?: number; photo_id?: number | null }; answer: DayCounts };
-  "timeline/headings": { request: { query?: string | QueryBody | null; k?: number }; answer: TimelineHeadings };
   "map/clusters": { request: { area: MapArea; zoom: number; query?: string | QueryBody | null; k?: number }; answer: (MapCluster)[] };
   "map/towns": { request: { area: MapArea; zoom: number }; answer: (MapTown)[] };
   "tray/add": { request: { photo_ids?: (number)[]; query?: string | QueryBody | null; k?: number | null; include_weak?: boolean }; answer: Change };
@@ -70,8 +65,19 @@ export interface PostOperations {
   "albums/take-out": { request: { name: string; photo_ids?: (number)[]; query?: string | QueryBody | null; k?: number | null; include_weak?: boolean }; answer: Change };
   "albums/rename": { request: { name: string; new_name: string }; answer: Change };
   "albums/remove": { request: { name: string }; answer: Change };
+  "events": { request: { query?: string | QueryBody | null; k?: number }; answer: (PhotoEvent)[] };
+  "events/summaries": { request: { query?: string | QueryBody | null; k?: number }; answer: (EventSummary)[] };
+  "events/photos": { request: { start: string; photo_id?: number | null }; answer: EventPhotos | null };
+  "events/title": { request: { start: string; title: string }; answer: Change };
+  "timeline/headings": { request: { query?: string | QueryBody | null; k?: number }; answer: TimelineHeadings };
   "meaning/lay-out": { request: {}; answer: LayoutReport };
   "meaning": { request: { query?: string | QueryBody | null; k?: number; level?: number }; answer: MeaningMap };
+  "corrections/of": { request: { photo_ids: (number)[] }; answer: Record<string, StatedFacts> };
+  "corrections/plan": { request: { photo_ids?: (number)[]; query?: string | QueryBody | null; k?: number | null; include_weak?: boolean; date?: string | null; shift_s?: number | null; from_names?: boolean }; answer: (PlannedDate)[] };
+  "corrections/dates": { request: { dates: (PhotoDate)[] }; answer: Change };
+  "corrections/plan-place": { request: { photo_ids?: (number)[]; query?: string | QueryBody | null; k?: number | null; include_weak?: boolean; place: string }; answer: (PlannedPlace)[] };
+  "corrections/place": { request: { photo_ids?: (number)[]; query?: string | QueryBody | null; k?: number | null; include_weak?: boolean; place: string }; answer: Change };
+  "corrections/forget": { request: { photo_ids?: (number)[]; query?: string | QueryBody | null; k?: number | null; include_weak?: boolean; date?: boolean; place?: boolean }; answer: Change };
   "people/name": { request: { person_id: number; name: string; shown?: ShownPerson | null }; answer: PersonChange };
   "people/decide": { request: { faces: (number)[]; person_id: number; is_person: boolean; others?: (number)[] }; answer: PersonChange };
   "people/faces/name": { request: { faces: (number)[]; name: string }; answer: PersonChange };
@@ -79,12 +85,6 @@ export interface PostOperations {
   "people/split": { request: { faces: (number)[]; person_id: number }; answer: PersonChange };
   "people/hide": { request: { person_id: number; hidden?: boolean; shown?: ShownPerson | null }; answer: PersonChange };
   "people/me": { request: { person_id: number; is_me?: boolean; shown?: ShownPerson | null }; answer: PersonChange };
-  "corrections/of": { request: { photo_ids: (number)[] }; answer: Record<string, StatedFacts> };
-  "corrections/plan": { request: { photo_ids?: (number)[]; query?: string | QueryBody | null; k?: number | null; include_weak?: boolean; date?: string | null; shift_s?: number | null; from_names?: boolean }; answer: (PlannedDate)[] };
-  "corrections/dates": { request: { dates: (PhotoDate)[] }; answer: Change };
-  "corrections/plan-place": { request: { photo_ids?: (number)[]; query?: string | QueryBody | null; k?: number | null; include_weak?: boolean; place: string }; answer: (PlannedPlace)[] };
-  "corrections/place": { request: { photo_ids?: (number)[]; query?: string | QueryBody | null; k?: number | null; include_weak?: boolean; place: string }; answer: Change };
-  "corrections/forget": { request: { photo_ids?: (number)[]; query?: string | QueryBody | null; k?: number | null; include_weak?: boolean; date?: boolean; place?: boolean }; answer: Change };
   "duplicates/choices": { request: { photo_id: number; is_kept: boolean | null }; answer: null };
   "label": { request: { classes: Classes; query?: string | QueryBody | null; k?: number }; answer: (Label)[] };
   "saved": { request: { name: string; query: string | QueryBody; k?: number | null; include_weak?: boolean; replace?: boolean }; answer: SavedSearchSummary };
@@ -112,9 +112,9 @@ export type MapArea = { south: number; west: number; north: number; east: number
 
 export type SourceBody = { photo_id?: number | null; image?: string | null; path?: string | null; kept_image?: string | null };
 
-export type ShownPerson = { person_id: number; faces?: (number)[]; name?: string | null };
-
 export type PhotoDate = { photo_id: number; taken_at: string; precision?: "day" | "month" | "season" | "year" | null };
+
+export type ShownPerson = { person_id: number; faces?: (number)[]; name?: string | null };
 
 export type Classes = { names: (string)[]; template?: string | null; none_of_these?: boolean };
 
@@ -166,15 +166,15 @@ export type UnfinishedJob = { job: string; left: number | null; begun_at: string
 
 export type ArchiveCopy = { folder: string; version: number; is_complete: boolean; waiting: number };
 
-export type PhotoDetails = { hit: Hit; text: PhotoText | null; marks: PhotoMarks | null; shown: ([string, string])[]; cards: (Card)[]; present: (boolean)[]; judged: Record<string, boolean>; albums: (string)[]; faces: (FaceInPhoto)[]; stated_facts: StatedFacts | null; labels: Record<string, string> };
+export type PhotoDetails = { hit: Hit; text: PhotoText | null; marks: PhotoMarks | null; shown: ([string, string])[]; cards: (Card)[]; present: (boolean)[]; judged: Record<string, boolean>; albums: (string)[]; stated_facts: StatedFacts | null; faces: (FaceInPhoto)[]; labels: Record<string, string> };
 
 export type PhotoMarks = { favourite: boolean; rating: number | null; hidden: boolean };
 
 export type Card = { title: string; rows: ([string, string])[] };
 
-export type FaceInPhoto = { id: number; person_id: number | null; name: string | null };
-
 export type StatedFacts = { date_is_corrected: boolean; place_is_corrected: boolean; taken_at: string | null; dated_by: string | null; lat: number | null; lon: number | null; town: string | null; region: string | null; country: string | null; near_town: boolean; date_precision: "day" | "month" | "season" | "year" | null };
+
+export type FaceInPhoto = { id: number; person_id: number | null; name: string | null };
 
 export type Suggestion = { kind: string; text: string; line: string; photos: number | null; kind_name: string };
 
@@ -192,25 +192,11 @@ export type RegionCount = { region: string | null; photos: number; towns: (TownC
 
 export type TownCount = { town: string | null; photos: number };
 
-export type PhotoEvent = { start: string; end: string; is_trip: boolean; photo_ids: (number)[]; towns: (string)[]; countries: (string)[]; title: string; is_titled: boolean };
-
-export type EventSummary = { start: string; end: string; is_trip: boolean; photos: number; found: number; towns: (string)[]; countries: (string)[]; title: string; is_titled: boolean; version: string };
-
-export type EventPhotos = { event: EventSummary; photo_ids: (number)[]; days: (DayCount)[]; stops: (RouteStop)[]; towns: (RouteTown)[] };
-
-export type DayCount = { day: string; photos: number; dated_by_file: number };
-
-export type RouteStop = { lat: number; lon: number; first_id: number; photos: number };
-
-export type RouteTown = { name: string; stop: number };
-
-export type Change = { id: number | null; title: string; photos: number; changed_at: string; undone: boolean };
-
 export type ValueCount = { value: string | null; photos: number };
 
 export type DayCounts = { version: string; days: (DayCount)[]; offset: number | null };
 
-export type TimelineHeadings = { trips: (EventSummary)[]; towns: Record<string, (string)[]> };
+export type DayCount = { day: string; photos: number; dated_by_file: number };
 
 export type MapCluster = { latest_id: number; latest_version: string; photos: number; lat: number; lon: number; radius_km: number; area: MapArea; place: string };
 
@@ -223,6 +209,8 @@ export type FilterChoice = { label: string; field: string; value: string; photos
 export type KindOfChoices = { title: string; icon: string; choices: (FilterChoice)[] };
 
 export type PickedPhotos = { name: string; photo_ids: (number)[]; missing_ids: (number)[] };
+
+export type Change = { id: number | null; title: string; photos: number; changed_at: string; undone: boolean };
 
 export type Concept = { name: string; words: string | null; likes: number; unlikes: number; sure: number; likely: number; test: ConceptTest | null; is_ready: boolean; taught_at: string };
 
@@ -244,11 +232,29 @@ export type Album = { name: string; photos: number; missing: number; made_at: st
 
 export type AlbumPhotos = { name: string; photo_ids: (number)[]; missing_ids: (number)[] };
 
+export type PhotoEvent = { start: string; end: string; is_trip: boolean; photo_ids: (number)[]; towns: (string)[]; countries: (string)[]; title: string; is_titled: boolean };
+
+export type EventSummary = { start: string; end: string; is_trip: boolean; photos: number; found: number; towns: (string)[]; countries: (string)[]; title: string; is_titled: boolean; version: string };
+
+export type EventPhotos = { event: EventSummary; photo_ids: (number)[]; days: (DayCount)[]; stops: (RouteStop)[]; towns: (RouteTown)[] };
+
+export type RouteStop = { lat: number; lon: number; first_id: number; photos: number };
+
+export type RouteTown = { name: string; stop: number };
+
+export type TimelineHeadings = { trips: (EventSummary)[]; towns: Record<string, (string)[]> };
+
 export type LayoutReport = { photos: number; clusters: number; named: number; seconds: number };
 
 export type MeaningMap = { made_at: string; photos: number; unplaced: number; placed: number; clusters: (MeaningCluster)[]; version: string };
 
 export type MeaningCluster = { number: number; level: number; parent: number | null; name: string; photos: number; example: number; x: number; y: number; example_version: string };
+
+export type PlannedDate = { photo_id: number; path: string; before: string; dated_by: string | null; after: string; because: string; precision: "day" | "month" | "season" | "year" | null; before_precision: "day" | "month" | "season" | "year" | null };
+
+export type PlannedPlace = { photo_id: number; path: string; before: NamedPoint | null; after: NamedPoint };
+
+export type NamedPoint = { lat: number; lon: number; town: string | null; region: string | null; country: string | null; near_town: boolean };
 
 export type FaceCounts = { found: number; none: number; failed: number; unread: number; faces: number; persons: number; groups: number; alone: number; other_model: number };
 
@@ -269,12 +275,6 @@ export type Proposal = { face: Face; person_id: number; score: number };
 export type SimilarFace = { face: Face; score: number; day: string | null };
 
 export type PersonChange = { person: Person; change: Change; faces: number };
-
-export type PlannedDate = { photo_id: number; path: string; before: string; dated_by: string | null; after: string; because: string; precision: "day" | "month" | "season" | "year" | null; before_precision: "day" | "month" | "season" | "year" | null };
-
-export type PlannedPlace = { photo_id: number; path: string; before: NamedPoint | null; after: NamedPoint };
-
-export type NamedPoint = { lat: number; lon: number; town: string | null; region: string | null; country: string | null; near_town: boolean };
 
 export type DuplicateGroups = { groups: (DuplicateGroup)[]; total: number; compared_at: string };
 

@@ -6,7 +6,6 @@ from msgspec import Struct
 
 from imgsearch.archive.items.base import ItemGroup
 from imgsearch.archive.items.of_concepts import ConceptItems
-from imgsearch.archive.items.of_events import EventTitleItems
 from imgsearch.archive.items.of_people import FaceItems, OwnPersonItems, PersonItems
 from imgsearch.archive.items.of_photos import CorrectionItems, MarkItems
 from imgsearch.features import installed
@@ -19,7 +18,6 @@ _CORE: tuple[ItemGroup, ...] = (
     OwnPersonItems(),
     FaceItems(),
     ConceptItems(),
-    EventTitleItems(),
 )
 
 

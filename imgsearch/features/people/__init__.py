@@ -19,13 +19,13 @@ FEATURE = Feature(
             group="Organise",
             summary="Find faces in photos and group them by person.",
             module="imgsearch.features.people.faces_command",
-            before="undo",
+            before="correct",
         ),
         "people": ListedCommand(
             group="Organise",
             summary="List persons, name them, and correct their faces.",
             module="imgsearch.features.people.commands",
-            before="undo",
+            before="correct",
         ),
     },
     filters={
