@@ -127,6 +127,7 @@ class ViewerOptions(Struct, frozen=True):
     results: str  # address of the view with the results
     search: Mapping[str, str]  # parameters of the search that found the photos
     concepts: Sequence[str] | None  # those that photos are judged by; None in a library without
+    parts: Sequence[str]  # modules of features that draw parts of the details
     photo_parameters: Mapping[str, str]  # of the addresses of all photos
     total: str  # number of photos in the list: "300+"
     before: int  # number of photos in the list before those given
@@ -218,6 +219,7 @@ def viewer(hits: Sequence[Hit], shown: Hit, options: ViewerOptions) -> int | Non
             "concepts": options.concepts,
             "has_files": session().has("folders"),
             "has_desktop": has_desktop(),
+            "parts": list(options.parts),
         },
         on_teach_change=query_line().note_click,
     )
@@ -379,6 +381,7 @@ def shell(
     search_effects: Mapping[str, SearchEffect],
     parts: Sequence[str],
     actions: Sequence[str],
+    keys: Sequence[tuple[str, str]],
     *,
     has_photos: bool,
     image_mb: int,
@@ -389,10 +392,10 @@ def shell(
 
     `path` is that of the view, and `search_effects` says what a search does in each view, by its
     path; this view has the field if `has_search_field`. `parts` says what can be done with selected
-    photos: see `tray_bar.js`; `actions` are modules of features with more of that. Without
-    `has_photos`, the library has none yet to search. An image to search by has at most `image_mb`.
-    With `can_log_out`, a button ends the login. Returns which form the visitor has asked for,
-    "teach" or "links", else an empty text.
+    photos: see `tray_bar.js`; `actions` are modules of features with more of that, and `keys` those
+    that they bring for photos in a grid. Without `has_photos`, the library has none yet to search.
+    An image to search by has at most `image_mb`. With `can_log_out`, a button ends the login.
+    Returns which form the visitor has asked for, "teach" or "links", else an empty text.
     """
     # A click in a view without the field tells nothing of it, see `QueryLine.note_click`.
     noted = query_line().note_click if has_search_field else _rerun
@@ -408,6 +411,7 @@ def shell(
             "search_effects": dict(search_effects),
             "parts": list(parts),
             "actions": list(actions),
+            "keys": list(keys),
             "has_photos": has_photos,
             "image_mb": image_mb,
             "can_log_out": can_log_out,

@@ -96,20 +96,23 @@ class PageFeature(Struct, frozen=True):
     """The share of one feature in the page.
 
     Nothing of it is shown for a library that lacks `part`, if it names one. `actions` is an ES
-    module with actions for photos and parts of their viewer: see `FeatureModule` in
-    `components/types.d.ts`, and `headings` one that finds the headings of a timeline: see
-    `components/grid/headings.js`. `header` draws something above the results of a search,
-    `search_button` a button beside the search field of the first view, and `shelf` returns links
-    for the start page, to what `shelf_title` names. `views` are by the path of their address, and
-    `jobs` by their names in `imgsearch.features.declared.Feature`. `library_section` draws a
-    section in the view of the library; it is called with the status, and whether something changes
-    the library. `commands` are by the beginning of a command: "imgsearch read-text". `icons` are
-    those of its kinds of suggestions, and `filter_nouns` the words for values of its filters.
+    module with actions for photos, and `viewer` one that draws parts of the viewer of a photo: see
+    `FeatureModule` and `ViewerModule` in `components/types.d.ts`; `headings` is one that finds the
+    headings of a timeline: see `components/grid/headings.js`. `keys` are keys for photos in a grid,
+    with what they do. `header` draws something above the results of a search, `search_button` a
+    button beside the search field of the first view, and `shelf` returns links for the start page,
+    to what `shelf_title` names. `views` are by the path of their address, and `jobs` by their names
+    in `imgsearch.features.declared.Feature`. `library_section` draws a section in the view of the
+    library; it is called with the status, and whether something changes the library. `commands` are
+    by the beginning of a command: "imgsearch read-text". `icons` are those of its kinds of
+    suggestions, and `filter_nouns` the words for values of its filters.
     """
 
     part: str | None = None
     actions: str | None = None
+    viewer: str | None = None
     headings: str | None = None
+    keys: Sequence[tuple[str, str]] = ()
     header: Callable[[SearchInput], None] | None = None
     search_button: Callable[[SearchInput], None] | None = None
     shelf: Callable[[], Sequence[ShelfEntry]] | None = None

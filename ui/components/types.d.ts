@@ -137,13 +137,13 @@ export interface FeatureAction {
   after?: string;
 }
 
-/**
- * What the module of a feature may export: actions for the selected photos, and for all photos of a list, keys for photos in a grid, and
- * parts of the viewer, made from the details of a photo, to which the feature adds fields.
- */
+/** What the module of a feature may export: actions for the selected photos, and for all photos of a list. */
 export interface FeatureModule {
   forSelection?(): FeatureAction[];
   forLists?: { icon: string; label: string; name: string; act: (ids: string[]) => void }[];
-  shortcuts?: [key: string, text: string][];
-  partsOf?(details: PhotoDetails): HTMLElement[];
+}
+
+/** What the module of a feature exports for the viewer: parts about a photo, from its details, to which the feature adds fields. */
+export interface ViewerModule {
+  partsOf(details: PhotoDetails): HTMLElement[];
 }

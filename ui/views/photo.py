@@ -15,7 +15,7 @@ from ui import cards, elements, teaching
 from ui.addresses import START, address_of, number_of, parameters_here
 from ui.answer_data import photos_around
 from ui.elements import NEIGHBOURS, ViewerOptions
-from ui.features import PhotosAround, feature_views
+from ui.features import PhotosAround, feature_views, shown_features
 from ui.navigation import go_to
 from ui.search_state import NEWEST, SearchInput, remembered_list
 from ui.session import session
@@ -52,6 +52,7 @@ def show() -> None:
             results=_results_address(parameters, search_input, hit.photo.id),
             search=search_input.parameters,
             concepts=teaching.judged_concepts(search_input.line) if here.has("concepts") else None,
+            parts=[each.viewer for each in shown_features() if each.viewer is not None],
             photo_parameters=parameters,
             total=total,
             before=before,

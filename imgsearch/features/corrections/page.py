@@ -7,4 +7,5 @@ from ui.features import PageFeature
 
 def page() -> PageFeature:
     """Return the share of corrections in the page."""
-    return PageFeature(part="corrections", actions="corrections/actions.js")
+    module = "corrections/actions.js"
+    return PageFeature(part="corrections", actions=module, viewer=module)

@@ -26,7 +26,7 @@ def page() -> PageFeature:
     view = PageView("People", "group", "none", ("people", "follow"), "people")
     return PageFeature(
         part="people",
-        actions="people/photo_faces.js",
+        viewer="people/photo_faces.js",
         views={"people": ShownView(view, show, before="library")},
         routes=(Route("/face/{size}/{face_id}", page_data.picture),),
         jobs={"faces": PageJob(_TASK, ("people", "library"), _go_on)},

@@ -308,3 +308,12 @@ function goneText(photos) {
 
 /** @typedef {CustomTarget<TrayEvents> & Tray} SharedTray */
 export const tray = /**  @type {SharedTray} */ (new Tray());
+
+// The modules of features, by their paths among the components.
+/** @param {string[]} paths @returns {Promise<object[]>} */
+export async function modulesOf(paths) {
+  const loaded = await Promise.allSettled(paths.map((path) => import(`../${path}`)));
+  const found = loaded.flatMap((each) => (each.status === "fulfilled" ? [each.value] : []));
+  if (found.length < paths.length) tray.tell(TOLD, { text: "A part of this page could not be loaded. Reload the page.", isProblem: true });
+  return found;
+}

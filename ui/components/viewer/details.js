@@ -4,11 +4,11 @@
 import { isPlainClick, visit } from "../history/history.js";
 import { NO_SERVER, ask, askOperation, queryOf, readOperation } from "../shared/ask.js";
 import { element, icon, momentName, printable, setFirst, textButton } from "../shared/dom.js";
-import { OTHER_PHOTOS, tray } from "../shared/tray.js";
+import { OTHER_PHOTOS, modulesOf, tray } from "../shared/tray.js";
 import { Judgements } from "./judgements.js";
 
 /** @import { Card, ConceptVerdict, Explanation, Hit, PhotoDetails } from "../operations.d.ts" */
-/** @import { Response } from "../types.d.ts" */
+/** @import { Response, ViewerModule } from "../types.d.ts" */
 /** @import { Slide } from "./media.js" */
 /** @import { StreetMap } from "./street_map.js" */
 /** @import { Data } from "./viewer.js" */
@@ -42,6 +42,7 @@ const button = (text, act, sign) => textButton(text, act, sign, "button");
 export class Details {
   /** @type {Slide | undefined} */ slide;
   /** @type {StreetMap | null} */ street = null;
+  /** @type {ViewerModule[]} */ modules = []; // of features, once they have come
   search = "";
   shown = "";
   timer = 0;
@@ -66,7 +67,11 @@ export class Details {
     this.node.append(element("h2", "", "Details"), this.facts, this.problem, this.parts, this.concepts, this.why);
     this.onOthers = () => { this.kept.clear(); if (this.slide) this.load(this.slide); };
     tray.addEventListener(OTHER_PHOTOS, this.onOthers);
-    tray.ready.then(() => { this.shown = ""; if (this.slide) this.draw(this.slide, this.known(this.slide.id)); }); // with parts of features
+    modulesOf(data.parts).then((modules) => {
+      this.modules = /** @type {ViewerModule[]} */ (modules);
+      this.shown = "";
+      if (this.slide) this.draw(this.slide, this.known(this.slide.id));
+    });
   }
 
   close() {
@@ -138,7 +143,7 @@ export class Details {
     this.street = null;
     this.facts.replaceChildren(...rowsOf([...(content ? factRows(content) : []), ...slide.found]));
     this.parts.replaceChildren(...(content ? [
-      ...tray.features.flatMap(({ partsOf }) => partsOf?.(content) ?? []), ...this.place(content.hit), ...content.cards.map(cardOf), this.paths(slide, content),
+      ...this.modules.flatMap(({ partsOf }) => partsOf(content)), ...this.place(content.hit), ...content.cards.map(cardOf), this.paths(slide, content),
     ] : []));
   }
 

@@ -15,7 +15,7 @@ import { pictureOf, preload } from "./media.js";
 /**
  * A part of a list of photos, of which `first` is the place of the first slide, and `index` that of the photo to show.
  * `keeps` says whether marks are kept, `total` how many photos there are, and `concepts` is null without that part.
- * @typedef {{ slides: Slide[], first: number, index: number, list: string, total: string, results: string, search: Parameters, keeps: boolean, concepts: string[] | null, has_files: boolean, has_desktop: boolean }} Data
+ * @typedef {{ slides: Slide[], first: number, index: number, list: string, total: string, results: string, search: Parameters, keeps: boolean, concepts: string[] | null, has_files: boolean, has_desktop: boolean, parts: string[] }} Data
  */
 
 const FOLLOW_AFTER_MS = 150; // after the last step, so that a key held down does not queue up runs

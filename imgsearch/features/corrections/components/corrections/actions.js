@@ -1,8 +1,7 @@
 // Corrections on the page: an action for the selected photos, and in the viewer what was corrected, beside what the files say.
 
-import { element, momentName, printable, textButton } from "../shared/dom.js";
+import { element, momentName, placeName, printable, textButton } from "../shared/dom.js";
 import { tray } from "../shared/tray.js";
-import { placeName } from "./place_name.js";
 
 /** @import { Facts, Hit, PhotoDetails, StatedFacts } from "../operations.d.ts" */
 /** @import { FeatureAction } from "../types.d.ts" */

@@ -2,9 +2,8 @@
 // proposed, or a place is named or chosen on a map. Each change is shown before it is made. It is kept in the library, and no photo changes.
 
 import { NO_SERVER, askOperation, readOperation } from "../shared/ask.js";
-import { countOf, element, find, icon, momentName } from "../shared/dom.js";
+import { countOf, element, find, icon, momentName, placeName } from "../shared/dom.js";
 import { actionText, stayingText } from "./correction_texts.js";
-import { placeName } from "./place_name.js";
 import { tray } from "../shared/tray.js";
 
 /** @import { PlannedDate, PlannedPlace, PostOperations } from "../operations.d.ts" */
