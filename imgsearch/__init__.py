@@ -25,7 +25,6 @@ if TYPE_CHECKING:
         ids_within as ids_within,
         name_of_cluster as name_of_cluster,
     )
-    from imgsearch.analysis.route import route_of as route_of
     from imgsearch.caches import FileCache as FileCache, MemoryCache as MemoryCache
     from imgsearch.config import Settings as Settings
     from imgsearch.decode.original import OriginalFile as OriginalFile
@@ -52,6 +51,9 @@ if TYPE_CHECKING:
         removal_paths as removal_paths,
         removal_script as removal_script,
     )
+    from imgsearch.features.events.operations import Events as Events
+    from imgsearch.features.events.records import PhotoEvent as PhotoEvent, RouteStop as RouteStop
+    from imgsearch.features.events.route import route_of as route_of
     from imgsearch.features.labels.operations import Labels as Labels
     from imgsearch.features.labels.records import Classes as Classes, Label as Label
     from imgsearch.features.meaning.operations import Meaning as Meaning
@@ -123,10 +125,8 @@ if TYPE_CHECKING:
         MapArea as MapArea,
         NameCounts as NameCounts,
         PhotoCluster as PhotoCluster,
-        PhotoEvent as PhotoEvent,
         PhotoPositions as PhotoPositions,
         PlaceCounts as PlaceCounts,
-        RouteStop as RouteStop,
         Timeline as Timeline,
     )
     from imgsearch.records.changes import Change as Change
@@ -213,7 +213,6 @@ __version__ = VERSION
 _NAMES = {
     "imgsearch.analysis.browse": ("version_of_days",),
     "imgsearch.analysis.clusters": ("cluster_photos", "ids_within", "name_of_cluster"),
-    "imgsearch.analysis.route": ("route_of",),
     "imgsearch.caches": ("FileCache", "MemoryCache"),
     "imgsearch.config": ("Settings",),
     "imgsearch.decode.original": ("OriginalFile",),
@@ -250,10 +249,8 @@ _NAMES = {
         "MapArea",
         "NameCounts",
         "PhotoCluster",
-        "PhotoEvent",
         "PhotoPositions",
         "PlaceCounts",
-        "RouteStop",
         "Timeline",
     ),
     "imgsearch.records.changes": ("Change",),

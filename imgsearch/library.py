@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from imgsearch.features.albums.operations import Albums
     from imgsearch.features.concepts.operations import Concepts
     from imgsearch.features.duplicates.operations import Duplicates
+    from imgsearch.features.events.operations import Events
     from imgsearch.features.labels.operations import Labels
     from imgsearch.features.labels.records import Classes, Label
     from imgsearch.features.meaning.operations import Meaning
@@ -87,7 +88,7 @@ if TYPE_CHECKING:
 _ALWAYS = frozenset(
     {
         *("changes", "choices", "corrections", "marks"),
-        *("packs", "titles", "tray"),
+        *("packs", "tray"),
     }
 )
 _NOTEBOOK_SIDE_PX = 160  # of the thumbnail of a hit in a notebook
@@ -246,6 +247,7 @@ class Library:
         albums: Albums
         concepts: Concepts
         duplicates: Duplicates
+        events: Events
         labels: Labels
         meaning: Meaning
         people: People

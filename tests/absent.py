@@ -32,8 +32,14 @@ from ui.features import PageFeature
 
 CHECKOUT = Path(__file__).parent.parent
 # Of these words, only addresses, filters, names in code, and phrases are of a feature.
-_COMMON_WORDS = {"label", "labels", "meaning", "only", "people", "saved", "shows", "text"}
-_PHRASES = {"labels": "saved labels?", "saved": "saved search(?:es)?"}
+_COMMON_WORDS = {
+    *("events", "label", "labels", "meaning", "only", "people", "saved", "shows", "text"),
+}
+_PHRASES = {
+    "events": "occasions|trips? of|titles? of events?",
+    "labels": "saved labels?",
+    "saved": "saved search(?:es)?",
+}
 _CODE = ("imgsearch", "ui", "pyproject.toml")  # what a process runs from
 
 
@@ -47,6 +53,10 @@ def _fill_concepts(library: Library) -> None:
 
 def _fill_duplicates(library: Library) -> None:
     library.duplicates.choose(1, is_kept=True)
+
+
+def _fill_events(library: Library) -> None:
+    library.events.set_title(library.events.all()[0].start, "A day at the sea")
 
 
 def _fill_labels(library: Library) -> None:
@@ -80,6 +90,7 @@ FILL: dict[str, Callable[[Library], object]] = {
     "albums": _fill_albums,
     "concepts": _fill_concepts,
     "duplicates": _fill_duplicates,
+    "events": _fill_events,
     "labels": _fill_labels,
     "meaning": _fill_meaning,
     "people": _fill_people,
@@ -90,6 +101,7 @@ ROWS: dict[str, Callable[[Library], object]] = {
     "albums": lambda library: library.albums.photos("Book"),
     "concepts": lambda library: library.concepts.judged("our cup"),
     "duplicates": lambda library: library.duplicates.choices(),
+    "events": lambda library: [each.title for each in library.events.all()],
     "labels": lambda library: library.labels.facets(),
     "meaning": lambda library: library.meaning.clusters(),
     "people": lambda library: library.people.all(),

@@ -31,10 +31,11 @@ from imgsearch.features.albums.store import AlbumStore
 from imgsearch.features.concepts.records import ConceptExample, FittedConcept
 from imgsearch.features.concepts.store import ConceptStore
 from imgsearch.features.duplicates.choices import DuplicateChoices
+from imgsearch.features.events.records import PhotoEvent
+from imgsearch.features.events.store import EventTitleStore
 from imgsearch.features.labels.store import LabelStore
 from imgsearch.features.saved.records import PlacedTerm, SavedSearch
 from imgsearch.features.saved.store import SavedSearchStore
-from imgsearch.records.browse import PhotoEvent
 from imgsearch.records.directions import CalibratedDirection
 from imgsearch.records.faces import FoundFace
 from imgsearch.records.files import FileStat, IngestResult
@@ -44,7 +45,6 @@ from imgsearch.records.query import Example, Term
 from imgsearch.store.changes import ChangeStore
 from imgsearch.store.corrections import CorrectionStore
 from imgsearch.store.database import Database
-from imgsearch.store.event_titles import EventTitleStore
 from imgsearch.store.marks import MarkStore
 from imgsearch.store.store import Store
 from imgsearch.store.tray import TrayStore

@@ -56,18 +56,32 @@ class FaceLink(Struct, frozen=True):
     address: str
 
 
+class PhotosAround(Struct, frozen=True):
+    """The photos among which the viewer steps: a photo with those on either side of it, or none.
+
+    `before` counts the photos of the list that come before them, and `total` all of the list; None
+    if these are all.
+    """
+
+    hits: Sequence[Hit] = ()
+    before: int = 0
+    total: int | None = None
+
+
 class ShownView(Struct, frozen=True):
     """A view of a feature, and the functions that draw it and that return its title.
 
-    In the navigation it stands before the view `before`, or at the end. A photo that is opened in
-    it keeps the parameters of its address: `around` returns the photos among which the viewer steps
-    then, or none, and `back` the parameters of the view itself.
+    Where `title` is missing or returns an empty text, the view has the title of `view`. In the
+    navigation it stands before the view `before`, or at the end. A photo that is opened in it keeps
+    the parameters of its address: `around` is called with them and the id of the photo, and `back`
+    returns the parameters of the view itself.
     """
 
     view: PageView
     show: Callable[[], None]
+    title: Callable[[], str] | None = None
     before: str | None = None
-    around: Callable[[Mapping[str, str], int], Sequence[Hit]] | None = None
+    around: Callable[[Mapping[str, str], int], PhotosAround] | None = None
     back: Callable[[Mapping[str, str]], Mapping[str, str]] | None = None
 
 
@@ -115,7 +129,8 @@ class PageFeature(Struct, frozen=True):
     """The share of one feature in the page.
 
     Nothing of it is shown for a library that lacks `part`, if it names one. `actions` is an ES
-    module with actions for photos: see `components/shared/tray.js`. `header` draws something above
+    module with actions for photos: see `components/shared/tray.js`, and `headings` one that finds
+    the headings of a timeline: see `components/grid/headings.js`. `header` draws something above
     the results of a search, `search_button` a button beside the search field of the first view, and
     `shelf` returns links for the start page, to what `shelf_title` names. `card` returns a card for
     the viewer of a photo, or None, `faces` the faces in it, `rows` names and texts among what is
@@ -131,6 +146,7 @@ class PageFeature(Struct, frozen=True):
 
     part: str | None = None
     actions: str | None = None
+    headings: str | None = None
     header: Callable[[SearchInput], None] | None = None
     search_button: Callable[[SearchInput], None] | None = None
     shelf: Callable[[], Sequence[ShelfEntry]] | None = None

@@ -19,7 +19,6 @@ CORE_NAMES: Mapping[str, tuple[str, ...]] = {
         "doctor",
         "encoders",
         "evaluate",
-        "events",
         "explain",
         "failures",
         "folders",

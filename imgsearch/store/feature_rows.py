@@ -42,6 +42,7 @@ FEATURE_ROWS: Mapping[str, FeatureRows] = {  # by the name of the feature
     ),
     "concepts": FeatureRows("concepts", in_all_packs=True),
     "duplicates": FeatureRows("duplicate_choices"),
+    "events": FeatureRows("event_titles", "titles of events"),
     "labels": FeatureRows("facets"),
     "meaning": FeatureRows("meaning_maps"),
     "people": FeatureRows("persons", "persons"),

@@ -254,6 +254,15 @@ def test_people_show_what_another_process_does_with_the_archive(
             list(steps)
             tab.get_by_role("button", name="No name yet, 3 photos").wait_for()
             expect(tab.get_by_text("in another process")).to_have_count(0)
+            for number in range(2):
+                photo = tmp_path / "photos" / f"lime{number}.png"
+                write_people(photo, "lime", size_px=(90 + number, 40))
+            archive.index([tmp_path / "photos"]).run()
+            steps = iter(archive.people.find_faces())
+            next(steps)
+            tab.get_by_text("Finding faces in another process").wait_for()
+            list(steps)
+            tab.get_by_role("button", name="No name yet, 2 photos").wait_for()
 
 
 def test_a_photo_of_an_archive_is_an_example(address: str, open_tab: OpenTab) -> None:

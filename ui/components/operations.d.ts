@@ -42,13 +42,8 @@ export interface PostOperations {
   "examples": { request: { image: string }; answer: string };
   "timeline": { request: { query?: string | QueryBody | null; k?: number }; answer: Timeline };
   "places": { request: { query?: string | QueryBody | null; k?: number }; answer: PlaceCounts };
-  "events": { request: { query?: string | QueryBody | null; k?: number }; answer: (PhotoEvent)[] };
-  "events/summaries": { request: { query?: string | QueryBody | null; k?: number }; answer: (EventSummary)[] };
-  "events/photos": { request: { start: string; photo_id?: number | null }; answer: EventPhotos | null };
-  "events/title": { request: { start: string; title: string }; answer: Change };
   "cameras": { request: { query?: string | QueryBody | null; k?: number }; answer: (ValueCount)[] };
   "timeline/days": { request: { query?: string | QueryBody | null; k?: number; photo_id?: number | null }; answer: DayCounts };
-  "timeline/headings": { request: { query?: string | QueryBody | null; k?: number }; answer: TimelineHeadings };
   "map/clusters": { request: { area: MapArea; zoom: number; query?: string | QueryBody | null; k?: number }; answer: (MapCluster)[] };
   "map/towns": { request: { area: MapArea; zoom: number }; answer: (MapTown)[] };
   "tray/add": { request: { photo_ids?: (number)[]; query?: string | QueryBody | null; k?: number | null; include_weak?: boolean }; answer: Change };
@@ -76,6 +71,11 @@ export interface PostOperations {
   "concepts/teach": { request: { name: string; like?: (SourceBody)[]; unlike?: (SourceBody)[]; withdraw?: (SourceBody)[]; words?: string | null; new?: boolean }; answer: Concept };
   "concepts/judge": { request: { name: string; k?: number }; answer: (Hit)[] };
   "concepts/forget": { request: { name: string }; answer: boolean };
+  "events": { request: { query?: string | QueryBody | null; k?: number }; answer: (PhotoEvent)[] };
+  "events/summaries": { request: { query?: string | QueryBody | null; k?: number }; answer: (EventSummary)[] };
+  "events/photos": { request: { start: string; photo_id?: number | null }; answer: EventPhotos | null };
+  "events/title": { request: { start: string; title: string }; answer: Change };
+  "timeline/headings": { request: { query?: string | QueryBody | null; k?: number }; answer: TimelineHeadings };
   "meaning/lay-out": { request: {}; answer: LayoutReport };
   "meaning": { request: { query?: string | QueryBody | null; k?: number; level?: number }; answer: MeaningMap };
   "people/name": { request: { person_id: number; name: string; shown?: ShownPerson | null }; answer: PersonChange };
@@ -186,25 +186,11 @@ export type RegionCount = { region: string | null; photos: number; towns: (TownC
 
 export type TownCount = { town: string | null; photos: number };
 
-export type PhotoEvent = { start: string; end: string; is_trip: boolean; photo_ids: (number)[]; towns: (string)[]; countries: (string)[]; title: string; is_titled: boolean };
-
-export type EventSummary = { start: string; end: string; is_trip: boolean; photos: number; found: number; towns: (string)[]; countries: (string)[]; title: string; is_titled: boolean; version: string };
-
-export type EventPhotos = { event: EventSummary; photo_ids: (number)[]; days: (DayCount)[]; stops: (RouteStop)[]; towns: (RouteTown)[] };
-
-export type DayCount = { day: string; photos: number; dated_by_file: number };
-
-export type RouteStop = { lat: number; lon: number; first_id: number; photos: number };
-
-export type RouteTown = { name: string; stop: number };
-
-export type Change = { id: number | null; title: string; photos: number; changed_at: string; undone: boolean };
-
 export type ValueCount = { value: string | null; photos: number };
 
 export type DayCounts = { version: string; days: (DayCount)[]; offset: number | null };
 
-export type TimelineHeadings = { trips: (EventSummary)[]; towns: Record<string, (string)[]> };
+export type DayCount = { day: string; photos: number; dated_by_file: number };
 
 export type MapCluster = { latest_id: number; latest_version: string; photos: number; lat: number; lon: number; radius_km: number; area: MapArea; place: string };
 
@@ -217,6 +203,8 @@ export type FilterChoice = { label: string; field: string; value: string; photos
 export type KindOfChoices = { title: string; icon: string; choices: (FilterChoice)[] };
 
 export type PickedPhotos = { name: string; photo_ids: (number)[]; missing_ids: (number)[] };
+
+export type Change = { id: number | null; title: string; photos: number; changed_at: string; undone: boolean };
 
 export type StatedFacts = { date_is_corrected: boolean; place_is_corrected: boolean; taken_at: string | null; dated_by: string | null; lat: number | null; lon: number | null; town: string | null; region: string | null; country: string | null; near_town: boolean; date_precision: "day" | "month" | "season" | "year" | null };
 
@@ -245,6 +233,18 @@ export type AlbumPhotos = { name: string; photo_ids: (number)[]; missing_ids: (n
 export type Concept = { name: string; words: string | null; likes: number; unlikes: number; sure: number; likely: number; test: ConceptTest | null; is_ready: boolean; taught_at: string };
 
 export type ConceptTest = { precision: number; recall: number; above: number; unlike_above: number | null; separates: boolean };
+
+export type PhotoEvent = { start: string; end: string; is_trip: boolean; photo_ids: (number)[]; towns: (string)[]; countries: (string)[]; title: string; is_titled: boolean };
+
+export type EventSummary = { start: string; end: string; is_trip: boolean; photos: number; found: number; towns: (string)[]; countries: (string)[]; title: string; is_titled: boolean; version: string };
+
+export type EventPhotos = { event: EventSummary; photo_ids: (number)[]; days: (DayCount)[]; stops: (RouteStop)[]; towns: (RouteTown)[] };
+
+export type RouteStop = { lat: number; lon: number; first_id: number; photos: number };
+
+export type RouteTown = { name: string; stop: number };
+
+export type TimelineHeadings = { trips: (EventSummary)[]; towns: Record<string, (string)[]> };
 
 export type LayoutReport = { photos: number; clusters: number; named: number; seconds: number };
 

@@ -15,8 +15,7 @@ from ui import cards, elements
 from ui.addresses import START, address_of, number_of, parameters_here
 from ui.answer_data import photos_around
 from ui.elements import NEIGHBOURS, ViewerOptions
-from ui.events_data import event_hits
-from ui.features import feature_views, show_form, shown_features
+from ui.features import PhotosAround, feature_views, show_form, shown_features
 from ui.navigation import go_to
 from ui.search_state import NEWEST, SearchInput, remembered_list
 from ui.session import session
@@ -94,13 +93,11 @@ def _list_of(
     opened_in = feature_views().get(parameters.get("from", ""))
     if opened_in is not None and opened_in.around is not None:
         try:
-            others = opened_in.around(parameters, shown.photo.id)
+            found = opened_in.around(parameters, shown.photo.id)
         except ImgsearchError:
-            others = ()  # the view shows the error
-        return (others, 0, f"{len(others):,}") if others else ((shown,), 0, "1")
-    if parameters.get("from") == "events":
-        around, before, total = event_hits(parameters.get("event", ""), shown.photo.id, NEIGHBOURS)
-        return (around, before, f"{total:,}") if around else ((shown,), 0, "1")
+            found = PhotosAround()  # the view shows the error
+        total = len(found.hits) if found.total is None else found.total
+        return (found.hits, found.before, f"{total:,}") if found.hits else ((shown,), 0, "1")
     if parameters.get("from") == "newest":
         search_input = NEWEST
     if search_input:
@@ -119,8 +116,6 @@ def _results_address(
     view = parameters.get("from", "").split(" ")[0]
     if view == "timeline":
         return address_of(view, {**search_input.parameters, "at": str(photo_id)})
-    if view == "events":
-        return address_of(view, {"event": parameters.get("event", "")})
     opened_in = feature_views().get(view)
     if opened_in is not None and opened_in.back is not None:
         return address_of(view, opened_in.back(parameters))

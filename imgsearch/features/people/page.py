@@ -51,7 +51,8 @@ def show() -> None:
     counts = here.library.people.counts()
     if counts.faces:
         opened = {name: st.query_params.get(name, "") for name in ("person", "face")}
-        _people(key="people", data={**opened, "links": _links()})
+        found = f"{state} {counts}"  # a person may change while the number of faces does not
+        _people(key="people", data={**opened, "links": _links(), "state": found})
     elif not is_busy and not counts.unread:
         cards.card("No faces", "No face was found in these photos.", ":material/group_off:")
     elif not is_busy:

@@ -14,11 +14,12 @@ import { isPlainClick, visit } from "../history/history.js";
 /** @typedef {{ action: Action, person?: number, faces?: number[], name?: string, into?: number, change?: number, shown?: ShownPerson }} Decision */
 /** @typedef {{ person: number, done: string, change: Change, now: Person | null }} Recorded what became of a decision: the person that it is about now, null after an undo */
 
-/** @typedef {{ person: string, face: string, links: [text: string, path: string][] }} Data the links are views of the photos of a person */
+/** @typedef {{ person: string, face: string, links: [text: string, path: string][], state: string }} Data the links are views of the photos of a person, and `state` is another one where other faces were found */
 
 /** @param {HTMLElement & { people?: People | null }} box @param {StreamlitComponent<Data>} component */
 export default function (box, { data }) {
   box.people ??= new People(box, data);
+  box.people.follow(data.state);
   return () => queueMicrotask(() => { if (!box.isConnected) box.people = null; });
 }
 
@@ -36,8 +37,9 @@ class People {
   alone = 0;
 
   /** @param {HTMLElement} box @param {Data} opened */
-  constructor(box, { person, face, links }) {
+  constructor(box, { person, face, links, state }) {
     this.links = links;
+    this.state = state;
     /** @type {number | null} */
     this.open = Number(person) || null;
     /** @type {number | null} */
@@ -57,6 +59,14 @@ class People {
       else tray.removeEventListener(OTHER_PHOTOS, onUndone);
     };
     tray.addEventListener(OTHER_PHOTOS, onUndone);
+    this.load();
+  }
+
+  // Loads anew where the faces of the library are no longer those that were loaded.
+  /** @param {string} state */
+  follow(state) {
+    if (state === this.state) return;
+    this.state = state;
     this.load();
   }
 

@@ -13,8 +13,16 @@ from typing import ClassVar
 
 from msgspec import Struct
 
-from imgsearch.archive.items.base import LiveItem
-from imgsearch.archive.items.item import EventTitleItem, ItemName, KindOfItem
+from imgsearch.archive.items.base import ItemGroup, LiveItem
+from imgsearch.archive.items.item import ItemName, KindOfItem, LocalTime
+
+
+class EventTitleItem(Struct, frozen=True):
+    """The title of the events between two moments. Key: the moments, ISO 8601, joined by "/"."""
+
+    title: str
+    start: LocalTime
+    end: LocalTime
 
 
 class EventTitleItems:
@@ -71,3 +79,6 @@ def _item_name(title: EventTitleItem) -> ItemName:
 
 def _overlap(one: EventTitleItem, other: EventTitleItem) -> bool:
     return one.start <= other.end and one.end >= other.start
+
+
+GROUPS: tuple[ItemGroup, ...] = (EventTitleItems(),)

@@ -1,18 +1,21 @@
 """The photos of an event, its picture, and ranges of its tiles.
 
-The browser asks the library itself for events: see `Browse.event_summaries` and `event_photos`.
+The browser asks the library itself for events: see `Events.summaries` and `Events.photos`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 
-from imgsearch import Hit, ImgsearchError, PhotoEvent
+from imgsearch import Hit, ImgsearchError
+from imgsearch.features.events.records import PhotoEvent
 from ui.addresses import number_of
+from ui.elements import NEIGHBOURS
+from ui.features import PhotosAround
 from ui.responses import NOT_STORED, no_picture
 from ui.search_state import SearchInput
 from ui.session import session
@@ -29,22 +32,18 @@ def event_at(moment: str) -> PhotoEvent | None:
         start = datetime.fromisoformat(moment)
     except ValueError:
         return None
-    return session().library.browse.event_at(start)
+    return session().library.events.at(start)
 
 
-def event_hits(moment: str, photo_id: int, reach: int) -> tuple[list[Hit], int, int]:
-    """Return a photo of an event, and as many as `reach` on either side of it.
-
-    With them, how many photos come before these, and how many there are; no photo, 0 and 0 if it
-    is not there.
-    """
-    event = event_at(moment)
+def around(parameters: Mapping[str, str], photo_id: int) -> PhotosAround:
+    """Return a photo of the event that an address names, and some on either side of it."""
+    event = event_at(parameters.get("event", ""))
     if event is None or photo_id not in event.photo_ids:
-        return [], 0, 0
+        return PhotosAround()
     offset = event.photo_ids.index(photo_id)
-    first = max(0, offset - reach)
-    hits = session().library.photos(event.photo_ids[first : offset + reach + 1])
-    return list(hits), first, len(event.photo_ids)
+    first = max(0, offset - NEIGHBOURS)
+    hits = session().library.photos(event.photo_ids[first : offset + NEIGHBOURS + 1])
+    return PhotosAround(hits, first, len(event.photo_ids))
 
 
 # ------------------------------------------------------------------------- pictures and tiles
@@ -73,7 +72,7 @@ def _cover_of(event: PhotoEvent, search_input: SearchInput) -> Hit | None:
     hidden = {photo_id for photo_id, own in marks.items() if own.hidden}
     shown = [photo_id for photo_id in ids if photo_id not in hidden]
     liked = [photo_id for photo_id in shown if photo_id in marks and marks[photo_id].favourite]
-    return session().library.browse.cover(liked or shown or ids)
+    return session().library.events.cover(liked or shown or ids)
 
 
 def tiles(request: Request) -> Response:

@@ -49,11 +49,11 @@ def test_the_cover_is_the_clear_photo_nearest_to_the_middle(
         picture = spoilt(cat.crop((number, 0, cat.width, cat.height)), each)
         save_taken(picture, folder / f"{number}.jpg", f"2014-03-0{number + 1}")
     library.index([folder]).run()
-    ids = [photo_id for event in library.browse.events() for photo_id in event.photo_ids]
+    ids = [photo_id for event in library.events.all() for photo_id in event.photo_ids]
 
-    cover = library.browse.cover(ids)
+    cover = library.events.cover(ids)
 
     assert cover is not None
     assert cover.path.name == "1.jpg"  # two from the middle, as 5.jpg is, and before it
-    assert library.browse.cover([ids[2], ids[3]]) is not None  # where all are dark, one of them
-    assert library.browse.cover([987_654]) is None
+    assert library.events.cover([ids[2], ids[3]]) is not None  # where all are dark, one of them
+    assert library.events.cover([987_654]) is None

@@ -16,9 +16,10 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from imgsearch.analysis.event_titles import title_of
+from imgsearch.features.events.records import PhotoEvent
+from imgsearch.features.events.titles import title_of
 from imgsearch.records.arrays import Degrees
-from imgsearch.records.browse import Moments, PhotoEvent
+from imgsearch.records.browse import Moments
 from imgsearch.sphere import arcs_km
 
 GAP_RATIO = 17.0  # of a gap to the geometric mean of those around it; as in PhotoTOC

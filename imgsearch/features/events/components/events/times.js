@@ -1,6 +1,6 @@
 // When an event was, beside its title.
 
-import { periodName } from "./dom.js";
+import { periodName } from "../shared/dom.js";
 
 const DAY_MS = 86_400_000;
 /** @typedef {{ start: string, end: string, is_titled?: boolean }} EventTimes in local ISO text */

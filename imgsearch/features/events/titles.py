@@ -8,8 +8,8 @@ from datetime import date
 
 from msgspec.structs import replace
 
+from imgsearch.features.events.records import EventTitle, PhotoEvent
 from imgsearch.language.calendar_words import MONTH_NAMES
-from imgsearch.records.browse import EventTitle, PhotoEvent
 
 _MOST_COUNTRIES = 2  # in a title
 # A given title belongs to an event that shares at least half of the time of both together: photos

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from imgsearch.records.browse import PhotoPositions, RouteStop
+from imgsearch.features.events.records import RouteStop
+from imgsearch.records.browse import PhotoPositions
 from imgsearch.sphere import away_km
 
 MAX_STOPS = 300

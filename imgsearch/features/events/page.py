@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import streamlit as st
 from msgspec import to_builtins
+from starlette.routing import Route
 
 from imgsearch import printable
+from imgsearch.features.events import page_data
+from imgsearch.features.events.page_data import event_at
 from ui import cards, component_files, elements
 from ui.coming_photos import show_coming_photos
-from ui.events_data import event_at
+from ui.features import PageFeature, ShownView
+from ui.page_view import PageView
 from ui.query_line import query_line
 from ui.search_state import SearchInput
 from ui.session import session
@@ -18,6 +24,25 @@ _events = component_files.component("events")
 _event = component_files.component(
     "event", "leaflet/leaflet.css", "shared/photo_tile.css", "grid/photo_grid.css"
 )
+
+
+def page() -> PageFeature:
+    """Return the share of events in the page."""
+    view = PageView("Events", "event", "narrows", ("events",), shows_progress=True)
+    shown = ShownView(view, show, title, before="map", around=page_data.around, back=back)
+    return PageFeature(
+        headings="events/headings.js",
+        views={"events": shown},
+        routes=(
+            Route("/events/tiles", page_data.tiles),
+            Route("/events/cover", page_data.cover),
+        ),
+    )
+
+
+def back(parameters: Mapping[str, str]) -> Mapping[str, str]:
+    """Return the parameters of the view, from the address of a photo that was opened in it."""
+    return {"event": parameters.get("event", "")}
 
 
 def title() -> str:
@@ -56,7 +81,6 @@ def _show_one(moment: str) -> None:
         data={
             "event": to_builtins(event.summary()),
             "version": _version(SearchInput()),
-            "can_be_titled": session().has("titles"),
         },
     )
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from imgsearch.records.browse import EventTitle, PhotoEvent
+from imgsearch.features.events.records import EventTitle, PhotoEvent
 from imgsearch.records.changes import Change
 from imgsearch.store import changes
 from imgsearch.store.database import Database
@@ -16,7 +16,7 @@ _OVERLAPS = "start <= ? AND end_at >= ?"
 
 
 class EventTitleStore:
-    """The part of a store that knows titles of events."""
+    """The titles of events in the database of a library."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -6,8 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date
 
-from imgsearch.records.browse import (
-    DayCount,
+from imgsearch.features.events.records import (
     EventPhotos,
     EventSummary,
     PhotoEvent,
@@ -15,6 +14,7 @@ from imgsearch.records.browse import (
     RouteTown,
     TimelineHeadings,
 )
+from imgsearch.records.browse import DayCount
 
 MIN_TRIP_PHOTOS = 5  # of a trip that a timeline names
 

@@ -3,11 +3,12 @@
 
 import { PhotoGrid } from "../grid/photo_grid.js";
 import { layOutBlocks, layOutDays } from "../grid/layout.js";
-import { addressOfEvent, dayHeadings, dayOf } from "../grid/headings.js";
+import { addressOfEvent } from "../events/addresses.js";
+import { hoursOf, spanOf } from "../events/times.js";
+import { dayHeadings, dayOf } from "../grid/headings.js";
 import { isPlainClick, leave, normalized, visit } from "../history/history.js";
 import { NO_SERVER, askOperation } from "../shared/ask.js";
 import { countOf, dayName, element, find, icon, printable, setLast, textButton } from "../shared/dom.js";
-import { hoursOf, spanOf } from "../shared/event_times.js";
 import { isTyping, mount } from "../shared/page.js";
 import { tray } from "../shared/tray.js";
 import { RouteMap } from "./route_map.js";
@@ -16,7 +17,7 @@ import { RouteMap } from "./route_map.js";
 /** @import { Listed } from "../grid/photo_grid.js" */
 /** @import { EventPhotos, EventSummary } from "../operations.d.ts" */
 /** @import { Place, Response } from "../types.d.ts" */
-/** @typedef {{ event: EventSummary, version: string, can_be_titled: boolean }} Data */
+/** @typedef {{ event: EventSummary, version: string }} Data */
 /** @typedef {Listed & { ids: string[], found: EventPhotos }} List */
 
 const TILE_PX = 176;
@@ -31,7 +32,6 @@ class OneEvent extends PhotoGrid {
   /** @type {string[] | null} */ ids = null; // of all photos, once they are known
   /** @type {Day[]} */ days = [];
   told = ""; // the version that is shown; "" before the first run
-  canBeTitled = false;
   isEditing = false;
 
   /** @param {HTMLElement} box @param {Data} data */
@@ -65,7 +65,6 @@ class OneEvent extends PhotoGrid {
   update(data) {
     const isOther = !this.told || this.event.start !== data.event.start, isChanged = !isOther && this.told !== data.version;
     this.told = data.version;
-    this.canBeTitled = data.can_be_titled;
     this.fit();
     if (isOther) {
       this.isEditing = false;
@@ -177,7 +176,7 @@ class OneEvent extends PhotoGrid {
     this.isEditing = false;
     const heading = element("h2", "", printable(this.event.title)), edit = button("Change the title", () => this.edit(), "edit");
     edit.classList.add("edit");
-    this.title.replaceChildren(heading, ...(this.canBeTitled ? [edit] : []));
+    this.title.replaceChildren(heading, edit);
     if (hasFocus) edit.focus();
   }
 

@@ -14,7 +14,7 @@ from imgsearch.cli.output import NO_RESULT, asking, info, print_json
 from imgsearch.text import format_count, printable
 
 if TYPE_CHECKING:
-    from imgsearch.records.browse import PhotoEvent
+    from imgsearch.features.events.records import PhotoEvent
 
 MIN_PHOTOS = 5  # of a listed event
 _SHOWN = 5  # events that are named where a title fits several
@@ -50,9 +50,9 @@ def command(counted: Counted, min_photos: int, trips: bool, set_title: str | Non
     photos without a date in their metadata none are. A title that you give stays when photos come
     or go: imgsearch undo takes it back. Exit code 1 means that there is no event.
     """
-    from imgsearch.operations.browse import Browse
+    from imgsearch.features.events.operations import Events
 
-    found = counted.ask(Browse.events)
+    found = counted.ask(Events.all)
     events = [
         each for each in found if len(each.photo_ids) >= min_photos and (each.is_trip or not trips)
     ]
@@ -76,7 +76,7 @@ def command(counted: Counted, min_photos: int, trips: bool, set_title: str | Non
 
 
 def _set_title(counted: Counted, events: Sequence[PhotoEvent], title: str) -> None:
-    from imgsearch.operations.browse import Browse
+    from imgsearch.features.events.operations import Events
 
     if not events:
         info("There is no such event. Leave out --set-title to see which there are.")
@@ -89,4 +89,4 @@ def _set_title(counted: Counted, events: Sequence[PhotoEvent], title: str) -> No
             f"--set-title names one event, and {len(events)} are found. Add on:DATE:{shown}"
         )
     with asking(counted.data_dir, counted.address) as ask:
-        print_change(ask(Browse.title_event, events[0].start, title))
+        print_change(ask(Events.set_title, events[0].start, title))

@@ -2,14 +2,14 @@
 // and how many photos it has. Python gives the search; the events are asked of the library.
 
 import { isPlainClick, placeInHistory, visit } from "../history/history.js";
-import { addressOfEvent } from "../grid/headings.js";
 import { NO_SERVER, askOperation, queryOf } from "../shared/ask.js";
 import { countOf, element, icon, printable, textButton } from "../shared/dom.js";
-import { spanOf } from "../shared/event_times.js";
 import { mount } from "../shared/page.js";
 import { showPicture } from "../shared/picture.js";
 import { OTHER_PHOTOS, tray } from "../shared/tray.js";
+import { addressOfEvent } from "./addresses.js";
 import { listed, summaryOf } from "./listed.js";
+import { spanOf } from "./times.js";
 
 /** @import { EventSummary } from "../operations.d.ts" */
 /** @import { Parameters } from "../types.d.ts" */
