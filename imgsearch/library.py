@@ -40,6 +40,7 @@ from imgsearch.records.answer import (
     PhotoDetails,
     with_thumbnails,
 )
+from imgsearch.records.extended import explanation_type
 from imgsearch.records.ids import as_ids
 from imgsearch.records.query import Example, Query, Term
 from imgsearch.records.status import Status, UnfinishedJob
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     from imgsearch.encoders.base import Encoder
     from imgsearch.encoders.remote import ProcessGroup
     from imgsearch.features.albums.operations import Albums
+    from imgsearch.features.concepts.operations import Concepts
     from imgsearch.features.corrections.operations import Corrections
     from imgsearch.features.duplicates.operations import Duplicates
     from imgsearch.features.events.operations import Events
@@ -56,6 +58,7 @@ if TYPE_CHECKING:
     from imgsearch.features.labels.records import Classes, Label
     from imgsearch.features.meaning.operations import Meaning
     from imgsearch.features.people.operations import People
+    from imgsearch.features.places.operations import Places
     from imgsearch.features.saved.operations import Saved
     from imgsearch.features.strips.operations import Strips
     from imgsearch.features.text.operations import PictureText
@@ -64,7 +67,6 @@ if TYPE_CHECKING:
     from imgsearch.opened.library import OpenedLibrary
     from imgsearch.operations.browse import Browse
     from imgsearch.operations.changes import ChangeHistory
-    from imgsearch.operations.concepts import Concepts
     from imgsearch.operations.encoders import Encoders
     from imgsearch.operations.folders import Folders
     from imgsearch.operations.lines import Lines
@@ -86,7 +88,7 @@ if TYPE_CHECKING:
 # The parts of all libraries besides those of features, which an installation may lack.
 _ALWAYS = frozenset(
     {
-        *("changes", "choices", "concepts", "marks", "packs", "tray"),
+        *("changes", "choices", "marks", "packs", "tray"),
     }
 )
 _NOTEBOOK_SIDE_PX = 160  # of the thumbnail of a hit in a notebook
@@ -243,12 +245,14 @@ class Library:
     # Parts of features: type checkers read those of our own here, and Python asks for them.
     if TYPE_CHECKING:
         albums: Albums
+        concepts: Concepts
         corrections: Corrections
         duplicates: Duplicates
         events: Events
         labels: Labels
         meaning: Meaning
         people: People
+        places: Places
         saved: Saved
         strips: Strips
         text: PictureText
@@ -319,13 +323,6 @@ class Library:
         from imgsearch.operations.changes import ChangeHistory
 
         return ChangeHistory(self._opened)
-
-    @property
-    def concepts(self) -> Concepts:
-        """Concepts that were taught by examples."""
-        from imgsearch.operations.concepts import Concepts
-
-        return Concepts(self._opened)
 
     @property
     def encoders(self) -> Encoders:
@@ -449,7 +446,7 @@ class Library:
             photo_id = context.photos.photo_at(path)
         if photo_id is None:
             reason = self._opened.origin.why_unknown(self._opened.store(), path)
-            return Explanation(path, reason=reason)
+            return explanation_type()(path, reason=reason)
         return explain(prepare(context, resolved), photo_id, path)
 
     # ------------------------------------------------------------------ photos

@@ -34,10 +34,14 @@ from ui.features import PageFeature
 
 CHECKOUT = Path(__file__).parent.parent
 # Of these words, only addresses, filters, names in code, and phrases are of a feature.
-_COMMON_WORDS = {"events", "faces", "label", "labels", "meaning", "only", "people", "saved", "text"}
+_COMMON_WORDS = {
+    *("events", "faces", "label", "labels", "map", "meaning", "only", "people", "places", "saved"),
+    *("shows", "text"),
+}
 _PHRASES = {
     "events": "occasions|trips? of|titles? of events?",
     "labels": "saved labels?",
+    "places": r"map/clusters|/map\?|photos by (?:place|country)",
     "saved": "saved search(?:es)?",
 }
 _CODE = ("imgsearch", "ui", "pyproject.toml")  # what a process runs from
@@ -45,6 +49,10 @@ _CODE = ("imgsearch", "ui", "pyproject.toml")  # what a process runs from
 
 def _fill_albums(library: Library) -> None:
     library.albums.make("Book", query="a cat", k=3)
+
+
+def _fill_concepts(library: Library) -> None:
+    library.concepts.teach("our cup", like=[1], unlike=[2])
 
 
 def _fill_corrections(library: Library) -> None:
@@ -89,6 +97,7 @@ def _fill_text(library: Library) -> None:
 # How a library gets rows of each feature, and what it has of them then.
 FILL: dict[str, Callable[[Library], object]] = {
     "albums": _fill_albums,
+    "concepts": _fill_concepts,
     "corrections": _fill_corrections,
     "duplicates": _fill_duplicates,
     "events": _fill_events,
@@ -100,6 +109,7 @@ FILL: dict[str, Callable[[Library], object]] = {
 }
 ROWS: dict[str, Callable[[Library], object]] = {
     "albums": lambda library: library.albums.photos("Book"),
+    "concepts": lambda library: library.concepts.judged("our cup"),
     "corrections": lambda library: library.corrections.of((1, 2)),
     "duplicates": lambda library: library.duplicates.choices(),
     "events": lambda library: [each.title for each in library.events.all()],
@@ -140,6 +150,7 @@ def words_of(name: str) -> re.Pattern[str]:
     feature = features()[name]
     shown = called(feature.page) if feature.page is not None else PageFeature()
     brought = {*feature.parts, *feature.filters, *feature.queries, *feature.details, *feature.facts}
+    brought |= {*feature.directions, *feature.explained}
     stems = {re.sub("[-_]", "[- _]", each) for each in brought - _COMMON_WORDS}
     stems |= {_PHRASES[each] for each in brought & _PHRASES.keys()}
     views = shown.views.keys() - vars(Library).keys() - _COMMON_WORDS
@@ -147,7 +158,7 @@ def words_of(name: str) -> re.Pattern[str]:
     names = "|".join(sorted(stems))
     patterns = [rf"(?<![^\W_])(?:{names})s?(?![^\W_])"] if names else []
     common = sorted(brought & _COMMON_WORDS)
-    patterns += [rf"(?:/|\blibrary\.){each}\b(?!\.)" for each in common]
+    patterns += [rf"(?:(?<!\w)/|\blibrary\.){each}\b(?!\.)" for each in common]
     filters = sorted((feature.filters.keys() | feature.queries.keys()) & _COMMON_WORDS)
     patterns += [rf"--{each}(?![-\w])|(?<![\w\"]){each}:(?=[\w\"])" for each in filters]
     patterns += [rf"\bimgsearch {each}\b|^ +{each}  " for each in feature.commands]

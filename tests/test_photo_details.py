@@ -9,7 +9,6 @@ from PIL import ExifTags, Image
 
 from imgsearch import Library
 from imgsearch.errors import UsageError
-from imgsearch.features.labels.records import Classes
 from tests.factories import exif_of_paris, write_photos
 
 
@@ -24,7 +23,7 @@ def test_facts_are_shown_as_people_read_them(library: Library, tmp_path: Path) -
     shown = dict(details.shown)
     assert shown["Camera"] == "PENTAX K-1" and shown["Place"].endswith("France")
     assert details.shown == tuple(details.hit.photo.facts.shown())
-    assert details.cards == () and details.judged == {}
+    assert details.cards == ()
 
 
 def test_each_path_says_whether_its_file_is_there(library: Library, tmp_path: Path) -> None:
@@ -41,13 +40,15 @@ def test_each_path_says_whether_its_file_is_there(library: Library, tmp_path: Pa
     assert dict(zip(details.hit.paths, details.present, strict=True)) == {one: True, copy: False}
 
 
+@pytest.mark.features("concepts")
 def test_a_photo_knows_the_concepts_that_it_was_judged_for(
     library: Library, tmp_path: Path
 ) -> None:
     library.index([write_photos(tmp_path / "photos", 4)]).run()
     library.concepts.teach("Max", [1, 2], [3])
     library.concepts.teach("Ann", [3])
-    assert [library.photo(each).judged for each in (1, 3, 4)] == [
+    details = [library.photo(each) for each in (1, 3, 4)]
+    assert [each.judged for each in details] == [  # type: ignore[attr-defined]
         {"Max": True},
         {"Ann": True, "Max": False},
         {},
@@ -56,6 +57,8 @@ def test_a_photo_knows_the_concepts_that_it_was_judged_for(
 
 @pytest.mark.features("labels")
 def test_labels_are_among_the_facts(library: Library, tmp_path: Path) -> None:
+    from imgsearch.features.labels.records import Classes
+
     library.index([write_photos(tmp_path / "photos", 4)]).run()
     library.labels.save("kinds", Classes(("cat", "horse")))
     (label,) = library.labels.of_photo(1).values()

@@ -92,17 +92,35 @@ class CommandButton(Struct, frozen=True):
     icon: str
 
 
+class ViewerSection(Struct, frozen=True):
+    """A section among the details of a photo, which an ES module draws.
+
+    `module` is its path among the components: see `SectionModule` in components/types.d.ts. Where a
+    photo is opened, `of_search` is called with the search that found it: the module gets what it
+    returns, which is JSON, and the details of the photo.
+    """
+
+    name: str
+    module: str
+    of_search: Callable[[SearchInput], object]
+
+
 class PageFeature(Struct, frozen=True):
     """The share of one feature in the page.
 
     Nothing of it is shown for a library that lacks `part`, if it names one. `actions` is an ES
     module with actions for photos, and `viewer` one that draws parts of the viewer of a photo: see
     `FeatureModule` and `ViewerModule` in `components/types.d.ts`; `headings` is one that finds the
-    headings of a timeline: see `components/grid/headings.js`. `keys` are keys for photos in a grid,
-    with what they do. `header` draws something above the results of a search, `search_button` a
-    button beside the search field of the first view, and `shelf` returns links for the start page,
-    to what `shelf_title` names. `views` are by the path of their address, and `jobs` by their names
-    in `imgsearch.features.declared.Feature`. `library_section` draws a section in the view of the
+    headings of a timeline: see `components/grid/headings.js`. `section` is a section of the viewer
+    that keeps a state of its own. `keys` are keys for photos in a grid, with what they do.
+    `map_address` is the address of a map at a point, with `{lat}`, `{lon}` and `{zoom}`, to which
+    others lead. `header` draws something above the results of a search, `search_button` a button
+    beside the search field of the first view, and `shelf` returns links for the start page, to what
+    `shelf_title` names. `forms` are dialogs of Python by name, which are called with the ids of
+    photos: `actions` ask for one for the selected photos by the event ASKED_FORM of the tray, a
+    section for the photo that is shown. `views` are by the path of their address, and `jobs` by
+    their names in `imgsearch.features.declared.Feature`. `library_section` draws a section in the
+    view of the
     library; it is called with the status, and whether something changes the library. `commands` are
     by the beginning of a command: "imgsearch read-text". `icons` are those of its kinds of
     suggestions, and `filter_nouns` the words for values of its filters.
@@ -113,10 +131,13 @@ class PageFeature(Struct, frozen=True):
     viewer: str | None = None
     headings: str | None = None
     keys: Sequence[tuple[str, str]] = ()
+    map_address: str | None = None
     header: Callable[[SearchInput], None] | None = None
     search_button: Callable[[SearchInput], None] | None = None
     shelf: Callable[[], Sequence[ShelfEntry]] | None = None
     shelf_title: str = ""
+    section: ViewerSection | None = None
+    forms: Mapping[str, Callable[[Sequence[int]], None]] = {}
     views: Mapping[str, ShownView] = {}
     routes: Sequence[Route] = ()
     jobs: Mapping[str, PageJob] = {}
@@ -136,6 +157,12 @@ def feature_views() -> dict[str, ShownView]:
     return {name: shown for each in page_features() for name, shown in each.views.items()}
 
 
+def map_address() -> str | None:
+    """Return the address of the first map that features bring: see `PageFeature`."""
+    addresses = (each.map_address for each in page_features())
+    return next((each for each in addresses if each is not None), None)
+
+
 def suggestion_icons() -> dict[str, str]:
     """Return the icons of the suggestions that features bring, by their kind."""
     return {kind: icon for each in page_features() for kind, icon in each.icons.items()}
@@ -144,6 +171,13 @@ def suggestion_icons() -> dict[str, str]:
 def filter_nouns() -> dict[str, str]:
     """Return the words for the values of filters that features bring, by filter."""
     return {name: noun for each in page_features() for name, noun in each.filter_nouns.items()}
+
+
+def show_form(name: str, photos: Callable[[], Sequence[int]]) -> None:
+    """Open the form of a feature for photos, if there is one of this name."""
+    for each in shown_features():
+        if name in each.forms:
+            each.forms[name](photos())
 
 
 def problems() -> tuple[str, ...]:

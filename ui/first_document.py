@@ -82,10 +82,12 @@ def _modules_of(view: str) -> list[str]:
     """Return the modules of a view's components and of their imports, in the order of need."""
     first = [f"{name}/{name}.js" for name in (*_EVERYWHERE, *all_views()[view].components)]
     first += [each.actions for each in page_features() if each.actions is not None]
-    if view == "photo":
-        first += [each.viewer for each in page_features() if each.viewer is not None]
     if view == "timeline":
         first += [each.headings for each in page_features() if each.headings is not None]
+    if "viewer" in all_views()[view].components:
+        first += [each.viewer for each in page_features() if each.viewer is not None]
+        sections = (each.section for each in page_features())
+        first += [each.module for each in sections if each is not None]
     return list(
         _with_imports(dict.fromkeys(first), lambda name: _TYPES.sub("", component_files.text(name)))
     )

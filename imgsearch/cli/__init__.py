@@ -50,12 +50,10 @@ _CORE_GROUPS: Mapping[str, Mapping[str, str]] = {
     },
     "Organise": {
         "mark": "Mark photos: favourites, stars, hidden.",
-        "teach": "Teach a concept by photos that show it.",
         "undo": "Undo the last change that you made.",
     },
     "Look back": {
         "timeline": "Count photos by year or month, as bars.",
-        "places": "Count photos by country, region and town.",
         "cameras": "Count photos by camera.",
     },
     "Keep up to date": {

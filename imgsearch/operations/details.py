@@ -3,40 +3,18 @@
 from __future__ import annotations
 
 import os
-from functools import cache
-from typing import TYPE_CHECKING, Any
-
-import msgspec
+from typing import TYPE_CHECKING
 
 from imgsearch.errors import MissingPackage
 from imgsearch.features import installed
 from imgsearch.features.declared import is_ours, load
-from imgsearch.operations.concepts import judged_in_photo
 from imgsearch.operations.marks import Marks
 from imgsearch.operations.pictures import Pictures
 from imgsearch.records.answer import Card, Hit, PhotoDetails
+from imgsearch.records.extended import details_type
 
 if TYPE_CHECKING:
     from imgsearch.opened.library import OpenedLibrary
-
-
-@cache
-def details_type() -> type[PhotoDetails]:
-    """Return the type of the details: `PhotoDetails` with a field for each one of a feature."""
-    made = msgspec.defstruct(
-        PhotoDetails.__name__,
-        [(name, _type_of(detail.type)) for name, detail in installed.details().items()],
-        bases=(PhotoDetails,),
-        namespace={"__doc__": PhotoDetails.__doc__},
-        kw_only=True,
-        frozen=True,
-    )
-    assert issubclass(made, PhotoDetails)  # for type checkers
-    return made
-
-
-def _type_of(given: Any) -> Any:
-    return load(given) if isinstance(given, str) else given
 
 
 def details_of(opened: OpenedLibrary, hit: Hit) -> PhotoDetails:
@@ -58,7 +36,6 @@ def details_of(opened: OpenedLibrary, hit: Hit) -> PhotoDetails:
         shown=tuple(shown),
         cards=tuple(cards),
         present=tuple(map(os.path.exists, hit.paths)),
-        judged=judged_in_photo(opened, photo_id),
         **added,
     )
 

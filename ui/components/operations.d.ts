@@ -10,13 +10,13 @@ export interface GetOperations {
   "filters/choices": { request: {}; answer: FilterChoices };
   "tray": { request: {}; answer: PickedPhotos };
   "changes": { request: {}; answer: (Change)[] };
-  "concepts": { request: {}; answer: (Concept)[] };
   "encoders": { request: {}; answer: (EncoderInfo)[] };
   "encoders/stored": { request: {}; answer: (StoredEncoder)[] };
   "encoders/trial": { request: {}; answer: EncoderTrial | null };
   "albums": { request: {}; answer: (Album)[] };
   "albums/photos": { request: { name: string }; answer: AlbumPhotos };
   "corrections/places": { request: { text: string; k?: number }; answer: (NamedPoint)[] };
+  "concepts": { request: {}; answer: (Concept)[] };
   "people/counts": { request: {}; answer: FaceCounts };
   "people": { request: { hidden?: boolean }; answer: (Person)[] };
   "people/{person_id}/faces": { request: { person_id: number; k?: number }; answer: (Face)[] };
@@ -41,10 +41,8 @@ export interface PostOperations {
   "photos": { request: { ids: (number)[] }; answer: (Hit)[] };
   "examples": { request: { image: string }; answer: string };
   "timeline": { request: { query?: string | QueryBody | null; k?: number }; answer: Timeline };
-  "places": { request: { query?: string | QueryBody | null; k?: number }; answer: PlaceCounts };
   "cameras": { request: { query?: string | QueryBody | null; k?: number }; answer: (ValueCount)[] };
   "timeline/days": { request: { query?: string | QueryBody | null; k?: number; photo_id?: number | null }; answer: DayCounts };
-  "map/clusters": { request: { area: MapArea; zoom: number; query?: string | QueryBody | null; k?: number }; answer: (MapCluster)[] };
   "map/towns": { request: { area: MapArea; zoom: number }; answer: (MapTown)[] };
   "tray/add": { request: { photo_ids?: (number)[]; query?: string | QueryBody | null; k?: number | null; include_weak?: boolean }; answer: Change };
   "tray/take-out": { request: { photo_ids: (number)[] }; answer: Change };
@@ -54,9 +52,6 @@ export interface PostOperations {
   "marks/forget-rating": { request: { photo_ids?: (number)[]; query?: string | QueryBody | null; k?: number | null; include_weak?: boolean }; answer: Change };
   "changes/undo": { request: { change_id?: number | null }; answer: Change };
   "changes/redo": { request: { change_id?: number | null }; answer: Change };
-  "concepts/teach": { request: { name: string; like?: (SourceBody)[]; unlike?: (SourceBody)[]; withdraw?: (SourceBody)[]; words?: string | null; new?: boolean }; answer: Concept };
-  "concepts/judge": { request: { name: string; k?: number }; answer: (Hit)[] };
-  "concepts/forget": { request: { name: string }; answer: boolean };
   "encoders/use": { request: { name: string }; answer: StoredEncoder };
   "encoders/drop": { request: { name: string }; answer: DroppedEncoder };
   "encoders/trial": { request: { name: string; photos?: number; queries?: (string)[] }; answer: EncoderTrial };
@@ -65,6 +60,17 @@ export interface PostOperations {
   "albums/take-out": { request: { name: string; photo_ids?: (number)[]; query?: string | QueryBody | null; k?: number | null; include_weak?: boolean }; answer: Change };
   "albums/rename": { request: { name: string; new_name: string }; answer: Change };
   "albums/remove": { request: { name: string }; answer: Change };
+  "corrections/of": { request: { photo_ids: (number)[] }; answer: Record<string, StatedFacts> };
+  "corrections/plan": { request: { photo_ids?: (number)[]; query?: string | QueryBody | null; k?: number | null; include_weak?: boolean; date?: string | null; shift_s?: number | null; from_names?: boolean }; answer: (PlannedDate)[] };
+  "corrections/dates": { request: { dates: (PhotoDate)[] }; answer: Change };
+  "corrections/plan-place": { request: { photo_ids?: (number)[]; query?: string | QueryBody | null; k?: number | null; include_weak?: boolean; place: string }; answer: (PlannedPlace)[] };
+  "corrections/place": { request: { photo_ids?: (number)[]; query?: string | QueryBody | null; k?: number | null; include_weak?: boolean; place: string }; answer: Change };
+  "corrections/forget": { request: { photo_ids?: (number)[]; query?: string | QueryBody | null; k?: number | null; include_weak?: boolean; date?: boolean; place?: boolean }; answer: Change };
+  "concepts/teach": { request: { name: string; like?: (SourceBody)[]; unlike?: (SourceBody)[]; withdraw?: (SourceBody)[]; words?: string | null; new?: boolean }; answer: Concept };
+  "concepts/judge": { request: { name: string; k?: number }; answer: (Hit)[] };
+  "concepts/forget": { request: { name: string }; answer: boolean };
+  "places": { request: { query?: string | QueryBody | null; k?: number }; answer: PlaceCounts };
+  "map/clusters": { request: { area: MapArea; zoom: number; query?: string | QueryBody | null; k?: number }; answer: (MapCluster)[] };
   "events": { request: { query?: string | QueryBody | null; k?: number }; answer: (PhotoEvent)[] };
   "events/summaries": { request: { query?: string | QueryBody | null; k?: number }; answer: (EventSummary)[] };
   "events/photos": { request: { start: string; photo_id?: number | null }; answer: EventPhotos | null };
@@ -72,12 +78,6 @@ export interface PostOperations {
   "timeline/headings": { request: { query?: string | QueryBody | null; k?: number }; answer: TimelineHeadings };
   "meaning/lay-out": { request: {}; answer: LayoutReport };
   "meaning": { request: { query?: string | QueryBody | null; k?: number; level?: number }; answer: MeaningMap };
-  "corrections/of": { request: { photo_ids: (number)[] }; answer: Record<string, StatedFacts> };
-  "corrections/plan": { request: { photo_ids?: (number)[]; query?: string | QueryBody | null; k?: number | null; include_weak?: boolean; date?: string | null; shift_s?: number | null; from_names?: boolean }; answer: (PlannedDate)[] };
-  "corrections/dates": { request: { dates: (PhotoDate)[] }; answer: Change };
-  "corrections/plan-place": { request: { photo_ids?: (number)[]; query?: string | QueryBody | null; k?: number | null; include_weak?: boolean; place: string }; answer: (PlannedPlace)[] };
-  "corrections/place": { request: { photo_ids?: (number)[]; query?: string | QueryBody | null; k?: number | null; include_weak?: boolean; place: string }; answer: Change };
-  "corrections/forget": { request: { photo_ids?: (number)[]; query?: string | QueryBody | null; k?: number | null; include_weak?: boolean; date?: boolean; place?: boolean }; answer: Change };
   "people/name": { request: { person_id: number; name: string; shown?: ShownPerson | null }; answer: PersonChange };
   "people/decide": { request: { faces: (number)[]; person_id: number; is_person: boolean; others?: (number)[] }; answer: PersonChange };
   "people/faces/name": { request: { faces: (number)[]; name: string }; answer: PersonChange };
@@ -102,7 +102,7 @@ export interface DeleteOperations {
 
 export type QueryBody = { line?: string | null; terms?: (TermBody)[]; filters?: (string)[]; min_score?: number | null; sort?: string | null };
 
-export type TermBody = { text?: string | null; concept?: string | null; photo_id?: number | null; image?: string | null; path?: string | null; kept_image?: string | null; region?: RegionBody | null; weight?: number; is_free?: boolean; is_quoted?: boolean };
+export type TermBody = { text?: string | null; photo_id?: number | null; image?: string | null; path?: string | null; kept_image?: string | null; region?: RegionBody | null; weight?: number; is_free?: boolean; is_quoted?: boolean; concept?: string | null };
 
 export type RegionBody = { x: number; y: number; width: number; height: number; percent?: boolean };
 
@@ -110,9 +110,9 @@ export type ExampleBody = { photo_id?: number | null; image?: string | null; pat
 
 export type MapArea = { south: number; west: number; north: number; east: number };
 
-export type SourceBody = { photo_id?: number | null; image?: string | null; path?: string | null; kept_image?: string | null };
-
 export type PhotoDate = { photo_id: number; taken_at: string; precision?: "day" | "month" | "season" | "year" | null };
+
+export type SourceBody = { photo_id?: number | null; image?: string | null; path?: string | null; kept_image?: string | null };
 
 export type ShownPerson = { person_id: number; faces?: (number)[]; name?: string | null };
 
@@ -138,7 +138,7 @@ export type Verdict = { state: "found" | "nothing" | "unsure"; strength: number;
 
 export type UnderstoodPart = { words: string; filters: string; undo: string; rest: string };
 
-export type Explanation = { path: string; reason: string | null; photo: Photo | null; rank: number | null; score: number | null; shares: (TermShare)[]; hubness: number | null; filters: (FilterResult)[]; text: PhotoText | null; text_lines: (TextLine)[]; matched_by: ("country" | "creator" | "description" | "file_name" | "folder" | "headline" | "keywords" | "people" | "place" | "title" | "text")[]; concepts: (ConceptVerdict)[]; worth: Worth | null };
+export type Explanation = { path: string; reason: string | null; photo: Photo | null; rank: number | null; score: number | null; shares: (TermShare)[]; hubness: number | null; filters: (FilterResult)[]; text: PhotoText | null; text_lines: (TextLine)[]; matched_by: ("country" | "creator" | "description" | "file_name" | "folder" | "headline" | "keywords" | "people" | "place" | "title" | "text")[]; remarks: ([string, string])[]; worth: Worth | null; concepts: (ConceptVerdict)[] };
 
 export type TermShare = { term: string; cosine: number; share: number };
 
@@ -166,7 +166,7 @@ export type UnfinishedJob = { job: string; left: number | null; begun_at: string
 
 export type ArchiveCopy = { folder: string; version: number; is_complete: boolean; waiting: number };
 
-export type PhotoDetails = { hit: Hit; text: PhotoText | null; marks: PhotoMarks | null; shown: ([string, string])[]; cards: (Card)[]; present: (boolean)[]; judged: Record<string, boolean>; albums: (string)[]; stated_facts: StatedFacts | null; faces: (FaceInPhoto)[]; labels: Record<string, string> };
+export type PhotoDetails = { hit: Hit; text: PhotoText | null; marks: PhotoMarks | null; shown: ([string, string])[]; cards: (Card)[]; present: (boolean)[]; albums: (string)[]; stated_facts: StatedFacts | null; judged: Record<string, boolean>; faces: (FaceInPhoto)[]; labels: Record<string, string> };
 
 export type PhotoMarks = { favourite: boolean; rating: number | null; hidden: boolean };
 
@@ -184,21 +184,11 @@ export type YearCount = { year: number; photos: number; dated_by_file: number; m
 
 export type MonthCount = { month: string; photos: number; dated_by_file: number };
 
-export type PlaceCounts = { countries: (CountryCount)[]; unnamed: number; unknown: number };
-
-export type CountryCount = { country: string | null; photos: number; regions: (RegionCount)[] };
-
-export type RegionCount = { region: string | null; photos: number; towns: (TownCount)[] };
-
-export type TownCount = { town: string | null; photos: number };
-
 export type ValueCount = { value: string | null; photos: number };
 
 export type DayCounts = { version: string; days: (DayCount)[]; offset: number | null };
 
 export type DayCount = { day: string; photos: number; dated_by_file: number };
-
-export type MapCluster = { latest_id: number; latest_version: string; photos: number; lat: number; lon: number; radius_km: number; area: MapArea; place: string };
 
 export type MapTown = { name: string; lat: number; lon: number; population: number };
 
@@ -211,10 +201,6 @@ export type KindOfChoices = { title: string; icon: string; choices: (FilterChoic
 export type PickedPhotos = { name: string; photo_ids: (number)[]; missing_ids: (number)[] };
 
 export type Change = { id: number | null; title: string; photos: number; changed_at: string; undone: boolean };
-
-export type Concept = { name: string; words: string | null; likes: number; unlikes: number; sure: number; likely: number; test: ConceptTest | null; is_ready: boolean; taught_at: string };
-
-export type ConceptTest = { precision: number; recall: number; above: number; unlike_above: number | null; separates: boolean };
 
 export type EncoderInfo = { name: string; dim: number; size_mb: number; licence: string; accuracy: string; weights_here: boolean; note: string };
 
@@ -231,6 +217,26 @@ export type TrialQuery = { text: string; source: string; right: (number)[]; befo
 export type Album = { name: string; photos: number; missing: number; made_at: string; cover_id: number | null };
 
 export type AlbumPhotos = { name: string; photo_ids: (number)[]; missing_ids: (number)[] };
+
+export type PlannedDate = { photo_id: number; path: string; before: string; dated_by: string | null; after: string; because: string; precision: "day" | "month" | "season" | "year" | null; before_precision: "day" | "month" | "season" | "year" | null };
+
+export type PlannedPlace = { photo_id: number; path: string; before: NamedPoint | null; after: NamedPoint };
+
+export type NamedPoint = { lat: number; lon: number; town: string | null; region: string | null; country: string | null; near_town: boolean };
+
+export type Concept = { name: string; words: string | null; likes: number; unlikes: number; sure: number; likely: number; test: ConceptTest | null; is_ready: boolean; taught_at: string };
+
+export type ConceptTest = { precision: number; recall: number; above: number; unlike_above: number | null; separates: boolean };
+
+export type PlaceCounts = { countries: (CountryCount)[]; unnamed: number; unknown: number };
+
+export type CountryCount = { country: string | null; photos: number; regions: (RegionCount)[] };
+
+export type RegionCount = { region: string | null; photos: number; towns: (TownCount)[] };
+
+export type TownCount = { town: string | null; photos: number };
+
+export type MapCluster = { latest_id: number; latest_version: string; photos: number; lat: number; lon: number; radius_km: number; area: MapArea; place: string };
 
 export type PhotoEvent = { start: string; end: string; is_trip: boolean; photo_ids: (number)[]; towns: (string)[]; countries: (string)[]; title: string; is_titled: boolean };
 
@@ -249,12 +255,6 @@ export type LayoutReport = { photos: number; clusters: number; named: number; se
 export type MeaningMap = { made_at: string; photos: number; unplaced: number; placed: number; clusters: (MeaningCluster)[]; version: string };
 
 export type MeaningCluster = { number: number; level: number; parent: number | null; name: string; photos: number; example: number; x: number; y: number; example_version: string };
-
-export type PlannedDate = { photo_id: number; path: string; before: string; dated_by: string | null; after: string; because: string; precision: "day" | "month" | "season" | "year" | null; before_precision: "day" | "month" | "season" | "year" | null };
-
-export type PlannedPlace = { photo_id: number; path: string; before: NamedPoint | null; after: NamedPoint };
-
-export type NamedPoint = { lat: number; lon: number; town: string | null; region: string | null; country: string | null; near_town: boolean };
 
 export type FaceCounts = { found: number; none: number; failed: number; unread: number; faces: number; persons: number; groups: number; alone: number; other_model: number };
 

@@ -102,6 +102,7 @@ export interface TrayEvents {
   told: Told;
   "other-photos": undefined;
   "asked-changes": undefined;
+  "asked-form": string;
 }
 
 /** A target of custom events with these names and details. */
@@ -133,6 +134,8 @@ export interface FeatureAction {
   act: () => void;
   /** Whether it stays in sight on a phone. */
   isFirst?: boolean;
+  /** Whether it comes last, and is only an icon where there is little room. */
+  isMinor?: boolean;
   /** The icon of the action behind which it stands; at first without one. */
   after?: string;
 }
@@ -146,4 +149,16 @@ export interface FeatureModule {
 /** What the module of a feature exports for the viewer: parts about a photo, from its details, to which the feature adds fields. */
 export interface ViewerModule {
   partsOf(details: PhotoDetails): HTMLElement[];
+}
+
+/** A section among the details of a photo, which keeps a state of its own. `show` is called for each photo that is shown, and when its details come. */
+export interface DetailsSection {
+  node: HTMLElement;
+  show(photo: string, ofSearch: unknown): void;
+}
+
+/** The module of a section of a feature: `ViewerSection` in ui/features.py says where its data come from. */
+export interface SectionModule {
+  /** `known` returns the details of a photo, once they have come; `askForm` opens a form of Python for a photo. */
+  makeSection(context: { known(photo: string): PhotoDetails | null; askForm(name: string, photo: string): void }): DetailsSection;
 }

@@ -1,14 +1,13 @@
-// The details of a photo, in a drawer beside it: facts, parts of features, place, files, concepts, and why a search found it.
-// Those of the neighbours are fetched ahead, so they come with the picture.
+// The details of a photo, in a drawer beside it: facts, parts of features, place, files, sections of features, and why a search
+// found it. Those of the neighbours are fetched ahead, so they come with the picture.
 
 import { isPlainClick, visit } from "../history/history.js";
 import { NO_SERVER, ask, askOperation, queryOf, readOperation } from "../shared/ask.js";
 import { element, icon, momentName, printable, setFirst, textButton } from "../shared/dom.js";
 import { OTHER_PHOTOS, modulesOf, tray } from "../shared/tray.js";
-import { Judgements } from "./judgements.js";
 
-/** @import { Card, ConceptVerdict, Explanation, Hit, PhotoDetails } from "../operations.d.ts" */
-/** @import { Response, ViewerModule } from "../types.d.ts" */
+/** @import { Card, Explanation, Hit, PhotoDetails } from "../operations.d.ts" */
+/** @import { DetailsSection, Response, SectionModule, ViewerModule } from "../types.d.ts" */
 /** @import { Slide } from "./media.js" */
 /** @import { StreetMap } from "./street_map.js" */
 /** @import { Data } from "./viewer.js" */
@@ -47,9 +46,9 @@ export class Details {
   shown = "";
   timer = 0;
 
-  // `askTeaching` is called with the id of the photo for which a concept is to be taught.
-  /** @param {Data} data @param {(id: string) => void} askTeaching */
-  constructor(data, askTeaching) {
+  // `askForm` is called with the name of a form of Python, and the id of the photo that it is for.
+  /** @param {Data} data @param {(name: string, id: string) => void} askForm */
+  constructor(data, askForm) {
     this.data = data;
     /** @type {Map<string, Entry>} */
     this.kept = new Map(); // by id
@@ -59,12 +58,11 @@ export class Details {
     this.parts = element("div", "parts");
     this.problem = element("p", "problem");
     this.problem.role = "alert";
-    this.judgements = new Judgements((id) => this.known(id)?.judged ?? {});
-    this.teach = button("Teach a concept", () => { if (this.slide) askTeaching(this.slide.id); }, "school");
-    this.concepts = element("section", "part");
-    this.concepts.append(element("h2", "", "Concepts"), this.judgements.node, this.teach);
+    /** @type {Map<string, DetailsSection>} */
+    this.sections = new Map(); // of features, by their names
     this.why = element("section", "part");
-    this.node.append(element("h2", "", "Details"), this.facts, this.problem, this.parts, this.concepts, this.why);
+    this.node.append(element("h2", "", "Details"), this.facts, this.problem, this.parts, this.why);
+    for (const { name, module } of data.sections) this.addSection(name, module, askForm);
     this.onOthers = () => { this.kept.clear(); if (this.slide) this.load(this.slide); };
     tray.addEventListener(OTHER_PHOTOS, this.onOthers);
     modulesOf(data.parts).then((modules) => {
@@ -84,8 +82,7 @@ export class Details {
   show(slide, ahead, data) {
     const search = new URLSearchParams(data.search).toString(), isOther = this.slide?.id !== slide.id || this.search !== search;
     Object.assign(this, { slide, data, search });
-    this.concepts.hidden = !data.concepts;
-    this.judgements.update(slide.id, data.concepts ?? []);
+    this.showSections();
     if (isOther) {
       this.draw(slide, this.known(slide.id));
       this.why.replaceChildren();
@@ -130,7 +127,7 @@ export class Details {
     const answer = await this.fetch(slide);
     if (this.slide !== slide && this.slide?.id !== slide.id) return; // another photo is shown
     if (answer?.ok) this.draw(slide, answer.content); else this.draw(slide, null, answer ? answer.content : NO_SERVER);
-    this.judgements.mark();
+    this.showSections();
   }
 
   /** @param {Slide} slide @param {PhotoDetails | null} content @param {string} [problem] */
@@ -145,6 +142,25 @@ export class Details {
     this.parts.replaceChildren(...(content ? [
       ...this.modules.flatMap(({ partsOf }) => partsOf(content)), ...this.place(content.hit), ...content.cards.map(cardOf), this.paths(slide, content),
     ] : []));
+  }
+
+  // ---------------------------------------------------------------- sections of features
+
+  /** @param {string} name @param {string} module @param {(name: string, id: string) => void} askForm */
+  async addSection(name, module, askForm) {
+    const place = element("div"); // sections have an order, and modules come in any
+    this.why.before(place);
+    /** @type {SectionModule | null} */
+    const loaded = await import(`../${module}`).catch(() => null);
+    if (!loaded) { place.replaceWith(element("p", "problem", "A part of this page could not be loaded. Reload the page.")); return; }
+    const section = loaded.makeSection({ known: (id) => this.known(id), askForm });
+    place.replaceWith(section.node);
+    this.sections.set(name, section);
+    this.showSections();
+  }
+
+  showSections() {
+    if (this.slide) for (const { name, data } of this.data.sections) this.sections.get(name)?.show(this.slide.id, data);
   }
 
   // ---------------------------------------------------------------- the place
@@ -162,9 +178,10 @@ export class Details {
     toggle.append(box, element("span", "", "Show a map"));
     view.hidden = true;
     const links = element("div", "row");
+    const { map_address: map } = this.data, onMap = map?.replace("{lat}", lat.toFixed(5)).replace("{lon}", lon.toFixed(5)).replace("{zoom}", String(MAP_ZOOM));
     links.append(
       linkTo("Photos nearby", `/?${new URLSearchParams({ q: `near:${at},${NEAR_KM}km` })}`, "near_me"),
-      linkTo("Around it on the map", `/map?${new URLSearchParams({ at: `${at},${MAP_ZOOM}` })}`, "map"),
+      ...(onMap ? [linkTo("Around it on the map", onMap, "map")] : []),
     );
     part.append(toggle, view, links);
     return [part];
@@ -323,18 +340,12 @@ function clock(seconds) {
 
 // Why a search found a photo.
 /** @param {Explanation} explanation @returns {Rows} */
-export function rowsOfExplanation({ rank, score, shares, hubness, filters, concepts }) {
+export function rowsOfExplanation({ rank, score, shares, hubness, filters, remarks }) {
   const /** @type {Rows} */ rows = rank ? [["Rank", rank.toLocaleString("en")]] : [];
-  for (const each of concepts) rows.push([`concept:${each.name}`, verdictOf(each)]);
+  rows.push(...remarks);
   if (score !== null) rows.push(["Score", score.toFixed(3)]);
   for (const { term, share, cosine } of shares) rows.push([term, `adds ${share < 0 ? "" : "+"}${share.toFixed(3)} (alone ${cosine.toFixed(3)})`]);
   if (hubness !== null) rows.push(["Nearness to all texts", `${hubness < 0 ? "takes" : "adds"} ${Math.abs(hubness).toFixed(3)}`]);
   for (const { filter, passes } of filters) rows.push([filter, passes ? "matches" : "does not match"]);
   return rows.map(([name, value]) => [printable(name), value]);
-}
-
-/** @param {ConceptVerdict} verdict */
-function verdictOf({ level, probability, judged }) {
-  const taught = judged === null ? "" : `, and was taught as ${judged ? "an example" : "unlike it"}`;
-  return `is ${level ?? "not likely"} here (probability ${probability.toFixed(2)})${taught}`;
 }
