@@ -232,6 +232,7 @@ class Feature(NamedTuple):
     change cannot be undone where a unique column has the value already, with the cure. `items`
     names the groups of items by which an archive shares what people make with the feature, in the
     order in which their rows refer to each other: see `imgsearch.archive.items.base`.
+    `examples` are lines for the help of commands of others, by command.
     `methods` are those of a part that a library has as well, with the part. `own_words` names a
     function that is called with the database and returns words by which its user calls things.
     `after_indexing` names a function that brings up to date what is made of the vectors: it is
@@ -250,6 +251,7 @@ class Feature(NamedTuple):
     parts: Mapping[str, Part] = {}
     methods: Mapping[str, str] = {}
     commands: Mapping[str, ListedCommand] = {}
+    examples: Mapping[str, tuple[str, ...]] = {}
     filters: Mapping[str, NamedFilter | ValueFilter] = {}
     queries: Mapping[str, NamedQuery] = {}
     directions: Mapping[str, NamedDirection] = {}
