@@ -323,7 +323,7 @@ def test_a_photo_gets_one_label_however_large_the_chunks(store: Store) -> None:
 def test_captions_are_ranked_among_photos(store: Store) -> None:
     row, own = fill(store)
     queries = vectors_of(30, seed=13)
-    texts = tuple(f"caption number {number} of this test" for number in range(30))
+    texts = tuple(f"caption number {number} of this test." for number in range(30))
     photos = [truth(own, query)[at][0] for at, query in enumerate(queries)]  # of known rank
     index = LiveIndex(store.reads, row.key)
     evaluation = captions.evaluate_captions(
