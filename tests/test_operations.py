@@ -372,9 +372,16 @@ JSON = st.recursive(
 )  # fmt: skip
 
 
+BODIES = [
+    name
+    for name in ("search", "similar", "label", "timeline", "concepts_teach", "saved")
+    if any((each.name, each.declared.method) == (name, "POST") for each in operations())
+]
+
+
 @given(JSON)
 def test_every_request_is_understood_or_refused_with_a_sentence(value: object) -> None:
-    for name in ("search", "similar", "label", "timeline", "concepts_teach", "saved"):
+    for name in BODIES:
         try:
             read_body(named(name), json.dumps(value).encode())
         except UsageError as error:
@@ -395,7 +402,10 @@ def test_every_request_is_understood_or_refused_with_a_sentence(value: object) -
         ({"query": {"filters": "type:png"}}, "query.filters must be a list"),
         ({"query": {"terms": [{}]}}, "An example needs exactly one of"),
         ({"query": {"terms": [{"photo_id": 1, "path": "/a"}]}}, "An example needs exactly one of"),
-        ({"query": {"terms": [{"text": "a", "photo_id": 3}]}}, "A term is one of: a text, an example"),
+        (
+            {"query": {"terms": [{"text": "a", "photo_id": 3}]}},
+            "A term is one of: a text, an example",
+        ),
         ({"query": {"terms": [{"path": "../a.jpg"}]}}, "absolute"),
         ({"query": {"terms": [{"path": "/a\0.jpg"}]}}, "absolute"),
         ({"query": {"terms": [{"image": "no base64!"}]}}, "image must be the bytes .* in Base64"),

@@ -56,7 +56,8 @@ class PhotoWork(Protocol[_Report]):
 
     def plan(self, store: Store, left: deque[int], report: _Report) -> _Report:
         """Bring the ids of the photos that are left up to date; returns the report with the
-        plan."""
+        plan.
+        """
 
     def look_at(
         self, store: Store, photos: Sequence[tuple[Photo, Path]]
