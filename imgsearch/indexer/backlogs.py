@@ -55,9 +55,7 @@ class PhotoWork(Protocol[_Report]):
         """Be prepared to plan for new photos, or for the whole library."""
 
     def plan(self, store: Store, left: deque[int], report: _Report) -> _Report:
-        """Bring the ids of the photos that are left up to date; returns the report with the
-        plan.
-        """
+        """Bring the ids that are left up to date; returns the report with the plan."""
 
     def look_at(
         self, store: Store, photos: Sequence[tuple[Photo, Path]]
