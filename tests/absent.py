@@ -24,7 +24,6 @@ import numpy as np
 from imgsearch import Library
 from imgsearch.features.declared import called
 from imgsearch.features.installed import OWN, features
-from imgsearch.features.labels.records import Classes
 from imgsearch.records.faces import FoundFace
 from imgsearch.records.picture_text import TextLine
 from imgsearch.store.store import Store
@@ -62,6 +61,8 @@ def _fill_events(library: Library) -> None:
 
 
 def _fill_labels(library: Library) -> None:
+    from imgsearch.features.labels.records import Classes  # absent in some checkouts
+
     library.labels.save("animals", Classes(("cat", "horse")))
 
 

@@ -24,7 +24,6 @@ import numpy as np
 import pytest
 
 from imgsearch import Library, Settings
-from imgsearch.features.labels.records import Classes
 from imgsearch.indexer.derived import refresh_from_faces
 from imgsearch.records.corrections import PhotoDate
 from imgsearch.records.faces import FoundFace
@@ -176,6 +175,8 @@ def fill(settings: Settings, photos: Path) -> None:
         library.albums.make("Seaside", [ids["sea.jpg"], ids["sand.jpg"]])
         library.marks.set([ids["lemon.jpg"]], favourite=True, rating=5)
         library.saved.save("evenings", "in:trip camera:canon")
+        from imgsearch.features.labels.records import Classes  # absent in some checkouts
+
         library.labels.save("scenery", Classes(("sea", "forest", "desert"), none_of_these=False))
         library.concepts.teach("plants", [ids["leaf.jpg"], ids["meadow.jpg"]], [ids["slate.jpg"]])
         library.corrections.set_dates([PhotoDate(ids["plum.jpg"], datetime(2001, 2, 3, 4, 5))])
