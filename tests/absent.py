@@ -23,10 +23,8 @@ import click
 import numpy as np
 
 from imgsearch import Library
-from imgsearch.features.corrections.records import PhotoDate
 from imgsearch.features.declared import called
 from imgsearch.features.installed import OWN, features
-from imgsearch.features.labels.records import Classes
 from imgsearch.records.faces import FoundFace
 from imgsearch.records.picture_text import TextLine
 from imgsearch.store.store import Store
@@ -56,6 +54,8 @@ def _fill_concepts(library: Library) -> None:
 
 
 def _fill_corrections(library: Library) -> None:
+    from imgsearch.features.corrections.records import PhotoDate  # absent in some checkouts
+
     library.corrections.set_dates([PhotoDate(1, datetime(1974, 7, 1), "month")])
     library.corrections.set_place([2], place="48.85,2.35")
 
@@ -69,6 +69,8 @@ def _fill_events(library: Library) -> None:
 
 
 def _fill_labels(library: Library) -> None:
+    from imgsearch.features.labels.records import Classes  # absent in some checkouts
+
     library.labels.save("animals", Classes(("cat", "horse")))
 
 

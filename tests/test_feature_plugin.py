@@ -43,13 +43,16 @@ core_part = "imgsearch_broken:CORE_PART"
 core_detail = "imgsearch_broken:CORE_DETAIL"
 core_fact = "imgsearch_broken:CORE_FACT"
 core_job = "imgsearch_broken:CORE_JOB"
+core_direction = "imgsearch_broken:CORE_DIRECTION"
+core_explanation = "imgsearch_broken:CORE_EXPLANATION"
 
 [tool.setuptools]
 py-modules = ["imgsearch_broken"]
 """
 BROKEN = """
 from imgsearch.features.declared import (
-    Detail, FactFilter, Feature, FeatureJob, ListedCommand, NamedFilter, Part, StatedFact
+    Detail, Explained, FactFilter, Feature, FeatureJob, ListedCommand, NamedDirection,
+    NamedFilter, Part, StatedFact
 )
 
 WRONG = 7
@@ -65,6 +68,8 @@ CORE_FACT_FILTER = Feature(
 CORE_PART = Feature("core", parts={"browse": Part("nowhere:Lists")})
 CORE_DETAIL = Feature("core", details={"albums_count": Detail(int, "nowhere:count"),
                                        "hit": Detail(int, "nowhere:count")})
+CORE_DIRECTION = Feature("core", directions={"photo": NamedDirection("x", "nowhere:X", "nowhere")})
+CORE_EXPLANATION = Feature("core", explained={"rank": Explained("x:X", "x:y", "x:z")})
 CORE_JOB = Feature("core", jobs={"index": FeatureJob("Not done.", "x", "nowhere:x", "nowhere:y")})
 CORE_FACT = Feature("core", facts={"focal_mm": StatedFact(str, "Lens", 0xA403, "nowhere:read")})
 """
@@ -209,7 +214,8 @@ def test_broken_features_are_left_out_with_a_sentence_each(photos: Path, tmp_pat
         *(("core_command", "command 'search'"), ("core_filter", "filter 'tag'")),
         *(("core_fact_filter", "filter 'iso'"), ("core_part", "part 'browse'")),
         *(("core_detail", "detail 'hit'"), ("core_fact", "fact 'focal_mm'")),
-        ("core_job", "job 'index'"),
+        *(("core_job", "job 'index'"), ("core_direction", "filter 'photo'")),
+        ("core_explanation", "explanation 'rank'"),
     ):
         assert (
             f"The plug-in '{plug_in}' of the package imgsearch-broken brings the {taken}, which "

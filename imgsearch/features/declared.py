@@ -233,6 +233,7 @@ class Feature(NamedTuple):
     change cannot be undone where a unique column has the value already, with the cure. `items`
     names the groups of items by which an archive shares what people make with the feature, in the
     order in which their rows refer to each other: see `imgsearch.archive.items.base`.
+    `examples` are lines for the help of commands of others, by command.
     `methods` are those of a part that a library has as well, with the part. `rows` names a function
     that returns names and texts among the facts of a photo, and `cards` those that return the rows
     of a card below them, or none; they are called with the open library and the hit of the photo
@@ -255,6 +256,7 @@ class Feature(NamedTuple):
     parts: Mapping[str, Part] = {}
     methods: Mapping[str, str] = {}
     commands: Mapping[str, ListedCommand] = {}
+    examples: Mapping[str, tuple[str, ...]] = {}
     filters: Mapping[str, NamedFilter | ValueFilter] = {}
     queries: Mapping[str, NamedQuery] = {}
     directions: Mapping[str, NamedDirection] = {}

@@ -156,6 +156,13 @@ def commands() -> dict[str, ListedCommand]:
     return _all(_commands)
 
 
+def examples(command: str) -> tuple[str, ...]:
+    """Return the lines that features add to the examples in the help of a command."""
+    return tuple(
+        line for feature in features().values() for line in feature.examples.get(command, ())
+    )
+
+
 def filters() -> dict[str, NamedFilter | ValueFilter]:
     """Return the filters of all features by name."""
     return _all(_filters)
