@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Literal
 
 import streamlit as st
@@ -79,7 +80,7 @@ def error_card(error: ImgsearchError, suggestion_key: str | None = None) -> None
     if error.exit_code == _MODEL_UNAVAILABLE and session().has("encoders"):
         view_button("library", "Choose a model", ":material/model_training:")
     else:
-        command_buttons(str(error))
+        command_buttons(error.sentence.lines)
 
 
 def unexpected_error(error: Exception) -> bool:
@@ -105,11 +106,14 @@ def view_button(
         go_to(address_of(view))
 
 
-def command_buttons(message: str) -> None:
-    """Show for each command that a message names a button to the view that does the same."""
+def command_buttons(lines: Iterable[str]) -> None:
+    """Show for each of the commands in a message a button to the view that does the same."""
     of_features = {name: each for own in page_features() for name, each in own.commands.items()}
-    for command, button in {**_BUTTONS, **of_features}.items():
-        if command not in message or not session().has(button.part):
-            continue
-        message = message.replace(command, "")  # a shorter command may be its beginning
+    known = {**_BUTTONS, **of_features}
+    buttons: dict[str, CommandButton] = {}  # by the beginning of its commands
+    for line in lines:
+        command = next((each for each in known if f"{line} ".startswith(f"{each} ")), None)
+        if command is not None and session().has(known[command].part):
+            buttons[command] = known[command]
+    for button in buttons.values():
         view_button(button.view, button.label, button.icon, "secondary")

@@ -18,7 +18,7 @@ from imgsearch.cli.cures import given, remember
 from imgsearch.cli.remarks import INTERRUPTED as INTERRUPTED
 from imgsearch.cli.remarks import info as info
 from imgsearch.cli.remarks import print_error as print_error
-from imgsearch.errors import LibraryLocked, StorageUnreachable, UsageError
+from imgsearch.errors import Command, LibraryLocked, Sentence, StorageUnreachable, UsageError
 from imgsearch.text import path_text, printable, shell_word
 
 if TYPE_CHECKING:
@@ -95,19 +95,23 @@ def archive_option(function: _Command) -> _Command:
 
 
 def no_archive_option(
-    what: str, instead: str = "Leave --library out."
+    what: str, instead: str = "Leave --library out.", command: str | None = None
 ) -> Callable[[_Command], _Command]:
     """`--library`, for commands that no archive has: it is refused with a sentence.
 
-    An archive has no `what`. `instead` is the sentence about what to do, with `{}` where the
-    address belongs.
+    An archive has no `what`. `instead` is the sentence about what to do, perhaps by `command`, with
+    `{}` where the address belongs.
     """
 
     def refuse(context: click.Context, parameter: click.Parameter, value: str | None) -> None:
         if value is not None:
-            cure = instead.format(shell_word(value))
+            cure = () if command is None else (Command(command.format(shell_word(value))),)
             raise UsageError(
-                f"The archive {value} has no {what}: only a library on one machine has. {cure}"
+                Sentence(
+                    f"The archive {value} has no {what}: only a library on one machine has. "
+                    f"{instead}",
+                    *cure,
+                )
             )
 
     return click.option("--library", expose_value=False, hidden=True, callback=refuse)

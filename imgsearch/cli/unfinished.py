@@ -8,7 +8,7 @@ import click
 
 from imgsearch.cli.cures import given
 from imgsearch.cli.output import info
-from imgsearch.errors import ImgsearchError
+from imgsearch.errors import Command, ImgsearchError, Sentence
 from imgsearch.features import installed
 from imgsearch.text import format_count
 
@@ -60,7 +60,8 @@ def _say(name: str, data_dir_name: str | None) -> None:
     running = running_job(data_dir)
     if running is None:
         for job in jobs:
-            info(f"{job.sentence} To go on: {job.command}")
+            command = Command(job.command.removeprefix("imgsearch "))
+            info(Sentence(f"{job.sentence} To go on: ", command))
     elif running.doing == "Indexing" and jobs[0].job == "index":
         photos = format_count(running.total, "photo")
         info(f"Photos are being indexed now: {running.done} of {photos}. More will be found.")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
 from msgspec import Meta
 
-from imgsearch.errors import UsageError
+from imgsearch.errors import Command, Sentence, UsageError
 from imgsearch.features import installed
 from imgsearch.features.declared import load
 from imgsearch.language.grammar import resolve_query
@@ -166,8 +166,10 @@ class Browse:
         event = self.event_at(start)
         if event is None:
             raise UsageError(
-                f"No event has the moment {start.replace(tzinfo=None)}. To list them: imgsearch "
-                "events --json"
+                Sentence(
+                    f"No event has the moment {start.replace(tzinfo=None)}. To list them: ",
+                    Command("events --json"),
+                )
             )
         return store.set(event, words)
 

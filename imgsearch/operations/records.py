@@ -14,7 +14,7 @@ from typing import Any, NoReturn, TypeAlias, TypeVar
 import msgspec
 
 from imgsearch.addresses import as_path
-from imgsearch.errors import UsageError
+from imgsearch.errors import Sentence, UsageError
 from imgsearch.records.answer import Hit, Hits
 from imgsearch.text import path_text
 
@@ -40,6 +40,8 @@ def from_json(form: object, kind: type[_Value]) -> _Value:
 def _plain(value: object) -> object:
     if isinstance(value, Path):
         return path_text(value)
+    if isinstance(value, Sentence):
+        return str(value)
     if isinstance(value, Hits):
         return list(value)
     raise NotImplementedError(f"{type(value)} has no form in JSON")

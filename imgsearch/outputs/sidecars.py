@@ -36,7 +36,7 @@ from imgsearch.decode.xmp_regions import (
     people_in,
     with_faces,
 )
-from imgsearch.errors import DiskError, PhotoError
+from imgsearch.errors import Command, DiskError, PhotoError, Sentence
 from imgsearch.progress import Progress
 from imgsearch.records.corrections import Correction, DateAndPlaceChange, StatedFacts
 from imgsearch.records.faces import FaceNamesChange
@@ -233,9 +233,9 @@ def _problem_with(photos: Iterable[tuple[Photo, IndexedFile]]) -> str | None:
         if file is not None:
             file.close()
         elif not os.path.lexists(indexed.path):
-            return "the photo is gone; run imgsearch index first"
+            return Sentence("the photo is gone; run ", Command("index"), " first")
         else:
-            return "the photo has changed; run imgsearch index first"
+            return Sentence("the photo has changed; run ", Command("index"), " first")
     return None
 
 
@@ -300,10 +300,14 @@ def _plan_names(
     for name in (face.name for each in photos for face in each.faces):
         if character_of_no_name(name) is not None:  # given to a person before it was refused
             problem = f"the name {printable(name)} has a character that no XMP file can hold"
-            cure = (
-                "imgsearch people lists its person; imgsearch people NUMBER --name NAME renames it"
+            cure = Sentence(
+                f"{problem}; ",
+                Command("people"),
+                " lists its person; ",
+                Command("people NUMBER --name NAME"),
+                " renames it",
             )
-            return PlannedFile(_failed(change, f"{problem}; {cure}"))
+            return PlannedFile(_failed(change, cure))
     try:
         before = _content(sidecar)
         change = replace(change, is_new=before is None)

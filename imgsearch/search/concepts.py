@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from math import isfinite
 from typing import TYPE_CHECKING
 
-from imgsearch.errors import QueryError
+from imgsearch.errors import Command, QueryError, Sentence
 from imgsearch.records.answer import ConceptVerdict, Verdict
 from imgsearch.records.query import Filter, Query, TaughtConcept
 from imgsearch.search.confidence import COUNTED_HITS
@@ -34,8 +34,11 @@ def probe_of(definitions: DefinitionReads, row: EncoderRow, name: str) -> Concep
     if probe is None:
         require_concept(definitions, name)
         raise QueryError(
-            f"The concept {name!r} has no examples left in the library, and {row.name} has not "
-            f"learned it. Teach it again: imgsearch teach {name} --like PHOTO"
+            Sentence(
+                f"The concept {name!r} has no examples left in the library, and {row.name} "
+                "has not learned it. Teach it again: ",
+                Command(f"teach {name} --like PHOTO"),
+            )
         )
     return probe
 
@@ -48,14 +51,18 @@ def require_concept(definitions: DefinitionReads, name: str) -> str:
         return known[wanted]
     if not known:
         raise QueryError(
-            f"Unknown concept {name!r}: none was taught yet. Teach one: imgsearch teach "
-            f"{name or 'NAME'} --like PHOTO"
+            Sentence(
+                f"Unknown concept {name!r}: none was taught yet. Teach one: ",
+                Command(f"teach {name or 'NAME'} --like PHOTO"),
+            )
         )
     import difflib
 
     near = difflib.get_close_matches(wanted, known, n=1, cutoff=0.5)
     hint = f"Did you mean {known[near[0]]}? " if near else ""
-    raise QueryError(f"Unknown concept {name!r}. {hint}To list the concepts: imgsearch teach")
+    raise QueryError(
+        Sentence(f"Unknown concept {name!r}. {hint}To list the concepts: ", Command("teach"))
+    )
 
 
 def checked(definitions: DefinitionReads, condition: Filter) -> Filter:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
+from imgsearch.errors import Command, Sentence
 from imgsearch.language.grammar import is_expressible, to_text
 from imgsearch.records.answer import Explanation, FilterResult, TermShare
 from imgsearch.records.names import MatchedField
@@ -40,7 +41,9 @@ def _explain(query: PreparedQuery, photo_id: int, path: Path) -> Explanation:
     )
     parts = context.photos.vectors_of([photo_id]).get(photo_id)
     if parts is None:
-        no_vector = f"It has no vector of {context.row.name} yet. To finish, run: imgsearch index"
+        no_vector = Sentence(
+            f"It has no vector of {context.row.name} yet. To finish, run: ", Command("index")
+        )
         return Explanation(path, no_vector, photo, filters=filters)
     concepts = verdicts(context.reads.definitions, context.row, exact, photo_id, parts)
     if not exact.terms:

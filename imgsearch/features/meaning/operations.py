@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from msgspec import Meta
 
-from imgsearch.errors import UsageError
+from imgsearch.errors import Command, Sentence, UsageError
 from imgsearch.features.meaning.records import LayoutReport, MeaningMap, MeaningPoints
 from imgsearch.language.grammar import resolve_query
 from imgsearch.operations.declared import CountedPhotos, operation
@@ -92,8 +92,10 @@ class Meaning:
         known = self._maps().map_of(row.key)
         if known is None:
             raise UsageError(
-                f"The photos are not laid out yet for the model {row.name}. To lay them out: "
-                "imgsearch meaning --lay-out"
+                Sentence(
+                    f"The photos are not laid out yet for the model {row.name}. To lay them out: ",
+                    Command("meaning --lay-out"),
+                )
             )
         asked = self._asked(query, k)
         ids = store.reads.photos.live_ids() if asked is None else asked
