@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 
-from imgsearch.analysis.events import GAP_RATIO, GAPS_AROUND, find_events
+from imgsearch.features.events.finding import GAP_RATIO, GAPS_AROUND, find_events
 from imgsearch.records.browse import Moments
 
 LIBRARIES = 10

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
         ids_within as ids_within,
         name_of_cluster as name_of_cluster,
     )
-    from imgsearch.analysis.route import route_of as route_of
     from imgsearch.caches import FileCache as FileCache, MemoryCache as MemoryCache
     from imgsearch.config import Settings as Settings
     from imgsearch.decode.original import OriginalFile as OriginalFile
@@ -37,6 +36,8 @@ if TYPE_CHECKING:
     )
     from imgsearch.features.albums.operations import Albums as Albums
     from imgsearch.features.albums.records import Album as Album, AlbumPhotos as AlbumPhotos
+    from imgsearch.features.concepts.operations import Concepts as Concepts
+    from imgsearch.features.concepts.records import TaughtConcept as TaughtConcept
     from imgsearch.features.duplicates.operations import Duplicates as Duplicates
     from imgsearch.features.duplicates.proposal import with_kept as with_kept
     from imgsearch.features.duplicates.records import (
@@ -50,6 +51,9 @@ if TYPE_CHECKING:
         removal_paths as removal_paths,
         removal_script as removal_script,
     )
+    from imgsearch.features.events.operations import Events as Events
+    from imgsearch.features.events.records import PhotoEvent as PhotoEvent, RouteStop as RouteStop
+    from imgsearch.features.events.route import route_of as route_of
     from imgsearch.features.labels.operations import Labels as Labels
     from imgsearch.features.labels.records import Classes as Classes, Label as Label
     from imgsearch.features.meaning.operations import Meaning as Meaning
@@ -121,10 +125,8 @@ if TYPE_CHECKING:
         MapArea as MapArea,
         NameCounts as NameCounts,
         PhotoCluster as PhotoCluster,
-        PhotoEvent as PhotoEvent,
         PhotoPositions as PhotoPositions,
         PlaceCounts as PlaceCounts,
-        RouteStop as RouteStop,
         Timeline as Timeline,
     )
     from imgsearch.records.changes import Change as Change
@@ -158,7 +160,6 @@ if TYPE_CHECKING:
         Query as Query,
         Region as Region,
         Sort as Sort,
-        TaughtConcept as TaughtConcept,
         Term as Term,
         Understanding as Understanding,
         UnderstoodPart as UnderstoodPart,
@@ -212,7 +213,6 @@ __version__ = VERSION
 _NAMES = {
     "imgsearch.analysis.browse": ("version_of_days",),
     "imgsearch.analysis.clusters": ("cluster_photos", "ids_within", "name_of_cluster"),
-    "imgsearch.analysis.route": ("route_of",),
     "imgsearch.caches": ("FileCache", "MemoryCache"),
     "imgsearch.config": ("Settings",),
     "imgsearch.decode.original": ("OriginalFile",),
@@ -249,10 +249,8 @@ _NAMES = {
         "MapArea",
         "NameCounts",
         "PhotoCluster",
-        "PhotoEvent",
         "PhotoPositions",
         "PlaceCounts",
-        "RouteStop",
         "Timeline",
     ),
     "imgsearch.records.changes": ("Change",),
@@ -268,7 +266,6 @@ _NAMES = {
         "Query",
         "Region",
         "Sort",
-        "TaughtConcept",
         "Term",
         "Understanding",
         "UnderstoodPart",

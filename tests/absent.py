@@ -32,8 +32,14 @@ from ui.features import PageFeature
 
 CHECKOUT = Path(__file__).parent.parent
 # Of these words, only addresses, filters, names in code, and phrases are of a feature.
-_COMMON_WORDS = {"label", "labels", "meaning", "only", "people", "saved", "text"}
-_PHRASES = {"labels": "saved labels?", "saved": "saved search(?:es)?"}
+_COMMON_WORDS = {
+    *("events", "label", "labels", "meaning", "only", "people", "saved", "shows", "text"),
+}
+_PHRASES = {
+    "events": "occasions|trips? of|titles? of events?",
+    "labels": "saved labels?",
+    "saved": "saved search(?:es)?",
+}
 _CODE = ("imgsearch", "ui", "pyproject.toml")  # what a process runs from
 
 
@@ -41,8 +47,16 @@ def _fill_albums(library: Library) -> None:
     library.albums.make("Book", query="a cat", k=3)
 
 
+def _fill_concepts(library: Library) -> None:
+    library.concepts.teach("our cup", like=[1], unlike=[2])
+
+
 def _fill_duplicates(library: Library) -> None:
     library.duplicates.choose(1, is_kept=True)
+
+
+def _fill_events(library: Library) -> None:
+    library.events.set_title(library.events.all()[0].start, "A day at the sea")
 
 
 def _fill_labels(library: Library) -> None:
@@ -74,7 +88,9 @@ def _fill_text(library: Library) -> None:
 # How a library gets rows of each feature, and what it has of them then.
 FILL: dict[str, Callable[[Library], object]] = {
     "albums": _fill_albums,
+    "concepts": _fill_concepts,
     "duplicates": _fill_duplicates,
+    "events": _fill_events,
     "labels": _fill_labels,
     "meaning": _fill_meaning,
     "people": _fill_people,
@@ -83,7 +99,9 @@ FILL: dict[str, Callable[[Library], object]] = {
 }
 ROWS: dict[str, Callable[[Library], object]] = {
     "albums": lambda library: library.albums.photos("Book"),
+    "concepts": lambda library: library.concepts.judged("our cup"),
     "duplicates": lambda library: library.duplicates.choices(),
+    "events": lambda library: [each.title for each in library.events.all()],
     "labels": lambda library: library.labels.facets(),
     "meaning": lambda library: library.meaning.clusters(),
     "people": lambda library: library.people.all(),
@@ -121,6 +139,7 @@ def words_of(name: str) -> re.Pattern[str]:
     feature = features()[name]
     shown = called(feature.page) if feature.page is not None else PageFeature()
     brought = {*feature.parts, *feature.filters, *feature.queries, *feature.details, *feature.facts}
+    brought |= {*feature.directions, *feature.explained}
     stems = {re.sub("[-_]", "[- _]", each) for each in brought - _COMMON_WORDS}
     stems |= {_PHRASES[each] for each in brought & _PHRASES.keys()}
     views = shown.views.keys() - vars(Library).keys() - _COMMON_WORDS

@@ -20,6 +20,7 @@ from imgsearch.search import query_cache
 from tests.groups import group_of
 from tests.programs import need_programs
 from tests.stand_in import StandIn
+from tests.travels import write_travels
 
 if TYPE_CHECKING:
     from imgsearch import Library
@@ -174,6 +175,13 @@ def library(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Library]
     settings = Settings.load(data_dir=tmp_path / "library", encoder="lite")
     with Library.open(settings, encoder=encoder) as opened:
         yield opened
+
+
+@pytest.fixture
+def travels(tmp_path: Path, library: Library, stand_in: StandIn) -> Library:
+    """A library of photos of 2008, 2012 and 2015, in Italy, Australia and elsewhere."""
+    library.index([write_travels(tmp_path / "photos")]).run()
+    return library
 
 
 @pytest.fixture

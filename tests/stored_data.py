@@ -179,8 +179,8 @@ def fill(settings: Settings, photos: Path) -> None:
         library.labels.save("scenery", Classes(("sea", "forest", "desert"), none_of_these=False))
         library.concepts.teach("plants", [ids["leaf.jpg"], ids["meadow.jpg"]], [ids["slate.jpg"]])
         library.corrections.set_dates([PhotoDate(ids["plum.jpg"], datetime(2001, 2, 3, 4, 5))])
-        event = library.browse.events()[0]
-        library.browse.title_event(event.start, EVENT_TITLE)
+        event = library.events.all()[0]
+        library.events.set_title(event.start, EVENT_TITLE)
 
 
 def _pack(folder: Path, file: Path) -> None:

@@ -14,17 +14,10 @@ from imgsearch import Library
 from imgsearch.cli import commands
 from imgsearch.store.lock import writing
 from tests.stand_in import StandIn
-from tests.travels import write_travels
 
 pytest.importorskip("lance", reason="needs the extra scale")
 
 QUERIES = (None, "country:Italy", "after:2010", "dated:file", "country:France", "a boat")
-
-
-@pytest.fixture
-def travels(tmp_path: Path, library: Library, stand_in: StandIn) -> Library:
-    library.index([write_travels(tmp_path / "photos")]).run()
-    return library
 
 
 @pytest.fixture
@@ -52,19 +45,12 @@ def test_dates_and_places_are_those_of_the_library(
             for day in opened.browse.days(query)
         ]
 
-    def events(opened: Library) -> list[object]:
-        return [
-            (replace(event, photo_ids=()), names(opened, event.photo_ids))
-            for event in opened.browse.events(query)
-        ]
-
     def positions(opened: Library) -> tuple[object, ...]:
         found = opened.browse.positions(query)
         shown = [hit.path.name for hit in opened.photos(found.photo_ids.tolist())]
         return shown, found.lat.tolist(), found.lon.tolist(), found.unknown
 
     assert days(archive) == days(travels)
-    assert events(archive) == events(travels)
     assert positions(archive) == positions(travels)
 
 
@@ -76,7 +62,22 @@ def test_there_is_something_to_compare(travels: Library, archive: Library) -> No
         "Australia",
     ]
     assert archive.browse.places().unnamed == archive.browse.places().unknown == 1
-    assert len(archive.browse.events()) == 4 and len(archive.browse.positions().photo_ids) == 5
+    assert len(archive.browse.positions().photo_ids) == 5
+
+
+@pytest.mark.features("events")
+@pytest.mark.parametrize("query", QUERIES)
+def test_events_are_those_of_the_library(
+    travels: Library, archive: Library, query: str | None
+) -> None:
+    def events(opened: Library) -> list[object]:
+        return [
+            (replace(event, photo_ids=()), names(opened, event.photo_ids))
+            for event in opened.events.all(query)
+        ]
+
+    assert events(archive) == events(travels)
+    assert len(archive.events.all()) == 4
 
 
 def state_facts(library: Library, folder: Path, stated: Mapping[str, Mapping[str, Any]]) -> None:

@@ -77,7 +77,7 @@ def thumbnail(library: Library) -> object:
 def events(library: Library) -> object:
     return [
         (replace(each, photo_ids=()), sorted(names(library, each.photo_ids)))
-        for each in library.browse.events()
+        for each in library.events.all()
     ]
 
 
@@ -87,7 +87,7 @@ def strip(library: Library) -> object:
 
 
 def cover(library: Library) -> object:
-    chosen = library.browse.cover(list(ids_of(library).values()))
+    chosen = library.events.cover(list(ids_of(library).values()))
     return chosen and chosen.path.name
 
 
@@ -124,19 +124,19 @@ def positions(library: Library) -> object:
 
 
 def summaries(library: Library) -> object:
-    listed = library.browse.event_summaries("country:Italy")
+    listed = library.events.summaries("country:Italy")
     return [(replace(each, version="")) for each in listed]
 
 
 def event_photos(library: Library) -> object:
-    found = library.browse.event_photos(library.browse.events()[-1].start)
+    found = library.events.photos(library.events.all()[-1].start)
     assert found is not None
     stops = [(stop.lat, stop.lon, stop.photos) for stop in found.stops]
     return sorted(names(library, found.photo_ids)), found.days, stops, found.towns
 
 
 def headings(library: Library) -> object:
-    return library.browse.headings("in:photos").towns
+    return library.events.headings("in:photos").towns
 
 
 def day_counts(library: Library) -> object:
@@ -144,7 +144,7 @@ def day_counts(library: Library) -> object:
 
 
 def event_at(library: Library) -> object:
-    found = library.browse.event_at(library.browse.events()[0].end)
+    found = library.events.at(library.events.all()[0].end)
     return found and sorted(names(library, found.photo_ids))
 
 
@@ -192,7 +192,7 @@ ANSWERED: dict[str, Callable[[Library], object]] = {
     "timeline": lambda library: library.browse.timeline(),
     "places": lambda library: library.browse.places(),
     "events": events,
-    "Browse.event_at": event_at,
+    "Events.at": event_at,
     "events_summaries": summaries,
     "events_photos": event_photos,
     "timeline_days": day_counts,
@@ -201,7 +201,7 @@ ANSWERED: dict[str, Callable[[Library], object]] = {
     "cameras": lambda library: library.browse.cameras(),
     "over_time": strip,
     "duplicates": near_duplicates,
-    "Browse.cover": cover,
+    "Events.cover": cover,
     "Browse.stacks_of": stacks,
     "Browse.days": days,
     "Browse.days_of": days_of_some,
@@ -220,10 +220,17 @@ OF_FEATURES = {
     "albums": "albums",
     "duplicates": "duplicates",
     "duplicates_choices": "duplicates",
+    "Events.at": "events",
+    "Events.cover": "events",
+    "events": "events",
+    "events_photos": "events",
+    "events_summaries": "events",
+    "events_title": "events",
     "meaning": "meaning",
     "over_time": "strips",
     "PictureText.counts": "text",
     "search": "text",
+    "timeline_headings": "events",
 }
 # An archive refuses these: they need folders of the library's own.
 REFUSED: dict[str, Callable[[Library], object]] = {
@@ -289,9 +296,9 @@ def labels_saved(library: Library) -> object:
 
 
 def titled(library: Library) -> object:
-    first = library.browse.events()[0]
-    library.browse.title_event(first.start, "Summer")
-    return library.browse.events()[0].title
+    first = library.events.all()[0]
+    library.events.set_title(first.start, "Summer")
+    return library.events.all()[0].title
 
 
 def chosen_duplicate(library: Library) -> object:
@@ -371,9 +378,11 @@ def test_every_operation_is_answered_or_refused() -> None:
         each.name if each.name in (*ANSWERED, *MADE) else each.part for each in operations()
     }
     of_parts = {"Folders.all", "Folders.pause", "watch", "rebuild"}  # of parts with both
+    from imgsearch.features.events.operations import Events
     from imgsearch.features.text.operations import PictureText
 
-    methods = methods_of(Browse) | methods_of(Upkeep) | methods_of(PictureText)
+    parts = (Browse, Events, PictureText, Upkeep)
+    methods = {name for part in parts for name in methods_of(part)}
     asked = ANSWERED.keys() | REFUSED.keys() | CHANGING | MADE.keys()
     assert declared | methods == asked - of_parts
 

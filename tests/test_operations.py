@@ -34,7 +34,6 @@ from imgsearch.records.answer import Answer, Hit, Verdict
 from imgsearch.records.browse import (
     CountryCount,
     MonthCount,
-    PhotoEvent,
     PlaceCounts,
     RegionCount,
     Timeline,
@@ -229,9 +228,6 @@ def test_counts_come_back_unchanged() -> None:
     months = (MonthCount("2023-06", 3, 1), MonthCount("2023-07", 1, 0))
     timeline = Timeline((YearCount(2022, 0, 0, ()), YearCount(2023, 4, 1, months)))
     assert from_json(sent(timeline), Timeline) == timeline
-    start, end = datetime(2023, 6, 1, 9), datetime(2023, 6, 3, 12, 0, 0, 500_000)
-    event = PhotoEvent(start, end, True, (3, 1), ("Genève", "Nyon"), ("Switzerland",))
-    assert from_json(sent([event]), tuple[PhotoEvent, ...]) == (event,)
     region = RegionCount("Tuscany", 3, (TownCount("Arezzo", 2), TownCount(None, 1)))
     country = CountryCount(None, 1, (RegionCount(None, 1, (TownCount("Genève", 1),)),))
     places = PlaceCounts((CountryCount("Italy", 3, (region,)), country), unnamed=2, unknown=1)

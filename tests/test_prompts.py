@@ -14,7 +14,7 @@ from imgsearch.language.phrasing import unwrapped, with_emoji_named
 def test_only_short_texts_of_measured_encoders_have_several_prompts() -> None:
     assert prompts_for("lite", "The red car") == ("The red car", "a red car", "there is a red car")
     for long in ("a dog on a beach", "two kids jumping into a lake"):
-        assert prompts_for("lite", long) == (long,)
+        assert prompts_for("lite", long) == (f"{long}.",)
     assert prompts_for("openclip:ViT-B-32/openai", "dogs") == ("dogs",)
 
 
@@ -100,7 +100,7 @@ def test_other_texts_stay_as_they_are(text: str) -> None:
 
 
 def test_the_vector_of_a_short_text_is_the_mean_over_its_templates(lite: Encoder) -> None:
-    rows = lite.encode_texts(["a cat", "there is a cat", "two cats on a sofa"])
+    rows = lite.encode_texts(["a cat", "there is a cat", "two cats on a sofa."])
     (short,) = embed_in(lite, [("a cat", ("a {}", "there is a {}"))])
     mean = rows[:2].sum(axis=0)
     assert np.allclose(short, mean / np.linalg.norm(mean), atol=1e-3)
@@ -109,3 +109,13 @@ def test_the_vector_of_a_short_text_is_the_mean_over_its_templates(lite: Encoder
     assert np.allclose(both[1], rows[2], atol=1e-3)
     (grey,) = embed_in(lite, [("a grey cat", ("{}", "a {}", "there is a {}"))])
     assert both[0] @ grey > 0.999
+
+
+@pytest.mark.parametrize("text", ["a dog in the snow", "red car", "dog", "show me a red car"])
+def test_a_full_stop_says_nothing(text: str) -> None:
+    """Captions end with one, for encoders that have learned from captions; queries rarely do."""
+    for end in (".", " .", "...", "。"):
+        assert prompts_for("lite", text + end) == prompts_for("lite", text)
+    assert prompts_for("lite", "a dog in the snow") == ("a dog in the snow.",)
+    assert prompts_for("lite", "is there a dog in it?") == ("is there a dog in it?",)
+    assert unwrapped("...") == "..."

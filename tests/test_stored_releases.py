@@ -46,13 +46,13 @@ def library(stored: Path, photos: Path, tmp_path: Path, model_cache: Path) -> It
         yield library
 
 
-@pytest.mark.features("albums", "people", "text")
+@pytest.mark.features("albums", "events", "people", "text")
 def test_a_library_answers_and_keeps_what_people_have_said(library: Library, stored: Path) -> None:
     assert_found(library, expected(stored, "library"))
     assert set(expected(stored, "library")) == {*LINES, *OF_A_LIBRARY}
     (person,) = [each for each in library.people.all() if each.name]
     assert (person.name, person.photos) == ("Anna", 2)
-    assert EVENT_TITLE in [event.title for event in library.browse.events()]
+    assert EVENT_TITLE in [event.title for event in library.events.all()]
     (album,) = library.albums.all()
     assert (album.name, album.photos) == ("Seaside", 2)
     (label,) = library.labels.all()

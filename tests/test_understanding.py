@@ -147,6 +147,14 @@ def exact(reads: NameReads, line: str) -> str:
         ("what was the dog doing in Italy", "dog doing country:Italy"),
         ("the last train in Italy", "the last train country:Italy"),
         ("my dog in Italy", "my dog country:Italy"),
+        ("please show me a dog in Italy", "dog country:Italy"),
+        ("what did the dog do in Italy", "dog country:Italy"),
+        ("see in Italy", "see country:Italy"),
+        # a month, a season or a feast beside names alone
+        ("italy june", "country:italy month:06"),
+        ("Anna summer", "person:Anna month:06|07|08"),
+        ("Christmas New York", 'day:12-24|12-25|12-26 place:"New York"'),
+        ("Anna in a summer dress", "summer dress person:Anna"),
         ("what did we do", "what did we do"),
         # not understood
         ('"Anna" at the beach', 'Anna "at the beach"'),
@@ -206,6 +214,45 @@ def test_lines_and_their_exact_form(reads: NameReads, line: str, expected: str) 
     ],
 )  # fmt: skip
 def test_dates_in_other_languages(reads: NameReads, line: str, expected: str) -> None:
+    assert exact(reads, line) == expected
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("was haben wir in Arezzo gemacht?", "place:Arezzo"),
+        ("unser letzter Urlaub in Arezzo", "place:Arezzo"),
+        ("zeig mir Anna", "person:Anna"),
+        ("wo war der Hund in Arezzo", "Hund place:Arezzo"),
+        ("plage à Arezzo", "plage place:Arezzo"),
+        ("qu'avons-nous fait à Arezzo", "place:Arezzo"),
+        ("le dernier voyage à Arezzo 2019", "place:Arezzo on:2019"),
+        ("il nostro viaggio ad Arezzo", "place:Arezzo"),
+        ("cosa abbiamo fatto a Arezzo", "place:Arezzo"),
+        ("¿qué hicimos en Arezzo?", "place:Arezzo"),
+        ("nuestras vacaciones en Arezzo", "place:Arezzo"),
+        ("o que fizemos em Arezzo", "place:Arezzo"),
+        ("onze vakantie in Arezzo", "place:Arezzo"),
+        ("co robiliśmy w Arezzo", "place:Arezzo"),
+        ("ce am făcut în Arezzo", "place:Arezzo"),
+        ("что мы делали в Arezzo", "place:Arezzo"),
+        ("що ми робили в Arezzo", "place:Arezzo"),
+        ("Arezzo tatilimiz", "place:Arezzo"),
+        ("co jsme dělali v Arezzo", "place:Arezzo"),
+        ("mit csináltunk Arezzo", "place:Arezzo"),
+        ("τι κάναμε στο Arezzo", "place:Arezzo"),
+        ("vad gjorde vi i Arezzo", "place:Arezzo"),
+        ("vores ferie i Arezzo", "place:Arezzo"),
+        ("hva gjorde vi i Arezzo", "place:Arezzo"),
+        ("mitä teimme Arezzo", "place:Arezzo"),
+        # English words, whatever they mean elsewhere
+        ("hat in Arezzo", "hat place:Arezzo"),
+        ("son in Arezzo", "son place:Arezzo"),
+    ],
+)
+def test_words_that_no_photo_shows_in_other_languages(
+    reads: NameReads, line: str, expected: str
+) -> None:
     assert exact(reads, line) == expected
 
 

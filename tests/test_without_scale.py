@@ -147,6 +147,7 @@ def test_commands_work(data: Path, photos: Path) -> None:
         ["index", "--metadata"],
         ["prune"],
     ]
+    lines = [line for line in lines if line[0] in COMMANDS]  # a feature may be missing
     codes, asked = run_blocked(COMMAND_LINES, (*SCALE, PYARROW), data, json.dumps(lines))
     no_result = 1
     failed = [line for line, code in zip(lines, codes, strict=True) if code not in (0, no_result)]

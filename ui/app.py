@@ -19,7 +19,6 @@ from ui.session import session
 from ui.view_table import all_views, views_of
 from ui.views import (
     archive,
-    events,
     library,
     map,
     photo,
@@ -31,7 +30,6 @@ _SHOW: Mapping[str, Callable[[], None]] = {  # by the names of the views
     **{name: shown.show for name, shown in feature_views().items()},
     "search": search.show,
     "timeline": timeline.show,
-    "events": events.show,
     "map": map.show,
     "library": library.show,
     "archive": archive.show,
@@ -39,8 +37,8 @@ _SHOW: Mapping[str, Callable[[], None]] = {  # by the names of the views
 }
 # Of views of which the title says more than their name.
 _TITLES: Mapping[str, Callable[[], str]] = {
+    **{name: shown.title for name, shown in feature_views().items() if shown.title is not None},
     "search": search_row.title,
-    "events": events.title,
     "photo": photo.title,
 }
 

@@ -51,13 +51,11 @@ _CORE_GROUPS: Mapping[str, Mapping[str, str]] = {
     },
     "Organise": {
         "mark": "Mark photos: favourites, stars, hidden.",
-        "teach": "Teach a concept by photos that show it.",
         "correct": "Correct dates and places.",
         "undo": "Undo the last change that you made.",
     },
     "Look back": {
         "timeline": "Count photos by year or month, as bars.",
-        "events": "List occasions and trips.",
         "places": "Count photos by country, region and town.",
         "cameras": "Count photos by camera.",
     },

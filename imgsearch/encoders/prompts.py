@@ -24,10 +24,14 @@ MAX_SHORT_WORDS = 3  # a longer text is a caption already
 
 
 def prompts_for(encoder_name: str, text: str) -> tuple[str, ...]:
-    """Return the prompts for a text of a query, whose vector is the average over them."""
+    """Return the prompts for a text of a query, whose vector is the average over them.
+
+    A text that is a caption already ends with a full stop, as most captions that encoders learn
+    from do, whether or not one was typed.
+    """
     text = unwrapped(with_emoji_named(text))
     if not is_short(text):
-        return (text,)
+        return (f"{text}." if text[-1].isalnum() else text,)
     kind = kind_of(encoder_name)
     words = without_article(text.split())
     if kind is not None and kind.noun_templates and len(words) == 1:

@@ -1,7 +1,8 @@
 """Reads the text of a query as its author means it, before a model sees it.
 
-The rules are for English. Every query passes through here, so they compare words and compile no
-regular expressions.
+The rules are for English, but those for what no photo shows, which `asking_words` has for other
+languages too. Every query passes through here, so they compare words and compile no regular
+expressions.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 
-from imgsearch.language.function_words import ARTICLES, LINKS, words_as
+from imgsearch.language.function_words import ARTICLES, words_as
 
 MAX_WRAPPED_WORDS = 6  # a longer text after "a photo of" is a caption, and stays as it is
 
@@ -23,27 +24,12 @@ _LINKS = (
     *("of", "with", "showing", "that shows", "that show", "which shows", "which show"),
     *("depicting", "that depicts", "that depict", "containing", "that contains"),
 )
+_FULL_STOPS = ".。．"
 _REFERENCES = (["in", "them"], ["in", "it"])  # to the photo: "pictures with a dog in them"
 _REQUESTS = (
     *("show me", "show us", "find me", "find", "search for", "look for", "looking for"),
     *("i am looking for", "i'm looking for", "i want to see", "let me see"),
     *("give me", "get me", "please show me", "please find"),
-)
-# Words of a question or a memory that no photo shows: "what did we do", "our last trip to".
-_QUESTION = {"what", "where", "when", "who", "how", "which", "whose"}
-_SHOWN_BY_NO_PHOTO = (
-    LINKS
-    | _DETERMINERS
-    | _QUESTION
-    | PICTURES
-    | {
-        *("do", "does", "did", "done", "was", "were", "is", "are", "been", "have", "has", "had"),
-        *("you", "i", "we", "us", "me", "they", "it", "there", "then", "your", "anything", "like"),
-        *("please", "show", "find", "see", "look", "remember", "again", "last", "first", "next"),
-        *("time", "times", "day", "days", "went", "go", "going", "gone", "visit", "visited"),
-        *("trip", "trips", "journey", "journeys", "holiday", "holidays", "vacation", "vacations"),
-        *("stay", "stayed", "memories", "moments", "everything", "something"),
-    }
 )
 # A "me" after one of these words asks for photos, and is nobody in them: "show me a dog".
 BEFORE_ASKING_ME = frozenset(
@@ -68,8 +54,10 @@ def unwrapped(text: str) -> str:
     """Remove words that merely ask for a photo: "show me a photo of a dog" -> "a dog".
 
     "show me" and the like are removed before any text; "a photo of" and the like before at most
-    `MAX_WRAPPED_WORDS` words, an article not counted. A text without other words stays as it is.
+    `MAX_WRAPPED_WORDS` words, an article not counted. A text without other words stays as it is,
+    but for a full stop, which says nothing.
     """
+    text = text.rstrip().rstrip(_FULL_STOPS).rstrip() or text
     words = text.split()
     lower = [word.lower() for word in words]
     request = _after_request(lower)
@@ -87,21 +75,6 @@ def asks_for_any_photo(text: str) -> bool:
     while rest and rest[0] in _DETERMINERS:
         rest = rest[1:]
     return len(rest) == 1 and rest[0] in PICTURES
-
-
-def without_question(text: str) -> str:
-    """Remove what no photo shows from the words beside a name or a date.
-
-    "what did we do" (in Lisbon) -> "", "where did we eat" -> "eat". Other texts stay as they are.
-    """
-    words = text.split()
-    told = [word.lower().strip("?!.,'’") in _SHOWN_BY_NO_PHOTO for word in words]
-    if all(told):
-        return ""
-    first = words[0].lower()
-    if first not in _QUESTION:
-        return text
-    return " ".join(words[told.index(False) :]).rstrip("?! ")
 
 
 def without_article(words: Sequence[str]) -> Sequence[str]:

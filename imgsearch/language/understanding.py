@@ -2,12 +2,12 @@
 
 Only words outside of quotes count. They become filters if they are names of people, towns, regions
 or countries in the library, dates with photos, dates that count from today ("last summer"), or say
-how pictures look that the library has ("blurry photos"). The
-first or the last words of a person's name are enough. The longest match counts. A common English
-word is a name only if it is written as one: with a capital letter after a
-preposition ("in Nice"), or as part of a longer name. A query of nothing but names may have usual
-words as names of persons that the user has named: "Max and Rose". Names after a minus or "without"
-are left out.
+how pictures look that the library has ("blurry photos"). The first or the last words of a person's
+name are enough. The longest match counts. A common English word is a name only if it is written as
+one: with a capital letter after a preposition ("in Nice"), or as part of a longer name. A query of
+nothing but names may have usual words as names of persons that the user has named, "Max and Rose",
+and months, seasons and feasts beside them: "japan april". Names after a minus or "without" are left
+out.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from msgspec import Struct
 from msgspec.structs import replace
 
+from imgsearch.language.asking_words import without_asking_words
 from imgsearch.language.calendar_words import DATE_BEGINNINGS, EASTERN_UNITS
 from imgsearch.language.date_words import FUNCTION_WORD, meaning_of
 from imgsearch.language.function_words import (
@@ -32,12 +33,7 @@ from imgsearch.language.function_words import (
     words_as,
 )
 from imgsearch.language.grammar import is_expressible, parse, to_text
-from imgsearch.language.phrasing import (
-    BEFORE_ASKING_ME,
-    PICTURES,
-    asks_for_any_photo,
-    without_question,
-)
+from imgsearch.language.phrasing import BEFORE_ASKING_ME, PICTURES, asks_for_any_photo
 from imgsearch.language.words import is_common
 from imgsearch.records.names import WHOLE_NAME_FIELDS, NameField
 from imgsearch.records.photo import LOOKS
@@ -65,6 +61,7 @@ _PUNCTUATION = ".,;:!?()[]'’\"“”"
 _Kind: TypeAlias = Literal["person", "place", "country", "date"]
 _BEFORE_DATE = words_as("before_date")
 _CALLED: tuple[NameField, ...] = ("people", "place", "country")
+_CALLED_BY_NAME = {"person", "place", "country"}  # filters
 _BOUNDS = words_as("bound")
 _ONLY_PLACES = BEFORE_PLACE - BEFORE_PERSON
 _ONLY_PEOPLE = words_as("only_person")
@@ -130,8 +127,17 @@ def understand(
     read = read_words(words[:MAX_WORDS])
     matches = read.matches() if len(words) <= MAX_WORDS else []
     leftover = _leftover(words, matches) if len(words) <= MAX_WORDS else []
-    if leftover and all(_is_in_a_name(names, words[at]) for at in leftover):
-        bare = read_words(words, is_all_names=True, has_names=_has_names(query)).matches()
+    names_something = any(match.filters[0].field in _CALLED_BY_NAME for match in matches)
+    if leftover and all(
+        _is_in_a_name(names, words[at]) or (names_something and _may_be_date(words[at]))
+        for at in leftover
+    ):
+        bare = read_words(
+            words,
+            is_all_names=True,
+            has_names=_has_names(query),
+            has_times=names_something,
+        ).matches()
         if bare and not _leftover(words, bare):
             matches = bare
     if free is None or not matches:
@@ -188,13 +194,19 @@ def _without_names(
 
 def _has_names(query: Query) -> bool:
     """Return whether a filter of the query names a person or a place."""
-    return any(each.field in ("person", "place", "country") for each in query.filters)
+    return any(each.field in _CALLED_BY_NAME for each in query.filters)
 
 
 def _is_in_a_name(names: NameReads, word: str) -> bool:
     """Return whether a person, place or country of the library has this word in its name."""
     plain = " ".join(words_of(word.strip(_PUNCTUATION).removesuffix("'s").removesuffix("’s")))
     return plain in _COUNTRIES or plain in _OWN_PERSON or names.has_phrase(plain, _CALLED)
+
+
+def _may_be_date(word: str) -> bool:
+    """Return whether a word alone may be a month, a season or a feast, or a part of one."""
+    plain = word.lower().strip(_PUNCTUATION)
+    return plain in DATE_BEGINNINGS or bool(meaning_of(plain))
 
 
 def _leftover(words: Sequence[str], matches: Sequence[_Match]) -> list[int]:
@@ -272,7 +284,7 @@ def _rest(words: Sequence[str], matches: Sequence[_Match]) -> str:
     text = " ".join(kept).strip(",; ")
     if asks_for_any_photo(text) or asks_for_any_photo(f"{text} photos"):
         return ""
-    return without_question(text)
+    return without_asking_words(text) if text else ""
 
 
 class _Words:
@@ -280,7 +292,8 @@ class _Words:
 
     With `is_all_names`, usual words count as the names of persons that the user has named, and,
     with a capital letter, as places beside another name: "Max", "Split" beside Paul. `has_names`
-    says that the query has a name besides these words.
+    says that the query has a name besides these words. With `has_times`, months, seasons and feasts
+    are times wherever they stand: "japan april".
     """
 
     def __init__(
@@ -291,12 +304,14 @@ class _Words:
         places: PlaceNames | None,
         is_all_names: bool = False,
         has_names: bool = False,
+        has_times: bool = False,
     ) -> None:
         self._names = names
         self._places = places
         self._today = today
         self._is_all_names = is_all_names
         self._has_names = has_names
+        self._has_times = has_times
         self._typed = [word.strip(_PUNCTUATION) for word in words]
         self._lower = [word.lower().replace("’", "'") for word in self._typed]
         self._ends_phrase = [word.rstrip("'’\"”)").endswith((",", ";", ":")) for word in words]
@@ -442,6 +457,8 @@ class _Words:
     def _is_time_of_year(self, period: Period, words: Sequence[str], before: str, end: int) -> bool:
         """Return whether words such as "summer", "may" or "christmas" mean a time here."""
         if period.kind == "day" and any(word[0].isdecimal() for word in words):
+            return True
+        if self._has_times:
             return True
         is_last = end == len(self._typed) or self._ends_phrase[end - 1]
         needed = _BEFORE_MONTH if period.kind == "month" else _BEFORE_FEAST

@@ -36,9 +36,7 @@ if TYPE_CHECKING:
     from imgsearch.progress import OnDownload
     from imgsearch.records.answer import Neighbours
     from imgsearch.records.arrays import Ids, Vectors
-    from imgsearch.records.browse import EventTitle
     from imgsearch.records.index import EncoderRow
-    from imgsearch.store.event_titles import EventTitleStore
     from imgsearch.store.store import Store
     from imgsearch.store.thumbnails import ThumbnailStore
 
@@ -136,16 +134,6 @@ class OpenedLibrary:
         from imgsearch.store.store import Store
 
         return Store(self.database())
-
-    def event_title_store(self) -> EventTitleStore:
-        """Return the titles of events in the database."""
-        from imgsearch.store.event_titles import EventTitleStore
-
-        return EventTitleStore(self.database())
-
-    def event_titles(self) -> tuple[EventTitle, ...]:
-        """Return the titles that somebody has given to events."""
-        return self.event_title_store().all()
 
     def new_or_existing(self) -> IndexingContext:
         """Return the context of functions that change the library, which is made if needed."""

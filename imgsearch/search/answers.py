@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from msgspec import Struct
 
 from imgsearch.errors import QueryError
-from imgsearch.language.grammar import EMPTY_QUERY, MAX_RESULTS, check_k
+from imgsearch.language.grammar import EMPTY_QUERY, MAX_RESULTS, check_k, resolve_query
 from imgsearch.records.answer import Answer, FoundPhotos
 from imgsearch.records.query import Listed, Query
 from imgsearch.records.worth import BestOrder
@@ -72,14 +72,14 @@ def matching_ids(query: PreparedQuery, k: int) -> Ids:
     return query.context.photos.ids(query.context.selection(query.exact.filters))
 
 
-def counted_ids(context: SearchContext, query: Query | None, k: int) -> Ids | None:
+def counted_ids(context: SearchContext, query: str | Query | None, k: int) -> Ids | None:
     """Return the ids of `matching_ids`, each shot once.
 
     None stands for all photos without a query.
     """
     import numpy as np
 
-    prepared = None if query is None else prepare(context, query)
+    prepared = None if query is None else prepare(context, resolve_query(query))
     is_stacked = context.stack_raw and not (prepared and prepared.exact.terms)  # else done already
     if prepared is None and not is_stacked and not context.hides_photos:
         return None

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from tests.e2e.conftest import OpenTab
 
-pytestmark = NEEDS_BROWSER
+pytestmark = [*NEEDS_BROWSER, pytest.mark.features("events")]
 FLORENCE = {"lat": 43.77, "lon": 11.25, "town": "Florence", "country": "Italy"}
 
 
@@ -194,21 +194,21 @@ def test_a_title_is_changed_in_place_kept_and_undone(
     field.press("Enter")
     expect(heading).to_have_text("<b>Our</b> honeymoon")  # as text
     expect(page.locator(".head .about")).to_contain_text("4 – 6 May 2018")
-    given = [event.title for event in library.browse.events() if event.is_titled]
+    given = [event.title for event in library.events.all() if event.is_titled]
     assert given == ["<b>Our</b> honeymoon"]
     page.get_by_role("link", name="All events").click()
     page.locator(".event a").filter(has_text="<b>Our</b> honeymoon").click()
     expect(heading).to_have_text("<b>Our</b> honeymoon")
     page.keyboard.press("Control+z")
     expect(heading).to_have_text("Florence, 4 to 6 May 2018")
-    assert not any(event.is_titled for event in library.browse.events())
+    assert not any(event.is_titled for event in library.events.all())
 
 
 def test_an_empty_title_gives_places_and_days_again_and_a_refused_one_says_why(
     page: Page, address: str, library: Library
 ) -> None:
-    (trip,) = (event for event in library.browse.events() if event.is_trip)
-    library.browse.title_event(trip.start, "Italy!")
+    (trip,) = (event for event in library.events.all() if event.is_trip)
+    library.events.set_title(trip.start, "Italy!")
     wait_until_noticed()
     open_trip(page, address)
     page.get_by_role("button", name="Change the title").click()
@@ -258,7 +258,7 @@ def test_an_event_whose_dates_are_corrected_stays_open(
 
 
 def test_a_favourite_is_the_cover(page: Page, address: str, library: Library) -> None:
-    (trip,) = (event for event in library.browse.events() if event.is_trip)
+    (trip,) = (event for event in library.events.all() if event.is_trip)
     shown = open_events(page, address).filter(has_text="Florence").locator("img")
     for favourite in (trip.photo_ids[0], trip.photo_ids[-1]):
         library.marks.set(trip.photo_ids, favourite=False)

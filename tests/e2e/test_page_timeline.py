@@ -152,7 +152,7 @@ def test_photos_stand_under_days_months_and_trips(
     page.get_by_text("in the future: the clock was wrong").wait_for()
     memories = page.locator(".memories .tile")
     memories.filter(has_text=str(date.today().year - 4)).wait_for()
-    trip = page.locator("h3.trip")
+    trip = page.locator("h3.span")
     trip.wait_for()
     assert (
         re.sub(r"\s+", " ", trip.inner_text()) == "Trip to Rome, Italy 4 – 6 May 2018 · 12 photos"
@@ -352,7 +352,7 @@ def test_on_a_phone(
 ) -> None:
     tab = open_tab(address, 390, 844, "dark")
     open_timeline(tab, address)
-    tab.locator("h3.trip").wait_for()
+    tab.locator("h3.span").wait_for()
     settle(tab)
     screenshot(tab, "timeline-phone")
     tab.locator(".scroller").evaluate("scroller => { scroller.scrollTop += 400 }")  # to the trip

@@ -3,7 +3,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { countOf, dayName, momentName, monthName, periodName, shortDayName } from "../../ui/components/shared/dom.js";
-import { hoursOf, spanOf } from "../../ui/components/shared/event_times.js";
 
 const plain = (text) => text.replace(/[\u2009\u202f\u00a0]/g, " "); // Intl's spaces differ between versions
 
@@ -37,12 +36,4 @@ test("a season begins in March, June, September, or January, which stands for wi
 
 test("photos are counted in words", () => {
   assert.deepEqual([0, 1, 2, 12_345].map(countOf), ["0 photos", "1 photo", "2 photos", "12,345 photos"]);
-});
-
-test("an event says what its title does not: how long it was, or when", () => {
-  assert.equal(spanOf({ start: "2019-06-03T09:00:00", end: "2019-06-12T11:30:00" }), "10 days");
-  assert.equal(spanOf({ start: "2019-03-30T23:00:00", end: "2019-04-01T01:00:00" }), "3 days", "also over a change of the clocks");
-  assert.equal(spanOf({ start: "2019-06-03T09:00:00", end: "2019-06-03T11:30:00" }), "09:00 – 11:30");
-  assert.equal(plain(spanOf({ start: "2019-06-03T09:00:00", end: "2019-06-12T11:30:00", is_titled: true })), "3 – 12 June 2019");
-  assert.equal(hoursOf({ start: "2019-06-03T09:00:10", end: "2019-06-03T09:00:50" }), "09:00");
 });

@@ -41,7 +41,7 @@ test("a month has a heading at its first day, and a trip before its last one", (
   const trip = { title: "Trip to Lisbon", first: "2024-04-28", last: "2024-04-30", photos: 9, address: "/events" };
   const layout = layOutDays([day("2024-05-03", 9), day("2024-04-30", 9), day("2024-04-29", 9)], [trip], WIDTH, 0);
   const kinds = layout.sections.map(({ headings }) => headings.map((heading) => heading.kind));
-  assert.deepEqual(kinds, [["month"], ["month", "trip"], []]);
+  assert.deepEqual(kinds, [["month"], ["month", "span"], []]);
   for (const section of layout.sections) {
     const height = section.headings.reduce((sum, heading) => sum + heading.height, 0);
     assert.equal(section.dayTop, section.top + height, "the day stands below its headings");

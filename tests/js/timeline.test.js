@@ -1,8 +1,8 @@
-// What a search of an address is for the library, and what the timeline shows of its days and trips.
+// What a search of an address is for the library, and what the timeline shows of its days.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { addressOfEvent, dayOf, tripsAndTowns } from "../../ui/components/grid/headings.js";
+import { dayOf, headingsOfFeatures } from "../../ui/components/grid/headings.js";
 import { queryOf } from "../../ui/components/shared/ask.js";
 
 const TODAY = new Date(2026, 1, 28, 23, 30); // the evening of 28 February
@@ -32,14 +32,13 @@ test("a day has a remark where its date is doubtful", () => {
   assert.equal(remark("2016-08-20", 2000, 1200), "1,200 photos by the date of the file");
 });
 
-test("trips are named after their places, the newest first, and days after their towns", () => {
-  const trip = { start: "2019-06-03T09:00:00", end: "2019-06-12T11:30:00", is_trip: true, photos: 40, found: 40, towns: ["Rome", "Siena", "Pisa", "Ostia"], countries: ["Italy"], title: "Rome, June 2019", is_titled: false, version: "1" };
-  const { trips, towns } = tripsAndTowns({
-    trips: [trip, { ...trip, start: "2020-01-01T10:00:00", title: "Honey\nmoon", is_titled: true }, { ...trip, start: "2021-01-01T10:00:00", towns: [], countries: [] }],
-    towns: { "2019-07-01": ["Bonn", "Köln", "Hürth", "Brühl"] },
-  });
-  assert.deepEqual(trips.map(({ title }) => title), ["Trip", "Honey\\nmoon", "Trip to Rome, Siena, Pisa, Italy"]);
-  assert.deepEqual(trips[2], { title: trips[2].title, first: "2019-06-03", last: "2019-06-12", photos: 40, address: addressOfEvent(trip.start) });
-  assert.equal(addressOfEvent(trip.start), "/events?event=2019-06-03T09%3A00%3A00");
-  assert.deepEqual(towns, { "2019-07-01": "Bonn, Köln, Hürth" });
+test("modules of features find headings, and one that fails is left out", async () => {
+  const span = (title, first) => ({ title, first, last: first, photos: 1, address: "/" });
+  const found = { "one.js": { spans: [span("old", "2019-01-01")], towns: { "2019-01-01": "Bonn" } }, "two.js": { spans: [span("new", "2020-01-01")], towns: {} }, "nothing.js": null };
+  const load = async (path) => ({ headingsOf: async (query) => { assert.equal(query, "a dog"); return found[path]; } });
+  const lost = async () => { throw new TypeError("not there"); };
+  const headings = await headingsOfFeatures(["one.js", "nothing.js", "two.js", "lost.js"], "a dog", (path) => (path === "lost.js" ? lost() : load(path)));
+  assert.deepEqual(headings.spans.map(({ title }) => title), ["new", "old"], "the newest first");
+  assert.deepEqual(headings.towns, { "2019-01-01": "Bonn" });
+  assert.deepEqual(await headingsOfFeatures([], null), { spans: [], towns: {} });
 });

@@ -11,12 +11,12 @@ export interface GetOperations {
   "tray": { request: {}; answer: PickedPhotos };
   "corrections/places": { request: { text: string; k?: number }; answer: (NamedPoint)[] };
   "changes": { request: {}; answer: (Change)[] };
-  "concepts": { request: {}; answer: (Concept)[] };
   "encoders": { request: {}; answer: (EncoderInfo)[] };
   "encoders/stored": { request: {}; answer: (StoredEncoder)[] };
   "encoders/trial": { request: {}; answer: EncoderTrial | null };
   "albums": { request: {}; answer: (Album)[] };
   "albums/photos": { request: { name: string }; answer: AlbumPhotos };
+  "concepts": { request: {}; answer: (Concept)[] };
   "people/counts": { request: {}; answer: FaceCounts };
   "people": { request: { hidden?: boolean }; answer: (Person)[] };
   "people/{person_id}/faces": { request: { person_id: number; k?: number }; answer: (Face)[] };
@@ -42,13 +42,8 @@ export interface PostOperations {
   "examples": { request: { image: string }; answer: string };
   "timeline": { request: { query?: string | QueryBody | null; k?: number }; answer: Timeline };
   "places": { request: { query?: string | QueryBody | null; k?: number }; answer: PlaceCounts };
-  "events": { request: { query?: string | QueryBody | null; k?: number }; answer: (PhotoEvent)[] };
-  "events/summaries": { request: { query?: string | QueryBody | null; k?: number }; answer: (EventSummary)[] };
-  "events/photos": { request: { start: string; photo_id?: number | null }; answer: EventPhotos | null };
-  "events/title": { request: { start: string; title: string }; answer: Change };
   "cameras": { request: { query?: string | QueryBody | null; k?: number }; answer: (ValueCount)[] };
   "timeline/days": { request: { query?: string | QueryBody | null; k?: number; photo_id?: number | null }; answer: DayCounts };
-  "timeline/headings": { request: { query?: string | QueryBody | null; k?: number }; answer: TimelineHeadings };
   "map/clusters": { request: { area: MapArea; zoom: number; query?: string | QueryBody | null; k?: number }; answer: (MapCluster)[] };
   "map/towns": { request: { area: MapArea; zoom: number }; answer: (MapTown)[] };
   "tray/add": { request: { photo_ids?: (number)[]; query?: string | QueryBody | null; k?: number | null; include_weak?: boolean }; answer: Change };
@@ -65,9 +60,6 @@ export interface PostOperations {
   "corrections/forget": { request: { photo_ids?: (number)[]; query?: string | QueryBody | null; k?: number | null; include_weak?: boolean; date?: boolean; place?: boolean }; answer: Change };
   "changes/undo": { request: { change_id?: number | null }; answer: Change };
   "changes/redo": { request: { change_id?: number | null }; answer: Change };
-  "concepts/teach": { request: { name: string; like?: (SourceBody)[]; unlike?: (SourceBody)[]; withdraw?: (SourceBody)[]; words?: string | null; new?: boolean }; answer: Concept };
-  "concepts/judge": { request: { name: string; k?: number }; answer: (Hit)[] };
-  "concepts/forget": { request: { name: string }; answer: boolean };
   "encoders/use": { request: { name: string }; answer: StoredEncoder };
   "encoders/drop": { request: { name: string }; answer: DroppedEncoder };
   "encoders/trial": { request: { name: string; photos?: number; queries?: (string)[] }; answer: EncoderTrial };
@@ -76,6 +68,14 @@ export interface PostOperations {
   "albums/take-out": { request: { name: string; photo_ids?: (number)[]; query?: string | QueryBody | null; k?: number | null; include_weak?: boolean }; answer: Change };
   "albums/rename": { request: { name: string; new_name: string }; answer: Change };
   "albums/remove": { request: { name: string }; answer: Change };
+  "concepts/teach": { request: { name: string; like?: (SourceBody)[]; unlike?: (SourceBody)[]; withdraw?: (SourceBody)[]; words?: string | null; new?: boolean }; answer: Concept };
+  "concepts/judge": { request: { name: string; k?: number }; answer: (Hit)[] };
+  "concepts/forget": { request: { name: string }; answer: boolean };
+  "events": { request: { query?: string | QueryBody | null; k?: number }; answer: (PhotoEvent)[] };
+  "events/summaries": { request: { query?: string | QueryBody | null; k?: number }; answer: (EventSummary)[] };
+  "events/photos": { request: { start: string; photo_id?: number | null }; answer: EventPhotos | null };
+  "events/title": { request: { start: string; title: string }; answer: Change };
+  "timeline/headings": { request: { query?: string | QueryBody | null; k?: number }; answer: TimelineHeadings };
   "meaning/lay-out": { request: {}; answer: LayoutReport };
   "meaning": { request: { query?: string | QueryBody | null; k?: number; level?: number }; answer: MeaningMap };
   "people/name": { request: { person_id: number; name: string; shown?: ShownPerson | null }; answer: PersonChange };
@@ -102,7 +102,7 @@ export interface DeleteOperations {
 
 export type QueryBody = { line?: string | null; terms?: (TermBody)[]; filters?: (string)[]; min_score?: number | null; sort?: string | null };
 
-export type TermBody = { text?: string | null; concept?: string | null; photo_id?: number | null; image?: string | null; path?: string | null; kept_image?: string | null; region?: RegionBody | null; weight?: number; is_free?: boolean; is_quoted?: boolean };
+export type TermBody = { text?: string | null; photo_id?: number | null; image?: string | null; path?: string | null; kept_image?: string | null; region?: RegionBody | null; weight?: number; is_free?: boolean; is_quoted?: boolean; concept?: string | null };
 
 export type RegionBody = { x: number; y: number; width: number; height: number; percent?: boolean };
 
@@ -138,7 +138,7 @@ export type Verdict = { state: "found" | "nothing" | "unsure"; strength: number;
 
 export type UnderstoodPart = { words: string; filters: string; undo: string; rest: string };
 
-export type Explanation = { path: string; reason: string | null; photo: Photo | null; rank: number | null; score: number | null; shares: (TermShare)[]; hubness: number | null; filters: (FilterResult)[]; text: PhotoText | null; text_lines: (TextLine)[]; matched_by: ("country" | "creator" | "description" | "file_name" | "folder" | "headline" | "keywords" | "people" | "place" | "title" | "text")[]; concepts: (ConceptVerdict)[]; worth: Worth | null };
+export type Explanation = { path: string; reason: string | null; photo: Photo | null; rank: number | null; score: number | null; shares: (TermShare)[]; hubness: number | null; filters: (FilterResult)[]; text: PhotoText | null; text_lines: (TextLine)[]; matched_by: ("country" | "creator" | "description" | "file_name" | "folder" | "headline" | "keywords" | "people" | "place" | "title" | "text")[]; remarks: ([string, string])[]; worth: Worth | null; concepts: (ConceptVerdict)[] };
 
 export type TermShare = { term: string; cosine: number; share: number };
 
@@ -186,25 +186,11 @@ export type RegionCount = { region: string | null; photos: number; towns: (TownC
 
 export type TownCount = { town: string | null; photos: number };
 
-export type PhotoEvent = { start: string; end: string; is_trip: boolean; photo_ids: (number)[]; towns: (string)[]; countries: (string)[]; title: string; is_titled: boolean };
-
-export type EventSummary = { start: string; end: string; is_trip: boolean; photos: number; found: number; towns: (string)[]; countries: (string)[]; title: string; is_titled: boolean; version: string };
-
-export type EventPhotos = { event: EventSummary; photo_ids: (number)[]; days: (DayCount)[]; stops: (RouteStop)[]; towns: (RouteTown)[] };
-
-export type DayCount = { day: string; photos: number; dated_by_file: number };
-
-export type RouteStop = { lat: number; lon: number; first_id: number; photos: number };
-
-export type RouteTown = { name: string; stop: number };
-
-export type Change = { id: number | null; title: string; photos: number; changed_at: string; undone: boolean };
-
 export type ValueCount = { value: string | null; photos: number };
 
 export type DayCounts = { version: string; days: (DayCount)[]; offset: number | null };
 
-export type TimelineHeadings = { trips: (EventSummary)[]; towns: Record<string, (string)[]> };
+export type DayCount = { day: string; photos: number; dated_by_file: number };
 
 export type MapCluster = { latest_id: number; latest_version: string; photos: number; lat: number; lon: number; radius_km: number; area: MapArea; place: string };
 
@@ -218,6 +204,8 @@ export type KindOfChoices = { title: string; icon: string; choices: (FilterChoic
 
 export type PickedPhotos = { name: string; photo_ids: (number)[]; missing_ids: (number)[] };
 
+export type Change = { id: number | null; title: string; photos: number; changed_at: string; undone: boolean };
+
 export type StatedFacts = { date_is_corrected: boolean; place_is_corrected: boolean; taken_at: string | null; dated_by: string | null; lat: number | null; lon: number | null; town: string | null; region: string | null; country: string | null; near_town: boolean; date_precision: "day" | "month" | "season" | "year" | null };
 
 export type PlannedDate = { photo_id: number; path: string; before: string; dated_by: string | null; after: string; because: string; precision: "day" | "month" | "season" | "year" | null; before_precision: "day" | "month" | "season" | "year" | null };
@@ -225,10 +213,6 @@ export type PlannedDate = { photo_id: number; path: string; before: string; date
 export type PlannedPlace = { photo_id: number; path: string; before: NamedPoint | null; after: NamedPoint };
 
 export type NamedPoint = { lat: number; lon: number; town: string | null; region: string | null; country: string | null; near_town: boolean };
-
-export type Concept = { name: string; words: string | null; likes: number; unlikes: number; sure: number; likely: number; test: ConceptTest | null; is_ready: boolean; taught_at: string };
-
-export type ConceptTest = { precision: number; recall: number; above: number; unlike_above: number | null; separates: boolean };
 
 export type EncoderInfo = { name: string; dim: number; size_mb: number; licence: string; accuracy: string; weights_here: boolean; note: string };
 
@@ -245,6 +229,22 @@ export type TrialQuery = { text: string; source: string; right: (number)[]; befo
 export type Album = { name: string; photos: number; missing: number; made_at: string; cover_id: number | null };
 
 export type AlbumPhotos = { name: string; photo_ids: (number)[]; missing_ids: (number)[] };
+
+export type Concept = { name: string; words: string | null; likes: number; unlikes: number; sure: number; likely: number; test: ConceptTest | null; is_ready: boolean; taught_at: string };
+
+export type ConceptTest = { precision: number; recall: number; above: number; unlike_above: number | null; separates: boolean };
+
+export type PhotoEvent = { start: string; end: string; is_trip: boolean; photo_ids: (number)[]; towns: (string)[]; countries: (string)[]; title: string; is_titled: boolean };
+
+export type EventSummary = { start: string; end: string; is_trip: boolean; photos: number; found: number; towns: (string)[]; countries: (string)[]; title: string; is_titled: boolean; version: string };
+
+export type EventPhotos = { event: EventSummary; photo_ids: (number)[]; days: (DayCount)[]; stops: (RouteStop)[]; towns: (RouteTown)[] };
+
+export type RouteStop = { lat: number; lon: number; first_id: number; photos: number };
+
+export type RouteTown = { name: string; stop: number };
+
+export type TimelineHeadings = { trips: (EventSummary)[]; towns: Record<string, (string)[]> };
 
 export type LayoutReport = { photos: number; clusters: number; named: number; seconds: number };
 

@@ -11,12 +11,11 @@ from imgsearch import (
     ImgsearchError,
     printable,
 )
-from ui import cards, elements, teaching
+from ui import cards, elements
 from ui.addresses import START, address_of, number_of, parameters_here
 from ui.answer_data import photos_around
 from ui.elements import NEIGHBOURS, ViewerOptions
-from ui.events_data import event_hits
-from ui.features import feature_views
+from ui.features import PhotosAround, feature_views, show_form, shown_features
 from ui.navigation import go_to
 from ui.search_state import NEWEST, SearchInput, remembered_list
 from ui.session import session
@@ -45,21 +44,29 @@ def show() -> None:
     search_input = SearchInput.from_address(parameters)
     hits, before, total = _list_of(parameters, search_input, found[0])
     hit = next(hit for hit in hits if hit.photo.id == found[0].photo.id)
-    here = session()
-    taught_by = elements.viewer(
+    form, photo_id = elements.viewer(
         hits,
         hit,
         ViewerOptions(
             results=_results_address(parameters, search_input, hit.photo.id),
             search=search_input.parameters,
-            concepts=teaching.judged_concepts(search_input.line) if here.has("concepts") else None,
+            sections=_sections(search_input),
             photo_parameters=parameters,
             total=total,
             before=before,
         ),
     )
-    if taught_by is not None:
-        teaching.teach_dialog(taught_by)
+    if photo_id is not None:
+        show_form(form, lambda: [photo_id])
+
+
+def _sections(search_input: SearchInput) -> list[dict[str, object]]:
+    """Return the sections of features among the details, with what they are given."""
+    sections = (each.section for each in shown_features() if each.section is not None)
+    return [
+        {"name": each.name, "module": each.module, "data": each.of_search(search_input)}
+        for each in sections
+    ]
 
 
 def _photo_of(text: str) -> list[Hit]:
@@ -86,13 +93,11 @@ def _list_of(
     opened_in = feature_views().get(parameters.get("from", ""))
     if opened_in is not None and opened_in.around is not None:
         try:
-            others = opened_in.around(parameters, shown.photo.id)
+            found = opened_in.around(parameters, shown.photo.id)
         except ImgsearchError:
-            others = ()  # the view shows the error
-        return (others, 0, f"{len(others):,}") if others else ((shown,), 0, "1")
-    if parameters.get("from") == "events":
-        around, before, total = event_hits(parameters.get("event", ""), shown.photo.id, NEIGHBOURS)
-        return (around, before, f"{total:,}") if around else ((shown,), 0, "1")
+            found = PhotosAround()  # the view shows the error
+        total = len(found.hits) if found.total is None else found.total
+        return (found.hits, found.before, f"{total:,}") if found.hits else ((shown,), 0, "1")
     if parameters.get("from") == "newest":
         search_input = NEWEST
     if search_input:
@@ -111,8 +116,6 @@ def _results_address(
     view = parameters.get("from", "").split(" ")[0]
     if view == "timeline":
         return address_of(view, {**search_input.parameters, "at": str(photo_id)})
-    if view == "events":
-        return address_of(view, {"event": parameters.get("event", "")})
     opened_in = feature_views().get(view)
     if opened_in is not None and opened_in.back is not None:
         return address_of(view, opened_in.back(parameters))

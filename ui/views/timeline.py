@@ -10,6 +10,7 @@ from imgsearch import format_count
 from ui import cards, component_files, elements
 from ui.addresses import address_of
 from ui.coming_photos import show_coming_photos
+from ui.features import shown_features
 from ui.formatting import escape_markdown
 from ui.memories import on_this_day
 from ui.navigation import go_to
@@ -40,6 +41,7 @@ def show() -> None:
         "search": search_input.parameters,
         "version": photos.version,
         "memories": [] if search_input else on_this_day({"from": "timeline"}),
+        "headings": [each.headings for each in shown_features() if each.headings is not None],
     }
     _timeline(key="timeline", data=data)
 

@@ -164,11 +164,3 @@ class FaceItem(Struct, frozen=True):
     height: float
     at_s: float | None
     decided_at: Moment
-
-
-class EventTitleItem(Struct, frozen=True):
-    """The title of the events between two moments. Key: the moments, ISO 8601, joined by "/"."""
-
-    title: str
-    start: LocalTime
-    end: LocalTime

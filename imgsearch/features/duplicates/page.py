@@ -12,7 +12,7 @@ from pathlib import Path
 import streamlit as st
 from starlette.routing import Route
 
-from imgsearch import Hit, path_text
+from imgsearch import path_text
 from imgsearch.features.duplicates import page_data
 from imgsearch.features.duplicates.page_data import (
     MIN_SCORE,
@@ -27,7 +27,7 @@ from imgsearch.features.duplicates.page_data import (
 from imgsearch.features.duplicates.records import Pairs
 from ui import cards, component_files
 from ui.addresses import parameters_here
-from ui.features import PageFeature, ShownView
+from ui.features import PageFeature, PhotosAround, ShownView
 from ui.formatting import format_datetime
 from ui.library_state import follow, library_state
 from ui.page_view import PageView
@@ -54,9 +54,9 @@ def page() -> PageFeature:
     )
 
 
-def around(parameters: Mapping[str, str], photo_id: int) -> list[Hit]:
+def around(parameters: Mapping[str, str], photo_id: int) -> PhotosAround:
     """Return the photos of the group that has a photo: see `page_data.group_hits`."""
-    return group_hits(Grouping.from_address(parameters), photo_id)
+    return PhotosAround(group_hits(Grouping.from_address(parameters), photo_id))
 
 
 def back(parameters: Mapping[str, str]) -> Mapping[str, str]:

@@ -9,7 +9,6 @@ from msgspec import Meta
 
 from imgsearch.errors import Command, Sentence, UsageError
 from imgsearch.features.meaning.records import LayoutReport, MeaningMap, MeaningPoints
-from imgsearch.language.grammar import resolve_query
 from imgsearch.operations.declared import CountedPhotos, operation
 from imgsearch.paths import absolute
 from imgsearch.records.query import Query
@@ -172,5 +171,4 @@ class Meaning:
     def _asked(self, query: str | Query | None, k: int) -> Ids | None:
         from imgsearch.search.answers import counted_ids
 
-        resolved = None if query is None else resolve_query(query)
-        return counted_ids(self._opened.context(), resolved, k)
+        return counted_ids(self._opened.context(), query, k)

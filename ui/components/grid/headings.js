@@ -1,11 +1,14 @@
-// The days of a grid and their headings, of what the library answers: months, trips, dates.
+// The days of a grid and their headings: months, spans of days, dates. Spans and the towns of days are found by modules of
+// features, which `headings` of a `PageFeature` names: such a module exports `headingsOf`.
 
-import { countOf, dayName, element, monthName, periodName, printable, shortDayName } from "../shared/dom.js";
+import { countOf, dayName, element, monthName, periodName, shortDayName } from "../shared/dom.js";
 
-/** @import { DayCount, EventSummary, TimelineHeadings } from "../operations.d.ts" */
-/** @import { Day, DaySection, Trip } from "./layout.js" */
+/** @import { DayCount } from "../operations.d.ts" */
+/** @import { Asked } from "../shared/ask.js" */
+/** @import { Day, DaySection, Span } from "./layout.js" */
+/** @typedef {{ spans: Span[], towns: Record<string, string> }} Headings spans, the newest first, and towns by day */
+/** @typedef {{ headingsOf(query: Asked): Promise<Headings | null> }} HeadingsModule of a feature; null where it finds none */
 
-const NAMES_SHOWN = 3; // towns and countries of a trip, and towns of a day
 const CLOCK_NOT_SET = "1970-01-01"; // where the clocks of computers start to count
 
 // The headings of one section of `layOutDays`, each in its place.
@@ -16,7 +19,7 @@ export function dayHeadings(section) {
     const line = element(heading.kind === "month" ? "h2" : "h3", heading.kind);
     if (heading.kind === "month") line.textContent = monthName(heading.month);
     else {
-      const { title, first, last, photos, address } = heading.trip, link = element("a", "title", title);
+      const { title, first, last, photos, address } = heading.span, link = element("a", "title", title);
       link.href = address; // opened by the grid
       line.append(link, " ", element("span", "period", `${periodName(first, last)} · ${countOf(photos)}`));
     }
@@ -50,25 +53,17 @@ function remarkOn({ day, photos, byFile, isAhead }) {
   return byFile ? `${byFile.toLocaleString("en")} photo${byFile === 1 ? "" : "s"} by the date of the file` : "";
 }
 
-// The trips of a timeline, the newest first, and the names of towns by day.
-/** @param {TimelineHeadings} headings @returns {{ trips: Trip[], towns: Record<string, string> }} */
-export function tripsAndTowns({ trips, towns }) {
-  const named = Object.entries(towns).map(([day, names]) => [day, namesOf(names)]);
-  return { trips: trips.toReversed().map(tripOf), towns: Object.fromEntries(named) };
-}
+/** @param {string} path @returns {Promise<HeadingsModule>} */
+const loaded = (path) => import(`../${path}`);
 
-/** @param {EventSummary} trip @returns {Trip} */
-function tripOf({ start, end, title, is_titled: isTitled, towns, countries, photos }) {
-  const names = [namesOf(towns), namesOf(countries)].filter(Boolean).join(", ");
+// The headings that modules of features find for the photos of a query, by their paths among the components. Days need no
+// other heading than their date, so one that fails is left out.
+/** @param {string[]} paths @param {Asked} query @returns {Promise<Headings>} */
+export async function headingsOfFeatures(paths, query, load = loaded) {
+  const answers = await Promise.allSettled(paths.map(async (path) => (await load(path)).headingsOf(query)));
+  const found = answers.flatMap((each) => (each.status === "fulfilled" && each.value ? [each.value] : []));
   return {
-    title: isTitled ? printable(title) : names ? `Trip to ${names}` : "Trip",
-    first: start.slice(0, 10), last: end.slice(0, 10), photos, address: addressOfEvent(start),
+    spans: found.flatMap(({ spans }) => spans).toSorted((one, other) => other.first.localeCompare(one.first)),
+    towns: Object.assign({}, ...found.map(({ towns }) => towns)),
   };
 }
-
-/** @param {string[]} names */
-const namesOf = (names) => printable(names.slice(0, NAMES_SHOWN).join(", "));
-
-// The address of an event, which its start names.
-/** @param {string} start */
-export const addressOfEvent = (start) => `/events?${new URLSearchParams({ event: start })}`;

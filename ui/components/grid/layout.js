@@ -3,8 +3,8 @@
 
 /** @typedef {{ title: string, label: string, count: number }} Block photos under one title */
 /** @typedef {{ day: string, label: string, count: number, remark: string, towns: string }} Day */
-/** @typedef {{ title: string, first: string, last: string, photos: number, address: string }} Trip with its first and last day */
-/** @typedef {{ height: number } & ({ kind: "month", month: string } | { kind: "trip", trip: Trip })} Heading */
+/** @typedef {{ title: string, first: string, last: string, photos: number, address: string }} Span of days, with the first and the last one */
+/** @typedef {{ height: number } & ({ kind: "month", month: string } | { kind: "span", span: Span })} Heading */
 /**
  * A part of a grid with its own tiles. `first` is the offset of its first photo, and `number` is its own place among all.
  * @typedef {{ number: number, first: number, count: number, rows: number, label: string, headings: Heading[], x: number, top: number, width: number, tilesTop: number, bottom: number }} Section
@@ -19,7 +19,7 @@
 export const GAP = 4; // between tiles
 const DESIRED_SIDE = 176, MIN_COLUMNS = 3; // of the timeline
 const LINE_HEIGHT = 52; // of the heading of a block
-const MONTH_HEIGHT = 58, TRIP_HEIGHT = 56, DAY_HEIGHT = 40;
+const MONTH_HEIGHT = 58, SPAN_HEIGHT = 56, DAY_HEIGHT = 40;
 const BETWEEN_DAYS = 24, BETWEEN_BLOCKS = 24; // of two in one row
 const LIKELY = "Likely"; // as in ui/answer_data.py
 const TITLE_WIDTH = 120; // that the title of a block needs
@@ -61,21 +61,21 @@ export function layOutBlocks(given, width, desired, end = 0, start = 0) {
 
 // The days of `days` ({day, count, …}, newest first) below a `start` of some height. A short day
 // stands beside the day before it if both fit, as long as no other heading is between them.
-/** @param {Day[]} days @param {Trip[]} trips @param {number} width @param {number} start @returns {Layout<DaySection>} */
-export function layOutDays(days, trips, width, start, desired = DESIRED_SIDE, fewest = MIN_COLUMNS) {
+/** @param {Day[]} days @param {Span[]} spans @param {number} width @param {number} start @returns {Layout<DaySection>} */
+export function layOutDays(days, spans, width, start, desired = DESIRED_SIDE, fewest = MIN_COLUMNS) {
   const { columns, side } = columnsOf(width, desired, fewest);
   const /** @type {DaySection[]} */ sections = [];
-  let first = 0, y = start, month = "", trip = 0, /** @type {DaySection | null} */ before = null;
+  let first = 0, y = start, month = "", next = 0, /** @type {DaySection | null} */ before = null;
   for (const day of days) {
     const /** @type {Heading[]} */ headings = [];
     if (day.day.slice(0, 7) !== month) {
       month = day.day.slice(0, 7);
       headings.push({ kind: "month", month, height: MONTH_HEIGHT });
     }
-    while (trip < trips.length && trips[trip].first > day.day) trip += 1;
-    if (trip < trips.length && trips[trip].last >= day.day) {
-      headings.push({ kind: "trip", trip: trips[trip], height: TRIP_HEIGHT });
-      trip += 1;
+    while (next < spans.length && spans[next].first > day.day) next += 1;
+    if (next < spans.length && spans[next].last >= day.day) {
+      headings.push({ kind: "span", span: spans[next], height: SPAN_HEIGHT });
+      next += 1;
     }
     const needed = Math.max(day.count * (side + GAP) - GAP, day.remark ? REMARK_WIDTH : LABEL_WIDTH);
     const x = before && !headings.length ? before.x + before.width + BETWEEN_DAYS : 0;

@@ -2,6 +2,7 @@
 
 /** @import { DeleteOperations, ExampleBody, GetOperations, PostOperations, QueryBody, RegionBody } from "../operations.d.ts" */
 /** @import { Parameters, Response } from "../types.d.ts" */
+/** @typedef {string | QueryBody | null} Asked a query as operations take it; null for all photos */
 
 export const NO_SERVER = "The page's server does not answer. Is imgsearch ui still running?";
 
@@ -52,7 +53,7 @@ export function askOperation(path, body, options) {
 
 // The query of these parameters of an address: a line, or a line with an image that is kept or a photo as an example. Null
 // where nothing is searched for, which means all photos.
-/** @param {Parameters} parameters @returns {string | QueryBody | null} */
+/** @param {Parameters} parameters @returns {Asked} */
 export function queryOf({ q = "", image = "", photo = "", region = "" }) {
   if (!image && !photo) return q.trim() ? q : null;
   const /** @type {ExampleBody} */ example = image ? { kept_image: image } : { photo_id: Number(photo) };

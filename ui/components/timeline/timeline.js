@@ -3,22 +3,23 @@
 
 import { PhotoGrid } from "../grid/photo_grid.js";
 import { layOutDays } from "../grid/layout.js";
-import { dayHeadings, dayOf, tripsAndTowns } from "../grid/headings.js";
+import { dayHeadings, dayOf, headingsOfFeatures } from "../grid/headings.js";
 import { memoriesHeight, memoryRows } from "../grid/memories.js";
 import { askOperation, queryOf } from "../shared/ask.js";
 import { mount } from "../shared/page.js";
 
-/** @import { Day, DaySection, Trip } from "../grid/layout.js" */
+/** @import { Day, DaySection, Span } from "../grid/layout.js" */
 /** @import { Memories } from "../grid/memories.js" */
 /** @import { DayCounts } from "../operations.d.ts" */
 /** @import { Parameters, Place } from "../types.d.ts" */
-/** @typedef {{ search: Parameters, version: string, memories: Memories[] }} Data */
+/** @typedef {{ search: Parameters, version: string, memories: Memories[], headings: string[] }} Data */
 
 /** @extends {PhotoGrid<DaySection, DayCounts>} */
 class Timeline extends PhotoGrid {
   /** @type {Parameters | undefined} */ search;
   /** @type {Day[]} */ days = [];
-  /** @type {Trip[]} */ trips = [];
+  /** @type {Span[]} */ spans = [];
+  /** @type {string[]} */ modules = []; // that find headings
   /** @type {Memories[]} */ memories = [];
 
   /** @param {HTMLElement} box */
@@ -33,6 +34,7 @@ class Timeline extends PhotoGrid {
     this.search = data.search;
     this.told = data.version;
     this.memories = data.memories;
+    this.modules = data.headings;
     this.fit();
     if (isOther) {
       const at = new URLSearchParams(location.search).get("at"), /** @type {Place | undefined} */ place = history.state?.place;
@@ -50,8 +52,8 @@ class Timeline extends PhotoGrid {
   /** @param {DayCounts} list */
   adopt({ days }) {
     this.days = days.map((day) => dayOf(day));
-    /** @type {Trip[]} */
-    this.trips = [];
+    /** @type {Span[]} */
+    this.spans = [];
   }
 
   /** @param {string | null | undefined} photoId @param {Partial<Place>} [place] */
@@ -61,21 +63,18 @@ class Timeline extends PhotoGrid {
     return isLoaded;
   }
 
-  // Finding trips and places takes longer, so the photos are there first.
+  // Finding headings takes longer, so the photos are there first.
   async addHeadings() {
-    const { source } = this;
-    const answer = await askOperation("timeline/headings", { query: this.query });
-    if (!answer?.ok) return; // days need no other heading than their date
-    const { trips, towns } = tripsAndTowns(answer.content);
+    const { source } = this, { spans, towns } = await headingsOfFeatures(this.modules, this.query);
     if (source !== this.source || !this.box.isConnected) return; // the photos have changed meanwhile
-    this.trips = trips;
+    this.spans = spans;
     for (const day of this.days) day.towns = towns[day.day] ?? "";
     this.layOutAgain();
   }
 
   /** @param {number} width */
   arrange(width) {
-    return layOutDays(this.days, this.trips, width, memoriesHeight(this.memories));
+    return layOutDays(this.days, this.spans, width, memoriesHeight(this.memories));
   }
 
   /** @param {DaySection} section */
