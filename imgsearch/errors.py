@@ -36,7 +36,7 @@ from enum import StrEnum
 from typing import NamedTuple, Self
 
 
-class Command(NamedTuple):
+class CommandLine(NamedTuple):
     """A command of imgsearch in a sentence: what to type behind "imgsearch"."""
 
     arguments: str  # with the quotes of a shell, or a word such as FOLDER for what is to be named
@@ -48,15 +48,16 @@ class Command(NamedTuple):
 
 
 class Sentence(str):
-    """A text for people that knows the commands in it: `Sentence("To undo: ", Command("undo"))`.
+    """A text for people that knows the commands in it.
 
-    Its parts are texts, commands, and errors and other sentences, with their commands.
+    `Sentence("To undo this: ", CommandLine("undo"))` has two parts. Parts are
+    texts, commands, errors and other sentences; the latter two with their commands.
     """
 
-    commands: tuple[Command, ...]
+    commands: tuple[CommandLine, ...]
 
-    def __new__(cls, *parts: str | Command | ImgsearchError) -> Self:
-        text = "".join(part.line if isinstance(part, Command) else str(part) for part in parts)
+    def __new__(cls, *parts: str | CommandLine | ImgsearchError) -> Self:
+        text = "".join(part.line if isinstance(part, CommandLine) else str(part) for part in parts)
         made = super().__new__(cls, text)
         made.commands = tuple(each for part in parts for each in _commands_of(part))
         return made
@@ -66,7 +67,7 @@ class Sentence(str):
         """Return a text that came as JSON, with those of these command lines that are in it."""
         made = super().__new__(cls, text)
         lines = tuple(line for line in lines if line in text)
-        made.commands = tuple(Command(line.removeprefix("imgsearch ")) for line in lines)
+        made.commands = tuple(CommandLine(line.removeprefix("imgsearch ")) for line in lines)
         return made
 
     @property
@@ -75,8 +76,8 @@ class Sentence(str):
         return tuple(each.line for each in self.commands)
 
 
-def _commands_of(part: str | Command | ImgsearchError) -> tuple[Command, ...]:
-    if isinstance(part, Command):
+def _commands_of(part: str | CommandLine | ImgsearchError) -> tuple[CommandLine, ...]:
+    if isinstance(part, CommandLine):
         return (part,)
     sentence = part.sentence if isinstance(part, ImgsearchError) else part
     return sentence.commands if isinstance(sentence, Sentence) else ()

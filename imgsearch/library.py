@@ -19,7 +19,7 @@ from msgspec.structs import replace
 
 from imgsearch.addresses import as_path
 from imgsearch.config import Settings
-from imgsearch.errors import Command, ImgsearchError, Sentence, UsageError
+from imgsearch.errors import CommandLine, ImgsearchError, Sentence, UsageError
 from imgsearch.features import installed
 from imgsearch.features.declared import load
 from imgsearch.language.grammar import resolve_query
@@ -559,7 +559,9 @@ class Library:
 
         if encoder is not None and not encoder.strip():
             raise UsageError(
-                Sentence("The name of the encoder is empty. To list them: ", Command("encoders"))
+                Sentence(
+                    "The name of the encoder is empty. To list them: ", CommandLine("encoders")
+                )
             )
         if encoder is not None:
             self._opened.origin.require_folders("choice of encoders")

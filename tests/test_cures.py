@@ -17,7 +17,7 @@ from click.testing import CliRunner
 from imgsearch import Library, Settings
 from imgsearch.cli import COMMANDS, commands
 from imgsearch.cli.cures import as_typed
-from imgsearch.errors import Command, ImgsearchError, QueryError, Sentence, UsageError
+from imgsearch.errors import CommandLine, ImgsearchError, QueryError, Sentence, UsageError
 from imgsearch.language.grammar import parse
 from imgsearch.operations.declared import method_of
 from imgsearch.operations.records import dump_json, from_json, load_json, to_json
@@ -41,23 +41,23 @@ def context(*options: str) -> click.Context:
     ("sentence", "shown"),
     [
         (
-            Sentence("To list: ", Command("people")),
+            Sentence("To list: ", CommandLine("people")),
             "To list: imgsearch people --library 'my archive'",
         ),
         (
-            Sentence(Command("read-text --all"), ". To undo: ", Command("undo 3")),
+            Sentence(CommandLine("read-text --all"), ". To undo: ", CommandLine("undo 3")),
             "imgsearch read-text --library 'my archive' --all. "
             "To undo: imgsearch undo --library 'my archive' 3",
         ),
         # It has the option already, and the other one lacks it.
         (
-            Sentence(Command("search x --library s3://a/b"), " or ", Command("search y")),
+            Sentence(CommandLine("search x --library s3://a/b"), " or ", CommandLine("search y")),
             "imgsearch search x --library s3://a/b or imgsearch search --library 'my archive' y",
         ),
         # No option of these commands, no commands.
-        (Sentence(Command("folders")), "imgsearch folders"),
-        (Sentence(Command("folder")), "imgsearch folder"),
-        (Sentence("The file imgsearch people: ", Command("folders")), None),
+        (Sentence(CommandLine("folders")), "imgsearch folders"),
+        (Sentence(CommandLine("folder")), "imgsearch folder"),
+        (Sentence("The file imgsearch people: ", CommandLine("folders")), None),
         ("imgsearch people", "imgsearch people"),
     ],
 )
@@ -68,15 +68,15 @@ def test_commands_in_a_sentence_name_the_archive(sentence: str, shown: str | Non
 
 
 def test_every_command_takes_the_data_folder() -> None:
-    sentence = Sentence(Command("folders"), ": ", Command("people"))
+    sentence = Sentence(CommandLine("folders"), ": ", CommandLine("people"))
     line = as_typed(sentence, context("--data", "d", "--library", "a"))
     assert line == "imgsearch folders --data d: imgsearch people --data d --library a"
 
 
 def test_a_sentence_keeps_the_commands_of_its_parts() -> None:
     """Also those of an error, over a pipe to another process, and as JSON."""
-    error = UsageError(Sentence("Nothing. Name one: ", Command("index FOLDER")))
-    sentence = Sentence("Failed: ", error, " Or: ", Sentence(Command("undo"), "."), " Or not.")
+    error = UsageError(Sentence("Nothing. Name one: ", CommandLine("index FOLDER")))
+    sentence = Sentence("Failed: ", error, " Or: ", Sentence(CommandLine("undo"), "."), " Or not.")
     assert str(sentence) == (
         "Failed: Nothing. Name one: imgsearch index FOLDER Or: imgsearch undo. Or not."
     )
@@ -133,7 +133,7 @@ def texts_told(tree: ast.Module) -> Iterator[str]:
 
 
 def test_a_command_in_a_message_is_data() -> None:
-    """What to type next is a `Command` in the sentence, and no text of it."""
+    """What to type next is a `CommandLine` in the sentence, and no text of it."""
     files = sorted((CHECKOUT / "imgsearch").rglob("*.py"))
     found = {
         text

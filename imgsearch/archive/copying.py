@@ -15,7 +15,7 @@ from msgspec import Struct
 from imgsearch.archive.fleet.base import patiently
 from imgsearch.archive.items.of_library import copy_people
 from imgsearch.archive.items.table import ArchiveItems
-from imgsearch.errors import Command, EncoderMismatch, Sentence, UsageError
+from imgsearch.errors import CommandLine, EncoderMismatch, Sentence, UsageError
 from imgsearch.progress import CopyReport, Progress
 from imgsearch.records.files import FileStat, IngestResult
 
@@ -54,14 +54,14 @@ def check_encoder(store: Store, encoder: EncoderRow) -> None:
     names = {row.encoder_id: row.name for row in store.vectors.all_encoders()}
     if not names:
         raise UsageError(
-            Sentence("The library is empty. Index photos first: ", Command("index FOLDER"))
+            Sentence("The library is empty. Index photos first: ", CommandLine("index FOLDER"))
         )
     if encoder.encoder_id not in names:
         raise EncoderMismatch(
             Sentence(
                 f"The archive has vectors of {encoder.encoder_id}, and the library has none "
                 "of them. Embed the library with that encoder: ",
-                Command(f"rebuild --encoder {encoder.name}"),
+                CommandLine(f"rebuild --encoder {encoder.name}"),
             )
         )
 

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from imgsearch.archive.fleet.objects import is_object
 from imgsearch.archive.operations import Fleet
-from imgsearch.errors import Command, FolderError, LibraryLocked, Reason, Sentence, UsageError
+from imgsearch.errors import CommandLine, FolderError, LibraryLocked, Reason, Sentence, UsageError
 from imgsearch.progress import Job, Progress
 from imgsearch.records.status import Finding
 from imgsearch.store.database import DATABASE_FILE
@@ -65,7 +65,7 @@ class ArchiveChanges:
             Sentence(
                 f"The files of the archive {self._replica.address} are read again when their "
                 "folders are: ",
-                Command(f"index FOLDER --library {shell_word(self._replica.address)}"),
+                CommandLine(f"index FOLDER --library {shell_word(self._replica.address)}"),
             )
         )
 
@@ -105,7 +105,7 @@ class ArchiveChanges:
                 Sentence(
                     f"Photos of a pack are looked for in folders of this machine, and {place} is "
                     "none. To read photos there: ",
-                    Command("index PLACE"),
+                    CommandLine("index PLACE"),
                 )
             )
         return self._filling.merge(pack, place, offline, faces)

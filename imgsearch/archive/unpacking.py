@@ -25,7 +25,7 @@ from imgsearch.archive.items.of_library import copy_marks
 from imgsearch.archive.items.table import ArchiveItems
 from imgsearch.archive.lance.people_tables import PeopleTables
 from imgsearch.caches import unwritable_cache
-from imgsearch.errors import Command, EncoderMismatch, PackError, Sentence
+from imgsearch.errors import CommandLine, EncoderMismatch, PackError, Sentence
 from imgsearch.indexer import packs
 from imgsearch.indexer.thumbnails import ThumbnailKeeper
 from imgsearch.outputs.places import refuse_archive_in_photos
@@ -142,7 +142,7 @@ def _encoder_of(target: MergeTarget, reader: PackReader) -> EncoderRow:
                 f"The pack has vectors of {others}, and the archive has those of "
                 f"{target.encoder.encoder_id}. Make the pack again from a library with that "
                 "encoder: ",
-                Command(f"rebuild --encoder {target.encoder.name}"),
+                CommandLine(f"rebuild --encoder {target.encoder.name}"),
             )
         )
     for encoder in encoders:

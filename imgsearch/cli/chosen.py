@@ -9,7 +9,7 @@ import click
 
 from imgsearch.cli.output import info
 from imgsearch.cli.query_options import query_from, query_options
-from imgsearch.errors import Command, Sentence
+from imgsearch.errors import CommandLine, Sentence
 from imgsearch.records.query import Query
 from imgsearch.text import printable
 
@@ -74,4 +74,4 @@ def print_change(change: Change) -> None:
     """Print a change, and how to undo it."""
     click.echo(printable(change.title))
     if change.id is not None:
-        info(Sentence("To undo this: ", Command("undo")))
+        info(Sentence("To undo this: ", CommandLine("undo")))

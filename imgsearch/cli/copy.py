@@ -6,7 +6,7 @@ import click
 
 from imgsearch.cli.output import data_option, info, json_option, open_archive, print_json
 from imgsearch.cli.progress import run_with_progress
-from imgsearch.errors import Command, Sentence
+from imgsearch.errors import CommandLine, Sentence
 from imgsearch.text import format_count, printable
 
 
@@ -54,7 +54,7 @@ def command(address: str, faces: bool, as_json: bool, data_dir: str | None) -> N
         info(
             Sentence(
                 f"{format_count(report.faces, 'face')} came with them. ",
-                Command("people"),
+                CommandLine("people"),
                 " lists persons",
             )
         )
@@ -69,6 +69,6 @@ def command(address: str, faces: bool, as_json: bool, data_dir: str | None) -> N
         info(
             Sentence(
                 f"Left out: {photos} without vectors of the archive's encoder. To make them: ",
-                Command("rebuild --encoder NAME"),
+                CommandLine("rebuild --encoder NAME"),
             )
         )

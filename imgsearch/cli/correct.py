@@ -20,7 +20,7 @@ from imgsearch.cli.output import (
     open_either,
     print_json,
 )
-from imgsearch.errors import Command
+from imgsearch.errors import CommandLine
 from imgsearch.operations.corrections import Corrections
 from imgsearch.records.corrections import DateAndPlaceChange, PhotoDate, PlannedDate
 from imgsearch.records.photo import DatePrecision, moment_text
@@ -203,7 +203,7 @@ def _write_sidecars(
             _date_and_place,
             as_json,
             "The files of your photos state what you corrected here.",
-            Command("correct --write-sidecars"),
+            CommandLine("correct --write-sidecars"),
         )
 
 

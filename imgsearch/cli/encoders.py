@@ -16,7 +16,7 @@ from imgsearch.cli.output import (
     open_library,
     print_json,
 )
-from imgsearch.errors import Command, Sentence
+from imgsearch.errors import CommandLine, Sentence
 from imgsearch.text import format_count
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def _use(library: Library, name: str, as_json: bool) -> None:
             Sentence(
                 f"{photos} have no vector of it, and are not found by their content. To embed "
                 "them: ",
-                Command(f"rebuild --encoder {name}"),
+                CommandLine(f"rebuild --encoder {name}"),
             )
         )
 

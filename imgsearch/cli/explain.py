@@ -11,7 +11,7 @@ import click
 from imgsearch.cli.asked import Asked, asks
 from imgsearch.cli.output import NO_RESULT, info, print_json
 from imgsearch.cli.terminal import standard_output
-from imgsearch.errors import Command, Sentence
+from imgsearch.errors import CommandLine, Sentence
 from imgsearch.library import Library
 from imgsearch.records.answer import Explanation
 from imgsearch.records.names import name_of_field
@@ -46,7 +46,7 @@ def command(asked: Asked[Explanation]) -> None:
             Sentence(
                 "The file cannot be reached now. Connect its drive. If you deleted the file, "
                 "update the library: ",
-                Command("index"),
+                CommandLine("index"),
             )
         )
     if explanation.reason is not None or not all(each.passes for each in explanation.filters):

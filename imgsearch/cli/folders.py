@@ -16,7 +16,7 @@ from imgsearch.cli.output import (
     open_library,
     print_json,
 )
-from imgsearch.errors import Command, Sentence, UsageError
+from imgsearch.errors import CommandLine, Sentence, UsageError
 from imgsearch.text import format_count, printable
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def command(paused: str | None, resumed: str | None, as_json: bool, data_dir: st
     for root in roots:
         click.echo(f"{printable(root.path)} ({describe_root(root)})")
     if resumed is not None:
-        info(Sentence("To bring it up to date: ", Command("index")))
+        info(Sentence("To bring it up to date: ", CommandLine("index")))
 
 
 def describe_root(root: Root) -> str:

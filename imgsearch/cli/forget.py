@@ -17,7 +17,7 @@ from imgsearch.cli.output import (
     open_either,
     print_json,
 )
-from imgsearch.errors import Command, Sentence, UsageError
+from imgsearch.errors import CommandLine, Sentence, UsageError
 from imgsearch.text import format_count, printable, shell_word
 
 
@@ -47,7 +47,7 @@ def command(
                 raise UsageError(
                     Sentence(
                         "To remove them without confirmation: ",
-                        Command(f"forget --yes {shell_word(folder)}"),
+                        CommandLine(f"forget --yes {shell_word(folder)}"),
                     )
                 )
             try:

@@ -18,7 +18,7 @@ from imgsearch.cli.cures import given, remember
 from imgsearch.cli.remarks import INTERRUPTED as INTERRUPTED
 from imgsearch.cli.remarks import info as info
 from imgsearch.cli.remarks import print_error as print_error
-from imgsearch.errors import Command, LibraryLocked, Sentence, StorageUnreachable, UsageError
+from imgsearch.errors import CommandLine, LibraryLocked, Sentence, StorageUnreachable, UsageError
 from imgsearch.text import path_text, printable, shell_word
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def no_archive_option(
 
     def refuse(context: click.Context, parameter: click.Parameter, value: str | None) -> None:
         if value is not None:
-            cure = () if command is None else (Command(command.format(shell_word(value))),)
+            cure = () if command is None else (CommandLine(command.format(shell_word(value))),)
             raise UsageError(
                 Sentence(
                     f"The archive {value} has no {what}: only a library on one machine has. "

@@ -11,13 +11,13 @@ import click
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from imgsearch.errors import Command, QueryError, Sentence
+from imgsearch.errors import CommandLine, QueryError, Sentence
 from imgsearch.language.fields import FIELDS, Field
 from imgsearch.language.grammar import example_of, filter_of, parse, region_of, term_of
 from imgsearch.records.query import MINUS_WEIGHT, Example, Filter, Query, Sort, Term
 
 _Command = TypeVar("_Command", bound=Callable[..., object])
-_PIPE_ONE_IN = Sentence("Pipe one in: cat beach.jpg | ", Command("search --image -"))
+_PIPE_ONE_IN = Sentence("Pipe one in: cat beach.jpg | ", CommandLine("search --image -"))
 ABOUT_FILTERS = (
     "Options of each command that takes a QUERY. In the query itself a filter is written with a "
     "colon: --place Rome is place:Rome. A photo must pass all of them. docs/query-language.md has "

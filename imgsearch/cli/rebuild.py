@@ -20,7 +20,7 @@ from imgsearch.cli.output import (
     print_json,
 )
 from imgsearch.cli.progress import run_with_progress
-from imgsearch.errors import Command, FolderError, Sentence, SnapshotError
+from imgsearch.errors import CommandLine, FolderError, Sentence, SnapshotError
 from imgsearch.text import format_count, format_duration, printable
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ def command(
             Sentence(
                 f"{photos} could not be read, so the library keeps its old model for now. "
                 "Connect their drives, or remove deleted photos with ",
-                Command("index"),
+                CommandLine("index"),
                 "; then run this again.",
             )
         )
@@ -134,11 +134,11 @@ def _print_trial(trial: EncoderTrial, as_json: bool) -> None:
     info(
         Sentence(
             "The photos side by side: ",
-            Command("ui"),
+            CommandLine("ui"),
             ", Library. To change the model: ",
-            Command(f"rebuild --encoder {trial.encoder}"),
+            CommandLine(f"rebuild --encoder {trial.encoder}"),
             ". To delete the sample: ",
-            Command(f"encoders --drop {trial.encoder}"),
+            CommandLine(f"encoders --drop {trial.encoder}"),
         )
     )
 
@@ -198,5 +198,5 @@ def _check(data_dir: str | None, address: str | None, as_json: bool) -> None:
             f"the target is {report.target:.2f}"
         )
     if not report.is_enough:
-        info(Sentence("The recall of the index is too low. Rebuild it: ", Command("rebuild")))
+        info(Sentence("The recall of the index is too low. Rebuild it: ", CommandLine("rebuild")))
         sys.exit(SnapshotError.exit_code)

@@ -20,7 +20,7 @@ from imgsearch.cli.output import (
     print_paths,
 )
 from imgsearch.cli.terminal import Colour, TerminalText, standard_output
-from imgsearch.errors import Command, Sentence
+from imgsearch.errors import CommandLine, Sentence
 from imgsearch.features import installed
 from imgsearch.features.declared import load
 from imgsearch.language.grammar import is_expressible, parse, to_text
@@ -271,7 +271,7 @@ def _show(answer: Answer, output: _Output) -> bool:
         info(
             Sentence(
                 "No photo matches. Try fewer filters; ",
-                Command("explain PATH QUERY"),
+                CommandLine("explain PATH QUERY"),
                 " shows why.",
             )
         )

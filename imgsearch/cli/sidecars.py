@@ -18,7 +18,7 @@ from imgsearch.cli.output import (
     print_json,
 )
 from imgsearch.cli.progress import run_with_progress
-from imgsearch.errors import Command, Sentence
+from imgsearch.errors import CommandLine, Sentence
 from imgsearch.text import format_count, printable
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from imgsearch.progress import Job
     from imgsearch.records.marks import SidecarChange
 
-_INDEX = Command("index")
+_INDEX = CommandLine("index")
 
 
 @click.command("sidecars")
@@ -69,7 +69,7 @@ def command(
             _stars,
             as_json,
             "The files of your photos have the stars that you gave them here.",
-            Command("sidecars --write"),
+            CommandLine("sidecars --write"),
         )
 
 
@@ -79,8 +79,8 @@ def list_and_write(
     described: Callable[[Change], str],
     as_json: bool,
     nothing: str,
-    command_to_write: Command,
-    command_to_read: Command = _INDEX,
+    command_to_write: CommandLine,
+    command_to_read: CommandLine = _INDEX,
 ) -> None:
     """List planned XMP files and then write them, unless `write` is None.
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 
 from imgsearch.cli.output import archive_option, data_option, info, open_archive
-from imgsearch.errors import Command, MissingPackage, Sentence, UsageError
+from imgsearch.errors import CommandLine, MissingPackage, Sentence, UsageError
 from imgsearch.installation import checkout_folder, install_command, page_package
 from imgsearch.page_access import (
     ARCHIVE_VARIABLE,
@@ -184,6 +184,6 @@ def _check_port(host: str, port: int) -> None:
                 Sentence(
                     f"Cannot serve the page at {host}, port {port} ({reason}). Choose another "
                     "port: ",
-                    Command(f"ui --port {port % 60000 + 1}"),
+                    CommandLine(f"ui --port {port % 60000 + 1}"),
                 )
             ) from error

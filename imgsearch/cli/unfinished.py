@@ -8,7 +8,7 @@ import click
 
 from imgsearch.cli.cures import given
 from imgsearch.cli.output import info
-from imgsearch.errors import Command, ImgsearchError, Sentence
+from imgsearch.errors import CommandLine, ImgsearchError, Sentence
 from imgsearch.features import installed
 from imgsearch.text import format_count
 
@@ -60,7 +60,7 @@ def _say(name: str, data_dir_name: str | None) -> None:
     running = running_job(data_dir)
     if running is None:
         for job in jobs:
-            command = Command(job.command.removeprefix("imgsearch "))
+            command = CommandLine(job.command.removeprefix("imgsearch "))
             info(Sentence(f"{job.sentence} To go on: ", command))
     elif running.doing == "Indexing" and jobs[0].job == "index":
         photos = format_count(running.total, "photo")

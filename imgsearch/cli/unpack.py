@@ -19,7 +19,7 @@ from imgsearch.cli.output import (
     print_json,
 )
 from imgsearch.cli.progress import run_with_progress
-from imgsearch.errors import Command, PhotosNotFound, Sentence
+from imgsearch.errors import CommandLine, PhotosNotFound, Sentence
 from imgsearch.features import installed
 from imgsearch.text import format_count
 
@@ -121,14 +121,14 @@ def command(
         info(
             Sentence(
                 f"Also added: {format_count(report.faces, 'face')}. To see persons: ",
-                Command("people"),
+                CommandLine("people"),
             )
         )
     if report.missing:
         lost = (
             Sentence(
                 "Their data is stored for a month; ",
-                Command("index FOLDER"),
+                CommandLine("index FOLDER"),
                 " finds them in another place.",
             )
             if address is None
@@ -142,7 +142,7 @@ def command(
             )
         )
     if report.to_verify:
-        reading = Command("index" if address is None else "index FOLDER")
+        reading = CommandLine("index" if address is None else "index FOLDER")
         info(
             Sentence(
                 "Changed since, or copied without their time: "

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from imgsearch import c_memory
 from imgsearch.encoders import registry
-from imgsearch.errors import Command, EncoderMismatch, Sentence, UsageError
+from imgsearch.errors import CommandLine, EncoderMismatch, Sentence, UsageError
 
 if TYPE_CHECKING:
     from imgsearch.config import Settings
@@ -108,7 +108,7 @@ class EncoderLoader:
                 Sentence(
                     f"This library was made with the encoder {row.name}, not {requested}. Leave "
                     "--encoder out, or change the library: ",
-                    Command(f"rebuild --encoder {requested}"),
+                    CommandLine(f"rebuild --encoder {requested}"),
                 )
             )
 
@@ -155,7 +155,7 @@ class EncoderLoader:
                 Sentence(
                     f"This library was made with {row.encoder_id}, and this imgsearch has "
                     f"{encoder.id}: their vectors cannot be compared. Re-embed the library: ",
-                    Command(f"rebuild --encoder {row.name}"),
+                    CommandLine(f"rebuild --encoder {row.name}"),
                 )
             )
         return encoder

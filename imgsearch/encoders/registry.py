@@ -17,7 +17,7 @@ from msgspec import Struct
 
 from imgsearch.encoders.base import Encoder, EncoderKind, Int8Option, Notify
 from imgsearch.encoders.guarded import guarded
-from imgsearch.errors import Command, MissingPackage, Sentence, UsageError
+from imgsearch.errors import CommandLine, MissingPackage, Sentence, UsageError
 from imgsearch.plugins import (
     ENCODERS,
     entry_points_of,
@@ -32,7 +32,9 @@ if TYPE_CHECKING:
     from imgsearch.records.status import EncoderInfo
 
 AUTO = "auto"
-_CHANGE = Sentence("Change it with --encoder NAME; `", Command("encoders"), "` lists the names.")
+_CHANGE = Sentence(
+    "Change it with --encoder NAME; `", CommandLine("encoders"), "` lists the names."
+)
 
 _BUILT_IN = {  # prefix: the module whose KIND it is
     "lite": "imgsearch.encoders.lite.kind",
@@ -167,7 +169,7 @@ def name_of(encoder_id: str) -> str:
                 f"The library was made with {encoder_id}, an encoder this imgsearch does not "
                 f"have. Install the package that brings the encoders {prefix!r} again, or "
                 "embed the photos with another one: ",
-                Command("rebuild --encoder lite"),
+                CommandLine("rebuild --encoder lite"),
             )
         )
     return kind.name_of(encoder_id)
@@ -264,7 +266,7 @@ def _known_kind(name: str) -> EncoderKind:
     raise UsageError(
         Sentence(
             f"Unknown encoder {name!r}. {hint}`",
-            Command("encoders"),
+            CommandLine("encoders"),
             f"` lists the choices; a name is written {formats}.",
         )
     )

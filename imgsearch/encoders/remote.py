@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from imgsearch import errors
 from imgsearch.errors import (
-    Command,
+    CommandLine,
     DiskError,
     EncoderError,
     ImgsearchError,
@@ -138,7 +138,7 @@ class RemoteEncoders:
             raise EncoderError(
                 Sentence(
                     "The process of the service that has the model has ended. Start it again: ",
-                    Command("serve"),
+                    CommandLine("serve"),
                 )
             ) from error
         if isinstance(answer, _Failure):

@@ -25,7 +25,7 @@ from msgspec.structs import replace
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from imgsearch.errors import Command, MissingPackage, Sentence, SnapshotError
+from imgsearch.errors import CommandLine, MissingPackage, Sentence, SnapshotError
 from imgsearch.index.base import (
     BuildContext,
     BuiltIndex,
@@ -488,7 +488,7 @@ def _unreadable(path: Path, error: Exception) -> SnapshotError:
     return SnapshotError(
         Sentence(
             f"Cannot read the index file {path} ({''.join(reason)}). Rebuild it: ",
-            Command("rebuild"),
+            CommandLine("rebuild"),
         )
     )
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeGuard
 
 from msgspec import Struct
 
-from imgsearch.errors import Command, Sentence, SnapshotError
+from imgsearch.errors import CommandLine, Sentence, SnapshotError
 from imgsearch.index.base import BuildContext, BuiltIndex, Details, IndexBackend, VectorIndex
 from imgsearch.index.flat import FlatBackend
 from imgsearch.plugins import (
@@ -48,7 +48,7 @@ def find_backend(name: str) -> IndexBackend:
             Sentence(
                 f"Unknown kind of index {name!r}. Known: {', '.join(_backends)}. If a newer "
                 "imgsearch wrote it, build one that this version can read: ",
-                Command("rebuild"),
+                CommandLine("rebuild"),
             )
         )
     return _backends[name]()

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 from msgspec import Struct
 
 from imgsearch import private_files
-from imgsearch.errors import Command, DiskError, Sentence, SnapshotError
+from imgsearch.errors import CommandLine, DiskError, Sentence, SnapshotError
 from imgsearch.index.base import OnStep
 from imgsearch.index.policy import IndexPolicy
 
@@ -77,7 +77,7 @@ def verify(folder: Path, info: SnapshotInfo, full: bool = False) -> Path:
     or copied), and with `full`, the checksum decides: about 2 GB/s once in memory.
     """
     path = folder / info.file_name
-    cure = Sentence("Nothing is lost; rebuild it: ", Command("rebuild"))
+    cure = Sentence("Nothing is lost; rebuild it: ", CommandLine("rebuild"))
     try:
         stat = path.stat()
         if stat.st_size != info.size_bytes:
@@ -184,7 +184,7 @@ def disk_error(folder: Path, error: OSError) -> DiskError:
             Sentence(
                 f"The disk is full: a new index file does not fit into {folder}. The old one "
                 "stays in use and nothing is lost. Free some space, then run: ",
-                Command("rebuild"),
+                CommandLine("rebuild"),
             )
         )
     return DiskError(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from imgsearch.decode.formats import is_photo_name
 from imgsearch.decode.motion import is_live_photo_video
-from imgsearch.errors import Command, Sentence
+from imgsearch.errors import CommandLine, Sentence
 from imgsearch.indexer.ignored import is_ignored
 from imgsearch.store.store import Store
 from imgsearch.text import shell_word
@@ -34,7 +34,7 @@ def why_not_indexed(store: Store, path: Path) -> str:
     if root is None:
         folder = shell_word(path.parent)
         return Sentence(
-            "It is in no folder of the library. Add its folder: ", Command(f"index {folder}")
+            "It is in no folder of the library. Add its folder: ", CommandLine(f"index {folder}")
         )
     for part in path.relative_to(root).parts:
         if is_ignored(part):
@@ -44,8 +44,8 @@ def why_not_indexed(store: Store, path: Path) -> str:
     if is_live_photo_video(path):
         return "It is the video of a Live Photo: the still image beside it represents both."
     if str(root) in store.reads.roots.paused().values():
-        resume = Command(f"folders --resume {shell_word(root)}")
+        resume = CommandLine(f"folders --resume {shell_word(root)}")
         return Sentence(
             "It was added or changed while its folder is paused. To end the pause: ", resume
         )
-    return Sentence("It was added or changed after the last run. Index it: ", Command("index"))
+    return Sentence("It was added or changed after the last run. Index it: ", CommandLine("index"))

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from imgsearch.decode.formats import is_photo_name
 from imgsearch.decode.sidecars import is_sidecar_name
-from imgsearch.errors import Command, Sentence, UsageError
+from imgsearch.errors import CommandLine, Sentence, UsageError
 from imgsearch.indexer.roots import is_available, is_on_other_drive
 from imgsearch.indexer.scan import ScanResult, find_changes, folder_identity, is_inside, scan
 from imgsearch.indexer.sidecars import SidecarChanges, compare_sidecars
@@ -115,7 +115,7 @@ def all_scopes(reads: Reads) -> list[Scope]:
     """
     if not reads.roots.all():
         raise UsageError(
-            Sentence("No photo folder is known yet. Name one: ", Command("index FOLDER"))
+            Sentence("No photo folder is known yet. Name one: ", CommandLine("index FOLDER"))
         )
     return [Scope(root_id, root) for root_id, root in reads.roots.active().items()]
 
@@ -168,7 +168,7 @@ def compare(
                 Sentence(
                     f"{root} {offline_reason}. Its photos stay in the library, marked as offline, "
                     "until it is back. To remove them: ",
-                    Command("forget FOLDER"),
+                    CommandLine("forget FOLDER"),
                 )
             )
             continue

@@ -17,7 +17,7 @@ from msgspec import Struct
 from imgsearch import c_memory, private_files
 from imgsearch.decode.formats import is_photo_name
 from imgsearch.errors import (
-    Command,
+    CommandLine,
     DiskError,
     EncoderMismatch,
     FolderError,
@@ -94,7 +94,7 @@ def make_pack(
     if not total:
         raise FolderError(
             Sentence(
-                f"No photo of the library is in {folder}. To add it: ", Command("index FOLDER")
+                f"No photo of the library is in {folder}. To add it: ", CommandLine("index FOLDER")
             )
         )
     if file is None:
@@ -144,7 +144,7 @@ def _make_hidden_folder(folder: Path) -> None:
             Sentence(
                 f"Cannot write to {folder.parent} ({error.strerror}). Make it writable, or "
                 "write the pack to another place: ",
-                Command("pack FOLDER PACK"),
+                CommandLine("pack FOLDER PACK"),
             )
         ) from error
 
@@ -217,7 +217,7 @@ def find_place(
     raise PhotosNotFound(
         Sentence(
             f"{looked} the photos of this pack, such as {example}. Say where they are: ",
-            Command("unpack PACK --at FOLDER"),
+            CommandLine("unpack PACK --at FOLDER"),
             "; if they are not connected now, add --offline.",
         )
     )
@@ -253,7 +253,7 @@ def check_encoders(
                     f"The pack {pack} states that a vector of {encoder.encoder_id} has "
                     f"{encoder.dim:,} numbers, and it has {dim:,}, so its vectors are wrong. "
                     "Nothing was merged. Make the pack again with ",
-                    Command("pack"),
+                    CommandLine("pack"),
                     ", from a library that answers searches.",
                 )
             )
@@ -280,7 +280,7 @@ def encoder_of_merge(
                 f"The pack has vectors of {others}, and this library uses {row.encoder_id}, "
                 "so words would not find its photos. Merge it into a library of its own with "
                 "--data DIR; or use --beside, which keeps these vectors beside, and then ",
-                Command("index"),
+                CommandLine("index"),
                 ", which embeds the photos again.",
             )
         )

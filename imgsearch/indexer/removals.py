@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
-from imgsearch.errors import Command, Sentence
+from imgsearch.errors import CommandLine, Sentence
 from imgsearch.indexer.diff import LibraryDiff
 from imgsearch.store.store import Store
 
@@ -72,7 +72,7 @@ def _confirmed(
                 f"{count} of the {total} photos of {root} disappeared within a short time. "
                 f"{stay} in the library, marked as missing, until they are back. If you "
                 "removed them on purpose: ",
-                Command("index --accept-removals"),
+                CommandLine("index --accept-removals"),
             )
         )
         return set()

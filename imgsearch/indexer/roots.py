@@ -8,7 +8,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from imgsearch.errors import Command, FolderError, Sentence, UsageError
+from imgsearch.errors import CommandLine, FolderError, Sentence, UsageError
 from imgsearch.indexer.ignored import is_ignored
 from imgsearch.indexer.volumes import SYSTEM_MOUNTS, MountTable, VolumePath
 from imgsearch.records.query import Filter, Selection
@@ -32,7 +32,7 @@ def check_not_paused(folder: str, paused: Iterable[str]) -> None:
             raise UsageError(
                 Sentence(
                     f"The folder {root} is paused. Resume it first: ",
-                    Command(f"folders --resume {shell_word(root)}"),
+                    CommandLine(f"folders --resume {shell_word(root)}"),
                 )
             )
 
@@ -187,7 +187,8 @@ def ids_below(reads: Reads, folders: Sequence[str]) -> set[int]:
         if not found:
             raise FolderError(
                 Sentence(
-                    f"No photo of the library is in {folder}. To add it: ", Command("index FOLDER")
+                    f"No photo of the library is in {folder}. To add it: ",
+                    CommandLine("index FOLDER"),
                 )
             )
         ids.update(found)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from imgsearch.encoders import registry
-from imgsearch.errors import Command, DiskError, LibraryLocked, Sentence, UsageError
+from imgsearch.errors import CommandLine, DiskError, LibraryLocked, Sentence, UsageError
 from imgsearch.index import snapshot
 from imgsearch.indexer.derived import refresh_derived
 from imgsearch.records.status import DroppedEncoder
@@ -42,7 +42,7 @@ def drop_encoder(context: IndexingContext, name: str) -> DroppedEncoder:
             raise UsageError(
                 Sentence(
                     f"The encoder {name} is in use. Use another one first: ",
-                    Command("encoders --use NAME"),
+                    CommandLine("encoders --use NAME"),
                 )
             )
         store.vectors.drop_encoder(stored.row.key)
@@ -73,7 +73,7 @@ def _stored_encoder(store: Store, name: str) -> StoredVectors:
             Sentence(
                 f"The library has no vectors of the encoder {name!r}. It has those of: "
                 f"{', '.join(names)}. To embed all photos with another: ",
-                Command("rebuild --encoder NAME"),
+                CommandLine("rebuild --encoder NAME"),
             )
         )
     return min(named, key=lambda each: each.state == "current")

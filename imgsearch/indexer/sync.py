@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from imgsearch.errors import Command, FolderError, Sentence
+from imgsearch.errors import CommandLine, FolderError, Sentence
 from imgsearch.index import snapshot
 from imgsearch.indexer import diff, metadata, roots
 from imgsearch.indexer.derived import growing_baseline, refresh_derived, update_index
@@ -224,7 +224,7 @@ def _notify_of_paused(context: IndexingContext, reads: Reads) -> None:
         context.notify(
             Sentence(
                 f"{root} is paused and stays as it is. To resume it: ",
-                Command(f"folders --resume {shell_word(root)}"),
+                CommandLine(f"folders --resume {shell_word(root)}"),
             )
         )
 

@@ -21,7 +21,7 @@ from typing import NoReturn, get_args
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from imgsearch.errors import Command, QueryError, Sentence
+from imgsearch.errors import CommandLine, QueryError, Sentence
 from imgsearch.features import installed
 from imgsearch.features.declared import load
 from imgsearch.language.fields import FIELDS, OTHER_NAMES, decimal_text
@@ -369,7 +369,9 @@ def _photo_id(text: str) -> int:
     if not (is_number and 0 < int(text) < 1 << 63):
         raise ValueError(
             Sentence(
-                f"{text!r} is not a photo id. `", Command("search --json"), "` shows each photo_id."
+                f"{text!r} is not a photo id. `",
+                CommandLine("search --json"),
+                "` shows each photo_id.",
             )
         )
     return int(text)

@@ -11,7 +11,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from imgsearch.errors import Command, Reason, Sentence, UsageError
+from imgsearch.errors import CommandLine, Reason, Sentence, UsageError
 from imgsearch.store.database import DATABASE_FILE
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ class FolderChanges:
                 Sentence(
                     "A library on this machine is indexed by this machine. A cluster fills an "
                     "archive: ",
-                    Command("index FOLDER --library ADDRESS --ray ADDRESS"),
+                    CommandLine("index FOLDER --library ADDRESS --ray ADDRESS"),
                 )
             )
         context = self._indexing.context()
@@ -136,5 +136,5 @@ class FolderChanges:
     def fleet(self) -> Fleet:
         """Raise UsageError: folders are indexed by this machine."""
         raise UsageError(
-            Sentence("Only an archive is filled by a fleet: ", Command("copy --to ADDRESS"))
+            Sentence("Only an archive is filled by a fleet: ", CommandLine("copy --to ADDRESS"))
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from imgsearch.errors import Command, Sentence, UsageError
+from imgsearch.errors import CommandLine, Sentence, UsageError
 from imgsearch.operations.declared import operation
 from imgsearch.records.changes import Change
 
@@ -44,7 +44,7 @@ class ChangeHistory:
         if change is None:
             which = "There is no change" if change_id is None else f"There is no change {change_id}"
             raise UsageError(
-                Sentence(f"{which} to undo. To list the changes: ", Command("undo --list"))
+                Sentence(f"{which} to undo. To list the changes: ", CommandLine("undo --list"))
             )
         return change
 
@@ -59,7 +59,7 @@ class ChangeHistory:
             raise UsageError(
                 Sentence(
                     "There is no undone change to do again. To list the changes: ",
-                    Command("undo --list"),
+                    CommandLine("undo --list"),
                 )
             )
         return change

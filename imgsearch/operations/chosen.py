@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from imgsearch.errors import Command, Sentence, UsageError
+from imgsearch.errors import CommandLine, Sentence, UsageError
 from imgsearch.language.grammar import resolve_query
 from imgsearch.records.ids import as_ids
 from imgsearch.records.query import Query
@@ -41,7 +41,7 @@ def require_any(opened: OpenedLibrary, photo_ids: Sequence[int]) -> None:
         raise UsageError(
             Sentence(
                 f"The library does not have {which}. ",
-                Command("search --json"),
+                CommandLine("search --json"),
                 " prints the ids of photos.",
             )
         )

@@ -36,7 +36,7 @@ from imgsearch.decode.xmp_regions import (
     people_in,
     with_faces,
 )
-from imgsearch.errors import Command, DiskError, PhotoError, Sentence
+from imgsearch.errors import CommandLine, DiskError, PhotoError, Sentence
 from imgsearch.progress import Progress
 from imgsearch.records.corrections import Correction, DateAndPlaceChange, StatedFacts
 from imgsearch.records.faces import FaceNamesChange
@@ -233,9 +233,9 @@ def _problem_with(photos: Iterable[tuple[Photo, IndexedFile]]) -> str | None:
         if file is not None:
             file.close()
         elif not os.path.lexists(indexed.path):
-            return Sentence("the photo is gone; run ", Command("index"), " first")
+            return Sentence("the photo is gone; run ", CommandLine("index"), " first")
         else:
-            return Sentence("the photo has changed; run ", Command("index"), " first")
+            return Sentence("the photo has changed; run ", CommandLine("index"), " first")
     return None
 
 
@@ -302,9 +302,9 @@ def _plan_names(
             problem = f"the name {printable(name)} has a character that no XMP file can hold"
             cure = Sentence(
                 f"{problem}; ",
-                Command("people"),
+                CommandLine("people"),
                 " lists its person; ",
-                Command("people NUMBER --name NAME"),
+                CommandLine("people NUMBER --name NAME"),
                 " renames it",
             )
             return PlannedFile(_failed(change, cure))

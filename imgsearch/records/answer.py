@@ -200,9 +200,9 @@ class Answer(Struct, frozen=True):
     verdict: Verdict | None = None
     suggestion: str | None = None
     remarks: tuple[str, ...] = ()
-    remark_commands: tuple[str, ...] = ()
     is_read: bool = True
     understood: tuple[UnderstoodPart, ...] = ()
+    remark_commands: tuple[str, ...] = ()
 
     def without_weak_hits(self) -> Answer:
         """Return the answer without its weak hits, which come last, and the pages after them."""

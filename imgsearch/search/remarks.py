@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from imgsearch.errors import Command, Sentence
+from imgsearch.errors import CommandLine, Sentence
 from imgsearch.language.grammar import is_expressible, to_text
 from imgsearch.language.negation import has_negation
 from imgsearch.language.phrasing import with_emoji_named
@@ -111,7 +111,7 @@ def _unread_facts(context: SearchContext, query: Query) -> Iterator[str]:
                     f"{unread:,} of {photos} were indexed before imgsearch read "
                     f"{to_text(Query(filters=(replace(condition, negated=False),)))}, and are "
                     "left out. To read them again: ",
-                    Command("index --metadata"),
+                    CommandLine("index --metadata"),
                 )
 
 
@@ -171,7 +171,7 @@ def _unread(query: PreparedQuery) -> Iterator[str]:
     yield Sentence(
         f"{query.context.row.name} reads English, and this looks like another "
         f"language: {reading.unread[0].what}. {left_out}A model that reads many: ",
-        Command(f"rebuild --encoder {MULTILINGUAL}"),
+        CommandLine(f"rebuild --encoder {MULTILINGUAL}"),
     )
 
 

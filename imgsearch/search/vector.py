@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from msgspec import Struct
 
 from imgsearch.encoders.prompts import embed_texts
-from imgsearch.errors import Command, ImgsearchError, QueryError, Sentence
+from imgsearch.errors import CommandLine, ImgsearchError, QueryError, Sentence
 from imgsearch.language.everyday import is_everyday
 from imgsearch.language.grammar import EMPTY_TEXT
 from imgsearch.language.things import things_in
@@ -328,7 +328,7 @@ def stored_vector(context: SearchContext, photo_id: int) -> Vector:
         raise QueryError(
             Sentence(
                 f"The library has no photo with the id {photo_id}. `",
-                Command("search --json"),
+                CommandLine("search --json"),
                 "` shows each photo_id.",
             )
         )

@@ -24,7 +24,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from imgsearch.errors import Command, Sentence, UsageError
+from imgsearch.errors import CommandLine, Sentence, UsageError
 from imgsearch.features import installed
 from imgsearch.records.changes import Change
 from imgsearch.store import face_decisions, names
@@ -38,7 +38,7 @@ _BYTES_OF_A_NAME = 512  # of steps, compressed: they begin with the name of a ta
 _TAKEN = {
     "persons": Sentence(
         "another person has the name. Rename that one first: ",
-        Command("people NAME --name NEW_NAME"),
+        CommandLine("people NAME --name NEW_NAME"),
     ),
 }
 
@@ -343,14 +343,14 @@ def _refuse_wrong_order(
                 Sentence(
                     f'"{change.title}" cannot be undone yet: "{title}" came later and changed '
                     "the same. Undo that first: ",
-                    Command(f"undo {other_id}"),
+                    CommandLine(f"undo {other_id}"),
                 )
             )
         raise UsageError(
             Sentence(
                 f'"{change.title}" cannot be done again yet: "{title}" came before it and '
                 "changed the same. Do that again first: ",
-                Command(f"undo --redo {other_id}"),
+                CommandLine(f"undo --redo {other_id}"),
             )
         )
 
@@ -369,7 +369,7 @@ def _refuse_rows_of_others(
                 f'"{change.title}" cannot be {"undone" if change.undone else "done again"}: '
                 f"somebody else has changed {OF_OTHERS[table]} since. Change it anew, or "
                 "choose another change: ",
-                Command("undo --list"),
+                CommandLine("undo --list"),
             )
         )
 

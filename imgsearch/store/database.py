@@ -12,7 +12,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeAlias, TypeVar
 
 from imgsearch import private_files
-from imgsearch.errors import Command, DiskError, LibraryLocked, Sentence, StoreError, UsageError
+from imgsearch.errors import CommandLine, DiskError, LibraryLocked, Sentence, StoreError, UsageError
 from imgsearch.paths import database_uri
 from imgsearch.replacing import rename_over
 from imgsearch.store import migrations, names
@@ -62,7 +62,7 @@ def require_library(data_dir: Path) -> None:
         raise UsageError(
             Sentence(
                 f"There is no library in {data_dir} yet. Create one: ",
-                Command("index FOLDER"),
+                CommandLine("index FOLDER"),
                 " (or choose another place with --data).",
             )
         )
@@ -317,7 +317,7 @@ class Database:
                     f"The database could be {self.free_bytes() / 1e6:,.0f} MB smaller, but to "
                     f"write it anew the disk of {self.data_dir} needs {needed / 1e6:,.0f} MB for "
                     "a while. Free some space; then: ",
-                    Command("doctor --repair"),
+                    CommandLine("doctor --repair"),
                 )
             )
         with closing(connect(file, writable=True)) as connection:
@@ -451,15 +451,15 @@ def damage(file: Path, problem: str) -> StoreError:
     """Return the error for a damaged database, with its cure."""
     cure = Sentence(
         "Restore it from a backup; or move it away and run ",
-        Command("index FOLDER"),
+        CommandLine("index FOLDER"),
         ", which reads the photos again.",
     )
     if problem == _WRONG_VECTORS:
         cure = Sentence(
             "Run ",
-            Command("doctor --repair"),
+            CommandLine("doctor --repair"),
             ", which deletes such vectors; then ",
-            Command("index"),
+            CommandLine("index"),
             ", which embeds their photos again.",
         )
     return StoreError(

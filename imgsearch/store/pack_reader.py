@@ -17,7 +17,7 @@ from typing import Any, Self
 
 from msgspec import Struct
 
-from imgsearch.errors import Command, PackError, PackTooNew, Sentence, UsageError
+from imgsearch.errors import CommandLine, PackError, PackTooNew, Sentence, UsageError
 from imgsearch.features import installed
 from imgsearch.features.declared import load
 from imgsearch.installation import update_command
@@ -121,7 +121,7 @@ class PackReader:
                 Sentence(
                     f"The pack {self.path} is cut off: its end is missing, as after a copy that "
                     "was interrupted. Copy it again, or make it again with ",
-                    Command("pack"),
+                    CommandLine("pack"),
                     ".",
                 )
             )
@@ -141,7 +141,7 @@ class PackReader:
         return PackError(
             Sentence(
                 f"{self.path} is not a pack of imgsearch. Name the file that ",
-                Command("pack"),
+                CommandLine("pack"),
                 " has written.",
             )
         )
@@ -437,7 +437,7 @@ class PackReader:
             Sentence(
                 f"The pack {self.path} is damaged ({problem.splitlines()[0]}). Copy it again, "
                 "or make it again with ",
-                Command("pack"),
+                CommandLine("pack"),
                 ".",
             )
         )

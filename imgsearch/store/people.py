@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from imgsearch.errors import Command, Sentence, UsageError
+from imgsearch.errors import CommandLine, Sentence, UsageError
 from imgsearch.records.changes import Change
 from imgsearch.records.faces import Face, Person
 from imgsearch.store import changes
@@ -279,7 +279,7 @@ class PeopleStore:
                 raise UsageError(
                     Sentence(
                         "Name this person first: ",
-                        Command("people PERSON --name NAME"),
+                        CommandLine("people PERSON --name NAME"),
                         "; then person:me finds the same photos as the name.",
                     )
                 )
@@ -375,7 +375,7 @@ def _require(connection: sqlite3.Connection, person_id: int) -> str | None:
             Sentence(
                 f"There is no person with the id {person_id}; it may have been joined with "
                 "another. To list persons: ",
-                Command("people"),
+                CommandLine("people"),
             )
         )
     name: str | None = row[0]

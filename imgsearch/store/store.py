@@ -10,7 +10,7 @@ from typing import Self
 from sqlalchemy import Connection
 from sqlalchemy.dialects.sqlite import insert as upsert
 
-from imgsearch.errors import Command, Sentence, UsageError
+from imgsearch.errors import CommandLine, Sentence, UsageError
 from imgsearch.records.files import FileStat, IngestResult
 from imgsearch.records.photo import PhotoVectors
 from imgsearch.store import schema
@@ -131,7 +131,7 @@ def _root_of(path: str, roots: Mapping[int, str]) -> int:
     raise UsageError(
         Sentence(
             f"{path} is in none of the folders of this library. Add its folder: ",
-            Command("index FOLDER"),
+            CommandLine("index FOLDER"),
         )
     )
 

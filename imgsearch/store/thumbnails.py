@@ -16,7 +16,7 @@ from threading import Lock
 from typing import Self
 
 from imgsearch import private_files
-from imgsearch.errors import Command, DamagedThumbnails, ImgsearchError, Sentence, StoreError
+from imgsearch.errors import CommandLine, DamagedThumbnails, ImgsearchError, Sentence, StoreError
 from imgsearch.paths import database_uri
 from imgsearch.records.status import ThumbnailCounts
 from imgsearch.replacing import rename_over
@@ -262,9 +262,9 @@ class ThumbnailStore:
             Sentence(
                 f"The thumbnails in {self._file} are damaged ({problem.splitlines()[0]}). "
                 "Repair them: ",
-                Command("doctor --repair"),
+                CommandLine("doctor --repair"),
                 "; then make those that were lost again: ",
-                Command("index --thumbnails"),
+                CommandLine("index --thumbnails"),
                 ".",
             )
         )

@@ -20,7 +20,7 @@ from imgsearch.addresses import as_path
 from imgsearch.archive.fleet.base import patiently
 from imgsearch.archive.fleet.manifest import Manifest
 from imgsearch.archive.fleet.sources import source_of
-from imgsearch.errors import Command, FolderError, Sentence
+from imgsearch.errors import CommandLine, FolderError, Sentence
 from imgsearch.indexer.removals import HELD_FROM, HELD_SHARE
 from imgsearch.progress import Progress, SyncReport
 from imgsearch.store.failures import TRANSIENT
@@ -58,10 +58,10 @@ class FleetRun(Struct, frozen=True):
     rows_per_commit: int = _ROWS_PER_COMMIT
     settle_every: int = _SETTLE_EVERY
 
-    def accepting_removals(self, sources: Iterable[str]) -> Command:
+    def accepting_removals(self, sources: Iterable[str]) -> CommandLine:
         """Return the command that removes the photos that are gone from these sources."""
         words = " ".join(map(shell_word, sources))
-        return Command(f"index {words} --accept-removals --library {shell_word(self.address)}")
+        return CommandLine(f"index {words} --accept-removals --library {shell_word(self.address)}")
 
 
 def embed_photos(

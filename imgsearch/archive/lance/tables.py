@@ -53,7 +53,7 @@ from imgsearch import private_files
 from imgsearch.addresses import TABLE_SUFFIX, is_folder
 from imgsearch.caches import MemoryCache
 from imgsearch.errors import (
-    Command,
+    CommandLine,
     DiskError,
     LibraryLocked,
     MissingPackage,
@@ -460,9 +460,9 @@ def _missing(address: str, name: TableName) -> StoreError:
             Sentence(
                 f"The archive at {address} was begun and has no photos yet: its first run was "
                 "stopped early, or is under way. Run it again: ",
-                Command(f"index FOLDER --library {word}"),
+                CommandLine(f"index FOLDER --library {word}"),
                 " (or: ",
-                Command(f"copy --to {word}"),
+                CommandLine(f"copy --to {word}"),
                 ")",
             )
         )
@@ -470,7 +470,7 @@ def _missing(address: str, name: TableName) -> StoreError:
         Sentence(
             f"There is no archive at {address}, or its table {name} is missing. Check the "
             "address. To make an archive there: ",
-            Command(f"index FOLDER --library {word}"),
+            CommandLine(f"index FOLDER --library {word}"),
         )
     )
 

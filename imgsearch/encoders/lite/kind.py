@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from imgsearch.encoders.base import Encoder, EncoderKind, HubnessShares, Recommendation
 from imgsearch.encoders.lite import weights
-from imgsearch.errors import Command, Sentence, UsageError
+from imgsearch.errors import CommandLine, Sentence, UsageError
 
 if TYPE_CHECKING:
     from imgsearch.encoders.lite.encoder import LiteForm
@@ -56,7 +56,7 @@ def _check(name: str) -> None:
             Sentence(
                 f"Unknown encoder {name!r}. Did you mean {', '.join(_NAMES[:-1])} or "
                 f"{_NAMES[-1]}? `",
-                Command("encoders"),
+                CommandLine("encoders"),
                 "` lists the choices.",
             )
         )

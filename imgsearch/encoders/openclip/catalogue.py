@@ -14,7 +14,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from imgsearch.errors import Command, Sentence, UsageError
+from imgsearch.errors import CommandLine, Sentence, UsageError
 
 PREFIX = "openclip:"
 INT8, FP32 = "+int8", "+fp32"  # at the end of a name: the image tower's precision
@@ -172,6 +172,6 @@ def _unknown(name: str, what: str, near: list[str]) -> str:
     hint = f" Did you mean {' or '.join(near)}?" if near else ""
     return Sentence(
         f"Unknown encoder {name!r}: {what}.{hint} `",
-        Command("encoders"),
+        CommandLine("encoders"),
         "` lists the choices; a name is written openclip:ARCH/PRETRAINED.",
     )

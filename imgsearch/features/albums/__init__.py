@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from imgsearch.errors import Command, Sentence
+from imgsearch.errors import CommandLine, Sentence
 from imgsearch.features.declared import Detail, Feature, InPacks, ListedCommand, NamedFilter, Part
 
 FEATURE = Feature(
@@ -31,7 +31,7 @@ FEATURE = Feature(
     taken={
         "albums": Sentence(
             "another album has the name. Rename that one first: ",
-            Command("album rename NAME NEW_NAME"),
+            CommandLine("album rename NAME NEW_NAME"),
         )
     },
     items="imgsearch.features.albums.items:GROUPS",

@@ -20,7 +20,7 @@ from imgsearch.cli.output import (
     print_json,
     print_paths,
 )
-from imgsearch.errors import Command, PhotoError, Sentence
+from imgsearch.errors import CommandLine, PhotoError, Sentence
 from imgsearch.features.albums.operations import Albums
 from imgsearch.features.albums.records import Album, AlbumPhotos
 from imgsearch.records.changes import Change
@@ -53,7 +53,8 @@ def command(asked: Asked[tuple[Album, ...]]) -> None:
     if not asked.print(_print):
         info(
             Sentence(
-                "There is no album. To make one: ", Command("album make Book 'sunset over water'")
+                "There is no album. To make one: ",
+                CommandLine("album make Book 'sunset over water'"),
             )
         )
         sys.exit(NO_RESULT)

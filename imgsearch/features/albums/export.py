@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from imgsearch.decode.original import OriginalFile
-from imgsearch.errors import Command, PhotoError, Reason, Sentence, UsageError
+from imgsearch.errors import CommandLine, PhotoError, Reason, Sentence, UsageError
 from imgsearch.features.albums.records import ExportReport
 from imgsearch.outputs.contact_sheet import contact_sheet, kind_of
 from imgsearch.outputs.copies import Original, chunks, opened, zip_of_copies
@@ -49,7 +49,7 @@ def export_photos(
         raise UsageError(
             Sentence(
                 f"The album {name} has no photos, so nothing was written. To add some: ",
-                Command(f"album add {shell_word(name)} QUERY"),
+                CommandLine(f"album add {shell_word(name)} QUERY"),
             )
         )
     if kind == "sheet":
@@ -95,7 +95,7 @@ def _refuse_none(name: str, missing: Mapping[str, str], photos: int) -> None:
             Sentence(
                 f"No photo of {name} can be read now, so nothing was written. {path}: "
                 f"{reason} Connect the drive of the photos; if they were moved, run ",
-                Command("index FOLDER"),
+                CommandLine("index FOLDER"),
                 " first.",
             ),
         )

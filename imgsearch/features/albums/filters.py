@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from imgsearch.errors import Command, Sentence
+from imgsearch.errors import CommandLine, Sentence
 from imgsearch.language.given_names import nearest_or_all
 from imgsearch.store.database import Database
 from imgsearch.store.filters import SqlCondition, in_list
@@ -28,9 +28,9 @@ def unknown(name: str, names: Sequence[str]) -> str:
     if not names:
         return Sentence(
             f"There is no album {name!r}, and none at all. To make one: ",
-            Command("album make Book 'sunset over water'"),
+            CommandLine("album make Book 'sunset over water'"),
         )
     meant = nearest_or_all(
-        name, names, Sentence("To list the albums: ", Command("album")), "Albums"
+        name, names, Sentence("To list the albums: ", CommandLine("album")), "Albums"
     )
     return Sentence(f"There is no album {name!r}. ", meant)

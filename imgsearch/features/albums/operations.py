@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NoReturn
 
-from imgsearch.errors import Command, QueryError, Sentence, UsageError
+from imgsearch.errors import CommandLine, QueryError, Sentence, UsageError
 from imgsearch.features.albums.records import Album, AlbumPhotos, ExportReport
 from imgsearch.operations.chosen import chosen_photos
 from imgsearch.operations.declared import ChosenCount, ChosenPhotos, WithWeak, operation
@@ -78,7 +78,7 @@ class Albums:
                 Sentence(
                     f"There is an album {wanted!r} already. Choose another name, or add the "
                     "photos to it: ",
-                    Command(f"album add {wanted!r}"),
+                    CommandLine(f"album add {wanted!r}"),
                 )
             )
         return change

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from imgsearch.errors import Command, QueryError, Sentence
+from imgsearch.errors import CommandLine, QueryError, Sentence
 from imgsearch.records.directions import CalibratedDirection
 from imgsearch.text import plain_text
 
@@ -32,7 +32,7 @@ def direction(database: Database, encoder: EncoderRow, name: str) -> CalibratedD
             Sentence(
                 f"The concept {name!r} has no examples left in the library, and "
                 f"{encoder.name} has not learned it. Teach it again: ",
-                Command(f"teach {name} --like PHOTO"),
+                CommandLine(f"teach {name} --like PHOTO"),
             )
         )
     return found
@@ -69,7 +69,7 @@ def require_concept(database: Database, name: str) -> str:
         raise QueryError(
             Sentence(
                 f"Unknown concept {name!r}: none was taught yet. Teach one: ",
-                Command(f"teach {name or 'NAME'} --like PHOTO"),
+                CommandLine(f"teach {name or 'NAME'} --like PHOTO"),
             )
         )
     import difflib
@@ -77,7 +77,7 @@ def require_concept(database: Database, name: str) -> str:
     near = difflib.get_close_matches(wanted, known, n=1, cutoff=0.5)
     hint = f"Did you mean {known[near[0]]}? " if near else ""
     raise QueryError(
-        Sentence(f"Unknown concept {name!r}. {hint}To list the concepts: ", Command("teach"))
+        Sentence(f"Unknown concept {name!r}. {hint}To list the concepts: ", CommandLine("teach"))
     )
 
 

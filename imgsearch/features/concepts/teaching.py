@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from msgspec import Struct
 
-from imgsearch.errors import Command, Sentence, UsageError
+from imgsearch.errors import CommandLine, Sentence, UsageError
 from imgsearch.features.concepts import probe
 from imgsearch.features.concepts.reading import learned
 from imgsearch.features.concepts.records import ConceptExample, FittedConcept
@@ -67,14 +67,14 @@ def teach(store: Store, row: EncoderRow, lesson: Lesson, embed: Embedder) -> Non
             Sentence(
                 f"There is a concept {state.name!r} already. Choose another name, or add to "
                 "that one: ",
-                Command(f"teach {state.name} --like PHOTO"),
+                CommandLine(f"teach {state.name} --like PHOTO"),
             )
         )
     if state is None and not lesson.judged:
         raise UsageError(
             Sentence(
                 "The list of examples is empty. Name photos that show it: ",
-                Command(f"teach {name} --like PHOTO PHOTO PHOTO"),
+                CommandLine(f"teach {name} --like PHOTO PHOTO PHOTO"),
             )
         )
     known = [] if state is None else ConceptStore(store.database).examples(state.id)
@@ -84,7 +84,7 @@ def teach(store: Store, row: EncoderRow, lesson: Lesson, embed: Embedder) -> Non
         raise UsageError(
             Sentence(
                 f"A photo to withdraw is not an example of {name!r}. To list them: ",
-                Command(f"teach {name}"),
+                CommandLine(f"teach {name}"),
             )
         )
     for content_hash in lesson.withdrawn:
@@ -132,7 +132,7 @@ def valid_name(name: str) -> str:
     name = " ".join(name.split())
     if not name:
         raise UsageError(
-            Sentence("The name of the concept is empty: ", Command("teach NAME --like PHOTO"))
+            Sentence("The name of the concept is empty: ", CommandLine("teach NAME --like PHOTO"))
         )
     if len(name) > MAX_NAME_CHARS:
         raise UsageError(f"The name has {len(name)} characters. Use at most {MAX_NAME_CHARS}.")
@@ -172,14 +172,14 @@ def _fit(
         raise UsageError(
             Sentence(
                 f"The concept {name!r} needs at least one photo that shows it: ",
-                Command(f"teach {name} --like PHOTO"),
+                CommandLine(f"teach {name} --like PHOTO"),
             )
         )
     if not len(training.unlikes) + len(training.others):
         raise UsageError(
             Sentence(
                 f"The library has no other photos that {name!r} could be told from. Add photos: ",
-                Command("index FOLDER"),
+                CommandLine("index FOLDER"),
             )
         )
     direction = probe.fit(training)

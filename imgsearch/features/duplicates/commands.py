@@ -22,7 +22,7 @@ from imgsearch.cli.output import (
     print_paths,
 )
 from imgsearch.cli.progress import run_with_progress
-from imgsearch.errors import Command, DiskError, Sentence
+from imgsearch.errors import CommandLine, DiskError, Sentence
 from imgsearch.text import format_count, printable
 
 if TYPE_CHECKING:
@@ -139,4 +139,4 @@ def _summary(groups: Sequence[DuplicateGroup], is_list: bool) -> None:
         f"{size_mb:.1f} MB. Nothing was changed."
     )
     if is_list:
-        info(Sentence("To print a script that moves them: ", Command("duplicates --script")))
+        info(Sentence("To print a script that moves them: ", CommandLine("duplicates --script")))

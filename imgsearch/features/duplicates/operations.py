@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 from msgspec import Meta
 
 from imgsearch.addresses import as_path
-from imgsearch.errors import Command, Sentence, UsageError
+from imgsearch.errors import CommandLine, Sentence, UsageError
 from imgsearch.features.duplicates.records import DuplicateGroups
 from imgsearch.operations.declared import PhotoId, ResultCount, operation
 
@@ -110,7 +110,7 @@ class Duplicates:
             raise UsageError(
                 Sentence(
                     "The photos of this library have not been compared yet. To compare them: ",
-                    Command("duplicates"),
+                    CommandLine("duplicates"),
                 )
             )
         pairs = comparison.pairs
@@ -121,7 +121,7 @@ class Duplicates:
                 Sentence(
                     f"Photos with a score below {pairs.min_score:g} were not compared last time. "
                     "To compare them: ",
-                    Command(f"duplicates --min-score {min_score:g}"),
+                    CommandLine(f"duplicates --min-score {min_score:g}"),
                 )
             )
         groups = self.groups(pairs, min_score, prefer)

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from pathlib import Path
 
-from imgsearch.errors import Command, Sentence, UsageError
+from imgsearch.errors import CommandLine, Sentence, UsageError
 from imgsearch.features.duplicates.records import DuplicateGroup, GroupedPhoto
 from imgsearch.text import SCHEME, path_text, printable
 from imgsearch.version import VERSION
@@ -156,7 +156,7 @@ def removal_script(groups: Sequence[DuplicateGroup]) -> bytes:
             Sentence(
                 "A script moves files, and some of these photos are in object storage. Take "
                 "the list of paths: ",
-                Command("duplicates --list"),
+                CommandLine("duplicates --list"),
             )
         )
     head = _HEAD.replace("@VERSION@", VERSION).replace("@TODAY@", f"{date.today():%Y-%m-%d}")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from imgsearch.errors import Command, Sentence, UsageError
+from imgsearch.errors import CommandLine, Sentence, UsageError
 from imgsearch.features.events.records import (
     EventPhotos,
     EventSummary,
@@ -133,7 +133,7 @@ class Events:
             raise UsageError(
                 Sentence(
                     f"No event has the moment {start.replace(tzinfo=None)}. To list them: ",
-                    Command("events --json"),
+                    CommandLine("events --json"),
                 )
             )
         return titles.set(event, words)

@@ -24,7 +24,7 @@ from imgsearch.cli.output import (
 )
 from imgsearch.cli.progress import run_with_progress
 from imgsearch.cli.terminal import standard_output
-from imgsearch.errors import Command, Sentence
+from imgsearch.errors import CommandLine, Sentence
 from imgsearch.text import format_count, printable
 
 if TYPE_CHECKING:
@@ -117,7 +117,11 @@ def _query(words: tuple[str, ...]) -> str | None:
 
 def _forget(library: Library, name: str) -> None:
     if not library.labels.forget(name):
-        info(Sentence(f"No labels are saved as {name!r}. To list saved labels: ", Command("label")))
+        info(
+            Sentence(
+                f"No labels are saved as {name!r}. To list saved labels: ", CommandLine("label")
+            )
+        )
         sys.exit(NO_RESULT)
     click.echo(f"Deleted the labels {printable(name)}; no photo was touched")
 
@@ -134,7 +138,7 @@ def _list_saved(library: Library, as_json: bool) -> None:
         info(
             Sentence(
                 "No labels are saved yet. To save some: ",
-                Command("label 'dog,cat' --save-as animals"),
+                CommandLine("label 'dog,cat' --save-as animals"),
             )
         )
         sys.exit(NO_RESULT)
@@ -147,7 +151,9 @@ def _print_counts(counts: Mapping[str, int], as_json: bool) -> None:
     for name, count in _largest_first(counts):
         click.echo(f"{count:7}  {printable(name)}")
     info(
-        Sentence("Find them with label:NAME, for instance: ", Command("search 'asleep label:cat'"))
+        Sentence(
+            "Find them with label:NAME, for instance: ", CommandLine("search 'asleep label:cat'")
+        )
     )
 
 

@@ -10,7 +10,7 @@ import click
 from imgsearch.cli.asked import NOTHING_TO_COUNT, Asked, asks
 from imgsearch.cli.output import NO_RESULT, info
 from imgsearch.cli.progress import run_with_progress
-from imgsearch.errors import Command, Sentence
+from imgsearch.errors import CommandLine, Sentence
 from imgsearch.features.meaning.operations import Meaning
 from imgsearch.features.meaning.records import MeaningCluster, MeaningMap
 from imgsearch.text import format_count, printable
@@ -80,7 +80,7 @@ def command(asked: Asked[MeaningMap], lay_out: bool, save: str | None, forget: b
         info(
             Sentence(
                 "Most photos came after the map was laid out. To renew it: ",
-                Command("meaning --lay-out"),
+                CommandLine("meaning --lay-out"),
             )
         )
     if not found.photos:

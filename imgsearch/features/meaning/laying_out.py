@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from imgsearch import private_files
-from imgsearch.errors import Command, LibraryLocked, Sentence, UsageError
+from imgsearch.errors import CommandLine, LibraryLocked, Sentence, UsageError
 from imgsearch.features import installed
 from imgsearch.features.declared import load
 from imgsearch.features.meaning import layout, naming
@@ -100,7 +100,7 @@ def _lay_out(
             Sentence(
                 f"No photo has a vector of the model {row.name} yet, so there is nothing to "
                 "lay out. To embed the photos: ",
-                Command("index"),
+                CommandLine("index"),
             )
         )
     axes = layout.Axes.of(rows)

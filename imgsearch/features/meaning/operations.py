@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from msgspec import Meta
 
-from imgsearch.errors import Command, Sentence, UsageError
+from imgsearch.errors import CommandLine, Sentence, UsageError
 from imgsearch.features.meaning.records import LayoutReport, MeaningMap, MeaningPoints
 from imgsearch.operations.declared import CountedPhotos, operation
 from imgsearch.paths import absolute
@@ -93,7 +93,7 @@ class Meaning:
             raise UsageError(
                 Sentence(
                     f"The photos are not laid out yet for the model {row.name}. To lay them out: ",
-                    Command("meaning --lay-out"),
+                    CommandLine("meaning --lay-out"),
                 )
             )
         asked = self._asked(query, k)

@@ -18,7 +18,7 @@ from imgsearch.cli.output import (
     open_either,
     print_json,
 )
-from imgsearch.errors import Command, Sentence, UsageError
+from imgsearch.errors import CommandLine, Sentence, UsageError
 from imgsearch.features.people.operations import People
 from imgsearch.library import Library
 from imgsearch.paths import absolute
@@ -188,8 +188,8 @@ def _write_sidecars(
         _names_of,
         as_json,
         "The files of your photos have the names that you gave to faces here.",
-        Command("people --write-sidecars"),
-        Command("index" if address is None else "index FOLDER"),
+        CommandLine("people --write-sidecars"),
+        CommandLine("index" if address is None else "index FOLDER"),
     )
 
 
@@ -223,7 +223,7 @@ def find_person(ask: Asking, text: str) -> Person:
     near = difflib.get_close_matches(text, names, n=1, cutoff=0.5)
     hint = f"Did you mean {near[0]}? " if near else ""
     raise UsageError(
-        Sentence(f"There is no person {text!r}. {hint}To list them: ", Command("people"))
+        Sentence(f"There is no person {text!r}. {hint}To list them: ", CommandLine("people"))
     )
 
 
@@ -235,7 +235,11 @@ def _print_list(ask: Asking, everyone: bool, as_json: bool) -> None:
     if not people:
         faces = ask(People.counts).faces
         seen = f"Of {format_count(faces, 'face')} no two are alike enough. "
-        info(Sentence(f"No persons yet. {seen if faces else ''}To find faces: ", Command("faces")))
+        info(
+            Sentence(
+                f"No persons yet. {seen if faces else ''}To find faces: ", CommandLine("faces")
+            )
+        )
         raise SystemExit(NO_RESULT)
     named = [each for each in people if each.name is not None]
     groups = [each for each in people if each.name is None]
@@ -332,7 +336,7 @@ def _face_at(ask: Asking, example: str) -> Face:
     if not faces:
         raise UsageError(
             Sentence(
-                f"No face was found in {printable(path)}. To look for faces: ", Command("faces")
+                f"No face was found in {printable(path)}. To look for faces: ", CommandLine("faces")
             )
         )
     if (not number and len(faces) > 1) or (number and not 1 <= int(number) <= len(faces)):

@@ -16,7 +16,7 @@ from imgsearch.cli.output import (
     print_json,
 )
 from imgsearch.cli.progress import run_with_progress
-from imgsearch.errors import Command, Sentence
+from imgsearch.errors import CommandLine, Sentence
 from imgsearch.text import format_count
 
 
@@ -94,7 +94,7 @@ def command(
                 f"The faces of {format_count(counts.other_model, 'photo')} were found by "
                 "another model than the others, and are not compared with them. To look for "
                 "all faces with the current model: ",
-                Command("faces --again"),
+                CommandLine("faces --again"),
             )
         )
     if counts.groups or counts.persons:
@@ -102,6 +102,6 @@ def command(
             Sentence(
                 f"{format_count(counts.persons, 'person')} with a name, "
                 f"{format_count(counts.groups, 'group')} without. To list and name them: ",
-                Command("people"),
+                CommandLine("people"),
             )
         )

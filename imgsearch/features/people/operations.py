@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 from msgspec import Meta
 
-from imgsearch.errors import Command, Sentence, UsageError
+from imgsearch.errors import CommandLine, Sentence, UsageError
 from imgsearch.features.people.records import (
     DatedFace,
     PeopleOverview,
@@ -283,7 +283,7 @@ class People:
                 Sentence(
                     f"There is no face with the number {face_id} that can be compared. If another "
                     "model found it, look at the photos again: ",
-                    Command("faces --again"),
+                    CommandLine("faces --again"),
                 )
             )
         pairs = similar_faces(faces, number, k)
@@ -327,7 +327,8 @@ class People:
     def _refuse_unknown(self, person_id: int) -> NoReturn:
         raise UsageError(
             Sentence(
-                f"There is no person with the id {person_id}. To list persons: ", Command("people")
+                f"There is no person with the id {person_id}. To list persons: ",
+                CommandLine("people"),
             )
         )
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from imgsearch.errors import Command, QueryError, Sentence, UsageError
+from imgsearch.errors import CommandLine, QueryError, Sentence, UsageError
 from imgsearch.features.saved.records import PlacedTerm, SavedSearch
 from imgsearch.features.saved.store import SavedSearchStore
 from imgsearch.language.given_names import nearest_or_all, read_name
@@ -59,10 +59,10 @@ def unknown_name(name: str, names: Sequence[str]) -> str:
     if not names:
         return Sentence(
             f"No search is saved as {name!r}, and none at all. To save one: ",
-            Command("save beach 'sunset over water'"),
+            CommandLine("save beach 'sunset over water'"),
         )
     meant = nearest_or_all(
-        name, names, Sentence("To list the saved searches: ", Command("saved")), "Saved"
+        name, names, Sentence("To list the saved searches: ", CommandLine("saved")), "Saved"
     )
     return Sentence(f"No search is saved as {name!r}. ", meant)
 
@@ -77,7 +77,7 @@ def query_of(search: SavedSearch) -> Query:
                 f"The saved search {search.name!r} cannot be read: ",
                 error,
                 " Save it anew: ",
-                Command("save --replace"),
+                CommandLine("save --replace"),
             )
         ) from None
     terms = list(query.terms)

@@ -19,7 +19,7 @@ from imgsearch.cli.output import (
     print_json,
 )
 from imgsearch.cli.terminal import standard_output
-from imgsearch.errors import Command, Sentence
+from imgsearch.errors import CommandLine, Sentence
 from imgsearch.features.saved.operations import Saved
 from imgsearch.features.saved.output_options import (
     outputs_from_options,
@@ -112,6 +112,8 @@ def _print(searches: Sequence[SavedSearchSummary], as_json: bool) -> None:
             info(Sentence(f"{each.name} cannot be answered: ", each.problem))
     if not searches:
         info(
-            Sentence("No search is saved. To save one: ", Command("save beach 'sunset over water'"))
+            Sentence(
+                "No search is saved. To save one: ", CommandLine("save beach 'sunset over water'")
+            )
         )
         sys.exit(NO_RESULT)

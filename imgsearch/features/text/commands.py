@@ -16,7 +16,7 @@ from imgsearch.cli.output import (
     print_json,
 )
 from imgsearch.cli.progress import run_with_progress
-from imgsearch.errors import Command, Sentence
+from imgsearch.errors import CommandLine, Sentence
 from imgsearch.text import format_count
 
 
@@ -78,11 +78,13 @@ def command(
             Sentence(
                 "Skipped because a small copy shows no text: "
                 f"{format_count(report.below_gate, 'photo')}. To read them as well: ",
-                Command("read-text --all"),
+                CommandLine("read-text --all"),
             )
         )
     if counts.read:
         photos = format_count(counts.read, "photo")
         info(
-            Sentence(f"Text was found in {photos} so far. Search it: ", Command("search text:exit"))
+            Sentence(
+                f"Text was found in {photos} so far. Search it: ", CommandLine("search text:exit")
+            )
         )

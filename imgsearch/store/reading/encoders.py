@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from datetime import datetime
 
-from imgsearch.errors import Command, Sentence, UsageError
+from imgsearch.errors import CommandLine, Sentence, UsageError
 from imgsearch.records.answer import ScoreBaseline
 from imgsearch.records.index import EncoderRow, SnapshotInfo
 from imgsearch.store.database import Database
@@ -36,7 +36,7 @@ class EncoderReads:
         row = self.current()
         if row is None:
             raise UsageError(
-                Sentence("The library is empty. Add photos: ", Command("index FOLDER"))
+                Sentence("The library is empty. Add photos: ", CommandLine("index FOLDER"))
             )
         return row
 
