@@ -524,7 +524,7 @@ def measure_counts(settings: Settings) -> None:
         for name, count in (
             ("timeline", library.browse.timeline),
             ("days", library.browse.days),
-            ("places", library.browse.places),
+            ("places", library.places.counts),
             ("positions", library.browse.positions),
             ("timeline of in:Folder42", lambda: library.browse.timeline("in:Folder42")),
             ("timeline of country:Country3", lambda: library.browse.timeline("country:Country3")),

@@ -20,11 +20,6 @@ from imgsearch.version import VERSION
 if TYPE_CHECKING:
     # isort: off
     from imgsearch.analysis.browse import version_of_days as version_of_days
-    from imgsearch.analysis.clusters import (
-        cluster_photos as cluster_photos,
-        ids_within as ids_within,
-        name_of_cluster as name_of_cluster,
-    )
     from imgsearch.caches import FileCache as FileCache, MemoryCache as MemoryCache
     from imgsearch.config import Settings as Settings
     from imgsearch.decode.original import OriginalFile as OriginalFile
@@ -63,6 +58,13 @@ if TYPE_CHECKING:
         MeaningPoints as MeaningPoints,
     )
     from imgsearch.features.people.operations import People as People
+    from imgsearch.features.places.clusters import (
+        cluster_photos as cluster_photos,
+        ids_within as ids_within,
+        name_of_cluster as name_of_cluster,
+    )
+    from imgsearch.features.places.operations import Places as Places
+    from imgsearch.features.places.records import PhotoCluster as PhotoCluster
     from imgsearch.features.saved.operations import Saved as Saved
     from imgsearch.features.saved.queries import saved_name_of as saved_name_of
     from imgsearch.features.saved.records import (
@@ -124,7 +126,6 @@ if TYPE_CHECKING:
         DayPhotos as DayPhotos,
         MapArea as MapArea,
         NameCounts as NameCounts,
-        PhotoCluster as PhotoCluster,
         PhotoPositions as PhotoPositions,
         PlaceCounts as PlaceCounts,
         Timeline as Timeline,
@@ -212,7 +213,6 @@ __version__ = VERSION
 # takes a third of a second: each name is imported when it is first used.
 _NAMES = {
     "imgsearch.analysis.browse": ("version_of_days",),
-    "imgsearch.analysis.clusters": ("cluster_photos", "ids_within", "name_of_cluster"),
     "imgsearch.caches": ("FileCache", "MemoryCache"),
     "imgsearch.config": ("Settings",),
     "imgsearch.decode.original": ("OriginalFile",),
@@ -248,7 +248,6 @@ _NAMES = {
         "DayPhotos",
         "MapArea",
         "NameCounts",
-        "PhotoCluster",
         "PhotoPositions",
         "PlaceCounts",
         "Timeline",

@@ -50,8 +50,8 @@ class CommandLine(NamedTuple):
 class Sentence(str):
     """A text for people that knows the commands in it.
 
-    `Sentence("To undo this: ", CommandLine("undo"))` has two parts. Parts are
-    texts, commands, errors and other sentences; the latter two with their commands.
+    `Sentence("To undo this: ", CommandLine("undo"))` has two parts. Parts are texts, commands,
+    errors and other sentences, which have commands of their own.
     """
 
     commands: tuple[CommandLine, ...]

@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from imgsearch.features.labels.records import Classes, Label
     from imgsearch.features.meaning.operations import Meaning
     from imgsearch.features.people.operations import People
+    from imgsearch.features.places.operations import Places
     from imgsearch.features.saved.operations import Saved
     from imgsearch.features.strips.operations import Strips
     from imgsearch.features.text.operations import PictureText
@@ -251,6 +252,7 @@ class Library:
         labels: Labels
         meaning: Meaning
         people: People
+        places: Places
         saved: Saved
         strips: Strips
         text: PictureText

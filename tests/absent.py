@@ -33,11 +33,13 @@ from ui.features import PageFeature
 CHECKOUT = Path(__file__).parent.parent
 # Of these words, only addresses, filters, names in code, and phrases are of a feature.
 _COMMON_WORDS = {
-    *("events", "label", "labels", "meaning", "only", "people", "saved", "shows", "text"),
+    *("events", "label", "labels", "map", "meaning", "only", "people", "places", "saved", "shows"),
+    "text",
 }
 _PHRASES = {
     "events": "occasions|trips? of|titles? of events?",
     "labels": "saved labels?",
+    "places": r"map/clusters|/map\?|photos by (?:place|country)",
     "saved": "saved search(?:es)?",
 }
 _CODE = ("imgsearch", "ui", "pyproject.toml")  # what a process runs from
@@ -147,7 +149,7 @@ def words_of(name: str) -> re.Pattern[str]:
     names = "|".join(sorted(stems))
     patterns = [rf"(?<![^\W_])(?:{names})s?(?![^\W_])"] if names else []
     common = sorted(brought & _COMMON_WORDS)
-    patterns += [rf"(?:/|\blibrary\.){each}\b(?!\.)" for each in common]
+    patterns += [rf"(?:(?<!\w)/|\blibrary\.){each}\b(?!\.)" for each in common]
     filters = sorted((feature.filters.keys() | feature.queries.keys()) & _COMMON_WORDS)
     patterns += [rf"--{each}(?![-\w])|(?<![\w\"]){each}:(?=[\w\"])" for each in filters]
     patterns += [rf"\bimgsearch {each}\b|^ +{each}  " for each in feature.commands]

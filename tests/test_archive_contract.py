@@ -155,7 +155,7 @@ def kept_image(library: Library) -> object:
 def clusters(library: Library) -> object:
     from imgsearch import MapArea
 
-    found = library.browse.clusters_on_map(MapArea(-90, -180, 90, 180), 3, "width:>0")
+    found = library.places.clusters(MapArea(-90, -180, 90, 180), 3, "width:>0")
     return [(each.place, each.photos, each.lat, each.radius_km) for each in found]
 
 
@@ -190,7 +190,7 @@ ANSWERED: dict[str, Callable[[Library], object]] = {
     "thumbnail": thumbnail,
     "examples": kept_image,
     "timeline": lambda library: library.browse.timeline(),
-    "places": lambda library: library.browse.places(),
+    "places": lambda library: library.places.counts(),
     "events": events,
     "Events.at": event_at,
     "events_summaries": summaries,
@@ -226,9 +226,11 @@ OF_FEATURES = {
     "events_photos": "events",
     "events_summaries": "events",
     "events_title": "events",
+    "map_clusters": "places",
     "meaning": "meaning",
     "over_time": "strips",
     "PictureText.counts": "text",
+    "places": "places",
     "search": "text",
     "timeline_headings": "events",
 }

@@ -1,4 +1,4 @@
-"""Counts by year and month and by place, from photos on disk to what the commands print."""
+"""Counts by year and month, from photos on disk to what the commands print."""
 
 from __future__ import annotations
 
@@ -14,13 +14,9 @@ from imgsearch import Example, Library, Query, Settings, Term, to_text
 from imgsearch.errors import QueryError, UsageError
 from imgsearch.language.anniversary import a_year_ago, in_earlier_years
 from imgsearch.records.browse import (
-    CountryCount,
     DayCount,
     MonthCount,
-    PlaceCounts,
-    RegionCount,
     Timeline,
-    TownCount,
     YearCount,
 )
 from tests.commands import run
@@ -102,50 +98,34 @@ def test_what_a_view_asks_for_is_found_once_until_anything_changes(
     assert travels.browse.days(of_file) is not travels.browse.days(of_file), "it may change"
 
 
-def test_photos_are_counted_by_country_region_and_town(travels: Library) -> None:
-    towns = (TownCount("Arezzo", 2), TownCount("Florence", 1))
-    italy = (RegionCount("Tuscany", 3, towns), RegionCount(None, 1, (TownCount(None, 1),)))
-    sydney = RegionCount("New South Wales", 1, (TownCount("Sydney", 1),))
-    assert travels.browse.places() == PlaceCounts(
-        (CountryCount("Italy", 4, italy), CountryCount("Australia", 1, (sydney,))),
-        unnamed=1,
-        unknown=1,
-    )
-
-
 def test_only_the_photos_of_a_query_are_counted(travels: Library) -> None:
     (year,) = travels.browse.timeline("country:Italy before:2010").years
     assert (year.year, year.photos) == (2008, 3)
-    assert [country.photos for country in travels.browse.places("on:2008-10").countries] == [2]
     assert travels.browse.timeline("country:France") == Timeline(())
-    assert travels.browse.places("country:France") == PlaceCounts((), 0, 0)
     nearest = travels.browse.timeline("something", k=2)  # too few photos here for weak results
     assert sum(year.photos for year in nearest.years) == 2
     with pytest.raises(QueryError, match="without them, photos have no score"):
         travels.browse.timeline("country:Italy t:0.5")
     with pytest.raises(QueryError, match="Unknown filter"):
-        travels.browse.places("contry:Italy")
+        travels.browse.timeline("contry:Italy")
 
 
 def test_weak_results_are_not_counted(demo: Library) -> None:
     hits = [hit for hit in demo.find("a cat", 1000).hits if hit.level != "weak"]
     assert 0 < len(hits) < demo.photo_count()
     assert sum(year.photos for year in demo.browse.timeline("a cat").years) == len(hits)
-    assert demo.browse.places("a cat").unknown == len(hits)
     assert demo.browse.timeline("a guitar") == Timeline(())
 
 
 def test_a_photo_whose_file_is_gone_is_not_counted(travels: Library, tmp_path: Path) -> None:
     (tmp_path / "photos" / "s1.png").unlink()
     travels.index().run()
-    assert [country.country for country in travels.browse.places().countries] == ["Italy"]
     assert travels.browse.timeline().years[-1].photos == 2
 
 
 def test_an_empty_library_says_what_to_do(library: Library) -> None:
-    for count in (library.browse.timeline, library.browse.places):
-        with pytest.raises(UsageError, match="imgsearch index"):
-            count()
+    with pytest.raises(UsageError, match="imgsearch index"):
+        library.browse.timeline()
 
 
 @pytest.mark.parametrize(("stack_raw", "photos"), [(True, 2), (False, 3)])
@@ -160,8 +140,8 @@ def test_a_shot_counts_once_with_stack_raw(
     with Library.open(settings, encoder=stand_in) as library:
         library.index([folder]).run()
         for query in (None, "in:photos", "anything"):
-            assert library.browse.places(query).unknown == photos
-        assert library.browse.places("type:raw").unknown == 1, (
+            assert library.browse.positions(query).unknown == photos
+        assert library.browse.positions("type:raw").unknown == 1, (
             "its JPEG does not pass, and hides nothing"
         )
 
@@ -249,22 +229,6 @@ def test_a_year_ago_is_the_week_around_the_day() -> None:
     assert days(2023, 1, 2).startswith("after:2021-12-30 before:2022-01-06")
 
 
-def test_places_are_printed_as_a_tree(travels: Library) -> None:
-    code, output, remarks = run(travels, "places")
-    assert code == 0
-    assert [line.rsplit(maxsplit=1) for line in output.splitlines()] == [
-        ["Italy", "4"],
-        ["  Tuscany", "3"],
-        ["    Arezzo", "2"],
-        ["    Florence", "1"],
-        ["  (no region)", "1"],
-        ["Australia", "1"],
-        ["  New South Wales", "1"],
-        ["    Sydney", "1"],
-    ]
-    assert remarks == "Photos far from any town: 1.\nPhotos without a place: 1.\n"
-
-
 def test_json_and_exit_codes(travels: Library) -> None:
     code, output, _ = run(travels, "timeline", "on:2008", "--json")
     assert code == 0
@@ -274,13 +238,6 @@ def test_json_and_exit_codes(travels: Library) -> None:
     ]
     year = {"year": 2008, "photos": 3, "dated_by_file": 0, "months": months}
     assert json.loads(output) == {"years": [year]}
-    code, output, _ = run(travels, "places", "place:Sydney", "--json")
-    region = {"region": "New South Wales", "photos": 1, "towns": [{"town": "Sydney", "photos": 1}]}
-    country = {"country": "Australia", "photos": 1, "regions": [region]}
-    assert json.loads(output) == {"countries": [country], "unnamed": 0, "unknown": 0}
-    for command in ("timeline", "places"):
-        code, output, remarks = run(travels, command, "country:France")
-        assert (code, output) == (1, "")
-        assert "No photo matches" in remarks
-    code, output, remarks = run(travels, "places", "dated:file")
-    assert (code, output, remarks) == (1, "", "Photos without a place: 1.\n")
+    code, output, remarks = run(travels, "timeline", "country:France")
+    assert (code, output) == (1, "")
+    assert "No photo matches" in remarks

@@ -20,7 +20,6 @@ from ui.view_table import all_views, views_of
 from ui.views import (
     archive,
     library,
-    map,
     photo,
     search,
     timeline,
@@ -30,7 +29,6 @@ _SHOW: Mapping[str, Callable[[], None]] = {  # by the names of the views
     **{name: shown.show for name, shown in feature_views().items()},
     "search": search.show,
     "timeline": timeline.show,
-    "map": map.show,
     "library": library.show,
     "archive": archive.show,
     "photo": photo.show,

@@ -130,23 +130,25 @@ class PageFeature(Struct, frozen=True):
 
     Nothing of it is shown for a library that lacks `part`, if it names one. `actions` is an ES
     module with actions for photos: see `components/shared/tray.js`, and `headings` one that finds
-    the headings of a timeline: see `components/grid/headings.js`. `header` draws something above
-    the results of a search, `search_button` a button beside the search field of the first view, and
-    `shelf` returns links for the start page, to what `shelf_title` names. `card` returns a card for
-    the viewer of a photo, or None, `faces` the faces in it, `rows` names and texts among what is
-    known about it, and `section` a section with a module of its own. `forms` are dialogs of Python
-    by name, which are called with the ids of photos: `actions` ask for one for the selected photos
-    by the event ASKED_FORM of the tray, a section for the photo that is shown. `views` are by the
-    path of their address, and `jobs` by their names in `imgsearch.features.declared.Feature`.
-    `library_section` draws a section in the view of the library; it is called with the status, and
-    whether something changes the library. `commands` are by the beginning of a command: "imgsearch
-    read-text". `icons` are those of its kinds of suggestions, and `filter_nouns` the words for
-    values of its filters.
+    the headings of a timeline: see `components/grid/headings.js`. `map_address` is the address of a
+    map at a point, with `{lat}`, `{lon}` and `{zoom}`, to which others lead. `header` draws
+    something above the results of a search, `search_button` a button beside the search field of the
+    first view, and `shelf` returns links for the start page, to what `shelf_title` names. `card`
+    returns a card for the viewer of a photo, or None, `faces` the faces in it, `rows` names and
+    texts among what is known about it, and `section` a section with a module of its own. `forms`
+    are dialogs of Python by name, which are called with the ids of photos: `actions` ask for one
+    for the selected photos by the event ASKED_FORM of the tray, a section for the photo that is
+    shown. `views` are by the path of their address, and `jobs` by their names in
+    `imgsearch.features.declared.Feature`. `library_section` draws a section in the view of the
+    library; it is called with the status, and whether something changes the library. `commands` are
+    by the beginning of a command: "imgsearch read-text". `icons` are those of its kinds of
+    suggestions, and `filter_nouns` the words for values of its filters.
     """
 
     part: str | None = None
     actions: str | None = None
     headings: str | None = None
+    map_address: str | None = None
     header: Callable[[SearchInput], None] | None = None
     search_button: Callable[[SearchInput], None] | None = None
     shelf: Callable[[], Sequence[ShelfEntry]] | None = None
@@ -173,6 +175,12 @@ def page_features() -> tuple[PageFeature, ...]:
 def feature_views() -> dict[str, ShownView]:
     """Return the views of features, by the path of their address."""
     return {name: shown for each in page_features() for name, shown in each.views.items()}
+
+
+def map_address() -> str | None:
+    """Return the address of the first map that features bring: see `PageFeature`."""
+    addresses = (each.map_address for each in page_features())
+    return next((each for each in addresses if each is not None), None)
 
 
 def suggestion_icons() -> dict[str, str]:

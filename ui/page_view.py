@@ -42,7 +42,6 @@ CORE_VIEWS: Mapping[str, PageView] = {  # by the path of their address, but for 
         shows_progress=True,
         link="By date",
     ),
-    "map": PageView("Map", "map", "narrows", ("map",), link="On the map"),
     "library": PageView(
         "Library",
         "photo_library",

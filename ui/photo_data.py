@@ -30,7 +30,7 @@ from imgsearch import (
     printable,
 )
 from ui.addresses import START, address_of, number_of
-from ui.features import Card, shown_features
+from ui.features import Card, map_address, shown_features
 from ui.formatting import date_of, format_datetime, format_size, precision_of
 from ui.request_body import read_body
 from ui.responses import NOT_STORED
@@ -201,12 +201,12 @@ def _place_of(facts: Facts) -> str:
 
 
 def _place_json(facts: Facts) -> dict[str, object]:
-    point = f"{facts.lat:.5f},{facts.lon:.5f}"
+    lat, lon, on_map = f"{facts.lat:.5f}", f"{facts.lon:.5f}", map_address()
     return {
         "lat": facts.lat,
         "lon": facts.lon,
-        "nearby": address_of(START, {"q": f"near:{point},{NEAR_KM}km"}),
-        "map": address_of("map", {"at": f"{point},{MAP_ZOOM}"}),
+        "nearby": address_of(START, {"q": f"near:{lat},{lon},{NEAR_KM}km"}),
+        "map": on_map and on_map.format(lat=lat, lon=lon, zoom=MAP_ZOOM),
     }
 
 

@@ -51,7 +51,6 @@ from ui import (
     first_document,
     library_state,
     manifest,
-    map_data,
     operations,
     originals,
     photo_data,
@@ -130,7 +129,6 @@ def app(access: Sequence[Middleware], lifespan: Lifespan | None = None) -> App:
             # PUT, which no other web site may send without asking first.
             Route("/example", example_upload.keep, methods=["PUT"]),
             Route(library_state.ROUTE, library_state.state),
-            Route("/map/circle", map_data.circle),
             Route("/timeline/tiles", timeline_data.tiles),
             Route("/photo/details", photo_data.details),
             Route("/photo/file", photo_data.show_in_file_manager, methods=["PUT"]),

@@ -56,7 +56,6 @@ _CORE_GROUPS: Mapping[str, Mapping[str, str]] = {
     },
     "Look back": {
         "timeline": "Count photos by year or month, as bars.",
-        "places": "Count photos by country, region and town.",
         "cameras": "Count photos by camera.",
     },
     "Keep up to date": {

@@ -27,7 +27,6 @@ CORE_NAMES: Mapping[str, tuple[str, ...]] = {
         "index",
         "mark",
         "pack",
-        "places",
         "prune",
         "rebuild",
         "search",

@@ -38,8 +38,8 @@ from imgsearch.plugins import (
 
 # Our own: the folders of this package, in the order in which users see what they bring.
 OWN = (
-    *("albums", "assistant", "concepts", "events", "meaning", "people", "duplicates", "labels"),
-    *("saved", "strips", "terminal", "text"),
+    *("albums", "assistant", "concepts", "places", "events", "meaning", "people", "duplicates"),
+    *("labels", "saved", "strips", "terminal", "text"),
 )
 GROUP = "imgsearch.features"  # of the entry points of other packages
 

@@ -17,11 +17,9 @@ from imgsearch.records.browse import (
     DayPhotos,
     FilterChoices,
     MapArea,
-    MapCluster,
     MapTown,
     NameCounts,
     PhotoPositions,
-    PlaceCounts,
     Timeline,
     ValueCount,
 )
@@ -63,18 +61,6 @@ class Browse:
 
         opened = self._opened
         return timeline_of(opened.reads().browsing, counted_ids(opened.context(), query, k))
-
-    @operation("POST /places", tool="Count photos by place")
-    def places(self, query: str | Query | None = None, k: CountedPhotos = 1000) -> PlaceCounts:
-        """Count the photos of each country, of its regions and of their towns.
-
-        The filter place:NAME finds the photos of a place.
-        """
-        from imgsearch.analysis.browse import places_of
-        from imgsearch.search.answers import counted_ids
-
-        opened = self._opened
-        return places_of(opened.reads().browsing, counted_ids(opened.context(), query, k))
 
     @operation("POST /cameras", tool="Count photos by camera")
     def cameras(
@@ -148,39 +134,18 @@ class Browse:
             lambda ids: positions_of(opened.reads().browsing, ids),
         )
 
-    @operation("POST /map/clusters", reads=True)
-    def clusters_on_map(
-        self,
-        area: MapArea,
-        zoom: Zoom,
-        query: str | Query | None = None,
-        k: CountedPhotos = 1000,
-    ) -> tuple[MapCluster, ...]:
-        """Group photos that are close to each other on a map, and name the groups; largest first.
-
-        Groups lie still while the map moves. Raises UsageError for an area that is too wide for the
-        zoom.
-        """
-        from imgsearch.analysis.clusters import cluster_photos, named_clusters
-
-        _check_area(area, zoom)
-        found = cluster_photos(self.positions(query, k), area, zoom)
-        samples = {photo_id for cluster in found for photo_id in cluster.sample_ids}
-        shown = self._opened.photos().records(samples)
-        return named_clusters(found, {each: known.photo for each, known in shown.items()})
-
     @operation("POST /map/towns", reads=True)
     def towns_on_map(self, area: MapArea, zoom: Zoom) -> tuple[MapTown, ...]:
         """List the towns whose names fit on a map, with or without photos; most people first.
 
         Raises UsageError for an area that is too wide for the zoom.
         """
-        _check_area(area, zoom)
         from contextlib import closing
 
-        from imgsearch.analysis.clusters import towns_on_map
+        from imgsearch.analysis.web_map import towns_on_map
         from imgsearch.gazetteer import Gazetteer
 
+        check_area(area, zoom)
         with closing(Gazetteer(self._opened.settings.cache_dir)) as gazetteer:
             return tuple(towns_on_map(gazetteer, area, zoom))
 
@@ -195,17 +160,20 @@ class Browse:
         return self._opened.reads().recent.get("filter choices", self._filter_choices)
 
     def _filter_choices(self) -> FilterChoices:
+        from imgsearch.analysis.browse import places_of
         from imgsearch.analysis.filter_choices import (
             choices_of_names,
             folder_tree,
             place_tree,
         )
+        from imgsearch.search.answers import counted_ids
 
         opened, names = self._opened, self.names()
+        all_photos = counted_ids(opened.context(), None, 0)
         roots = opened.reads().roots.all().values() if "folders" in opened.origin.parts else ()
         return FilterChoices(
             folder_tree(names.folders, map(Path, roots)),
-            place_tree(self.places()),
+            place_tree(places_of(opened.reads().browsing, all_photos)),
             choices_of_names("person", names.people),
             choices_of_names("keyword", names.keywords),
             tuple(load(named)(opened.database()) for named in installed.choices()),
@@ -225,7 +193,7 @@ class Browse:
         return {each.value: each.photos for each in counts if each.value is not None}
 
 
-def _check_area(area: MapArea, zoom: float) -> None:
+def check_area(area: MapArea, zoom: float) -> None:
     """Raise UsageError for an area that no screen has at this zoom."""
     if not area.fits_on_screen(zoom):
         raise UsageError("The area is too wide for this zoom. Ask for a part, or for a lower zoom.")

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from tests.e2e.conftest import OpenTab
 
-pytestmark = NEEDS_BROWSER
+pytestmark = [*NEEDS_BROWSER, pytest.mark.features("places")]
 SYDNEY = {"lat": -33.87, "lon": 151.21, "town": "Sydney", "country": "Australia"}
 AT = datetime(2020, 1, 1, 12)
 

@@ -94,7 +94,7 @@ def test_requests_get_the_answers_of_the_library(demo: Library, served: ServedAr
         each.line for each in demo.lines.suggest("a cat type:p")
     ]
     assert served.asked("POST", "/timeline", {}) == sent(demo.browse.timeline())
-    assert served.asked("POST", "/places", {}) == sent(demo.browse.places())
+    assert served.asked("POST", "/places", {}) == sent(demo.places.counts())
 
 
 @pytest.mark.features("assistant")

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { addressAt } from "../../imgsearch/features/events/components/event/route_map.js";
 import { addressOfEvent } from "../../imgsearch/features/events/components/events/addresses.js";
 import { tripsAndTowns } from "../../imgsearch/features/events/components/events/headings.js";
 import { listed, summaryOf } from "../../imgsearch/features/events/components/events/listed.js";
@@ -64,4 +65,8 @@ test("trips are named after their places, the newest first, and days after their
   assert.deepEqual(spans[2], { title: spans[2].title, first: "2019-06-03", last: "2019-06-12", photos: 40, address: addressOfEvent(trip.start) });
   assert.equal(addressOfEvent(trip.start), "/events?event=2019-06-03T09%3A00%3A00");
   assert.deepEqual(towns, { "2019-07-01": "Bonn, Köln, Hürth" });
+});
+
+test("the way of an event leads to a map by the address that the map has", () => {
+  assert.equal(addressAt("/map?at={lat},{lon},{zoom}", 41.9, 12.48371, 7), "/map?at=41.9000,12.4837,7");
 });

@@ -41,10 +41,8 @@ export interface PostOperations {
   "photos": { request: { ids: (number)[] }; answer: (Hit)[] };
   "examples": { request: { image: string }; answer: string };
   "timeline": { request: { query?: string | QueryBody | null; k?: number }; answer: Timeline };
-  "places": { request: { query?: string | QueryBody | null; k?: number }; answer: PlaceCounts };
   "cameras": { request: { query?: string | QueryBody | null; k?: number }; answer: (ValueCount)[] };
   "timeline/days": { request: { query?: string | QueryBody | null; k?: number; photo_id?: number | null }; answer: DayCounts };
-  "map/clusters": { request: { area: MapArea; zoom: number; query?: string | QueryBody | null; k?: number }; answer: (MapCluster)[] };
   "map/towns": { request: { area: MapArea; zoom: number }; answer: (MapTown)[] };
   "tray/add": { request: { photo_ids?: (number)[]; query?: string | QueryBody | null; k?: number | null; include_weak?: boolean }; answer: Change };
   "tray/take-out": { request: { photo_ids: (number)[] }; answer: Change };
@@ -71,6 +69,8 @@ export interface PostOperations {
   "concepts/teach": { request: { name: string; like?: (SourceBody)[]; unlike?: (SourceBody)[]; withdraw?: (SourceBody)[]; words?: string | null; new?: boolean }; answer: Concept };
   "concepts/judge": { request: { name: string; k?: number }; answer: (Hit)[] };
   "concepts/forget": { request: { name: string }; answer: boolean };
+  "places": { request: { query?: string | QueryBody | null; k?: number }; answer: PlaceCounts };
+  "map/clusters": { request: { area: MapArea; zoom: number; query?: string | QueryBody | null; k?: number }; answer: (MapCluster)[] };
   "events": { request: { query?: string | QueryBody | null; k?: number }; answer: (PhotoEvent)[] };
   "events/summaries": { request: { query?: string | QueryBody | null; k?: number }; answer: (EventSummary)[] };
   "events/photos": { request: { start: string; photo_id?: number | null }; answer: EventPhotos | null };
@@ -120,7 +120,7 @@ export type Classes = { names: (string)[]; template?: string | null; none_of_the
 
 export type Refusal = { kind: string; message: string; line: string | null; at: number | null; commands: (string)[] };
 
-export type Answer = { hits: (Hit)[]; cursor: string | null; verdict: Verdict | null; suggestion: string | null; remarks: (string)[]; remark_commands: (string)[]; is_read: boolean; understood: (UnderstoodPart)[] };
+export type Answer = { hits: (Hit)[]; cursor: string | null; verdict: Verdict | null; suggestion: string | null; remarks: (string)[]; is_read: boolean; understood: (UnderstoodPart)[]; remark_commands: (string)[] };
 
 export type Hit = { photo: Photo; paths: (string)[]; score: number | null; offline: boolean; missing: boolean; date: string | null; dated_by: string | null; level: "likely" | "possible" | "sure" | "weak" | null; at_s: number | null; text_lines: (TextLine)[]; matched_by: ("country" | "creator" | "description" | "file_name" | "folder" | "headline" | "keywords" | "people" | "place" | "title" | "text")[]; worth: Worth | null };
 
@@ -178,21 +178,11 @@ export type YearCount = { year: number; photos: number; dated_by_file: number; m
 
 export type MonthCount = { month: string; photos: number; dated_by_file: number };
 
-export type PlaceCounts = { countries: (CountryCount)[]; unnamed: number; unknown: number };
-
-export type CountryCount = { country: string | null; photos: number; regions: (RegionCount)[] };
-
-export type RegionCount = { region: string | null; photos: number; towns: (TownCount)[] };
-
-export type TownCount = { town: string | null; photos: number };
-
 export type ValueCount = { value: string | null; photos: number };
 
 export type DayCounts = { version: string; days: (DayCount)[]; offset: number | null };
 
 export type DayCount = { day: string; photos: number; dated_by_file: number };
-
-export type MapCluster = { latest_id: number; latest_version: string; photos: number; lat: number; lon: number; radius_km: number; area: MapArea; place: string };
 
 export type MapTown = { name: string; lat: number; lon: number; population: number };
 
@@ -233,6 +223,16 @@ export type AlbumPhotos = { name: string; photo_ids: (number)[]; missing_ids: (n
 export type Concept = { name: string; words: string | null; likes: number; unlikes: number; sure: number; likely: number; test: ConceptTest | null; is_ready: boolean; taught_at: string };
 
 export type ConceptTest = { precision: number; recall: number; above: number; unlike_above: number | null; separates: boolean };
+
+export type PlaceCounts = { countries: (CountryCount)[]; unnamed: number; unknown: number };
+
+export type CountryCount = { country: string | null; photos: number; regions: (RegionCount)[] };
+
+export type RegionCount = { region: string | null; photos: number; towns: (TownCount)[] };
+
+export type TownCount = { town: string | null; photos: number };
+
+export type MapCluster = { latest_id: number; latest_version: string; photos: number; lat: number; lon: number; radius_km: number; area: MapArea; place: string };
 
 export type PhotoEvent = { start: string; end: string; is_trip: boolean; photo_ids: (number)[]; towns: (string)[]; countries: (string)[]; title: string; is_titled: boolean };
 

@@ -13,7 +13,7 @@ from imgsearch.features.events import page_data
 from imgsearch.features.events.page_data import event_at
 from ui import cards, component_files, elements
 from ui.coming_photos import show_coming_photos
-from ui.features import PageFeature, ShownView
+from ui.features import PageFeature, ShownView, map_address
 from ui.page_view import PageView
 from ui.query_line import query_line
 from ui.search_state import SearchInput
@@ -81,6 +81,7 @@ def _show_one(moment: str) -> None:
         data={
             "event": to_builtins(event.summary()),
             "version": _version(SearchInput()),
+            "map": map_address(),
         },
     )
 

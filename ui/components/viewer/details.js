@@ -13,7 +13,7 @@ import { ASKED_CORRECTION, OTHER_PHOTOS, tray } from "../shared/tray.js";
 /** @import { Data } from "./viewer.js" */
 /** @typedef {[name: string, value: string][]} Rows */
 /** @typedef {{ what: "date" | "place", now: string, stated: string }} Corrected */
-/** @typedef {{ lat: number, lon: number, nearby: string, map: string }} PlaceOnMap with the addresses of two views */
+/** @typedef {{ lat: number, lon: number, nearby: string, map: string | null }} PlaceOnMap with the addresses of two views, of which one may be missing */
 /** @typedef {{ id: string, name: string, is_single: boolean, address: string }} FaceOfPhoto */
 /** @typedef {{ title: string, rows: Rows }} Card what a feature says of the photo: see ui/features.py */
 /**
@@ -163,7 +163,7 @@ export class Details {
     toggle.append(box, element("span", "", "Show a map"));
     view.hidden = true;
     const links = element("div", "row");
-    links.append(linkTo("Photos nearby", place.nearby, "near_me"), linkTo("Around it on the map", place.map, "map"));
+    links.append(linkTo("Photos nearby", place.nearby, "near_me"), ...(place.map ? [linkTo("Around it on the map", place.map, "map")] : []));
     part.append(toggle, view, links);
     return [part];
   }

@@ -17,7 +17,7 @@ import { RouteMap } from "./route_map.js";
 /** @import { Listed } from "../grid/photo_grid.js" */
 /** @import { EventPhotos, EventSummary } from "../operations.d.ts" */
 /** @import { Place, Response } from "../types.d.ts" */
-/** @typedef {{ event: EventSummary, version: string }} Data */
+/** @typedef {{ event: EventSummary, version: string, map: string | null }} Data: `map` as RouteMap takes it */
 /** @typedef {Listed & { ids: string[], found: EventPhotos }} List */
 
 const TILE_PX = 176;
@@ -40,7 +40,7 @@ class OneEvent extends PhotoGrid {
     this.event = data.event;
     this.head = element("header", "head");
     this.text = element("div", "text");
-    this.map = new RouteMap();
+    this.map = new RouteMap(data.map);
     this.back = link("arrow_back", "All events", "/events", () => leave("/events"));
     this.back.classList.add("back");
     this.title = element("div", "title");

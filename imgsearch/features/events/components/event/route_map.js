@@ -1,5 +1,5 @@
 // The way of an event on a small map: a line through its stops in order of time, with the names of towns. It is a picture
-// that leads to the map: it neither moves nor zooms.
+// that leads to the map, if there is one: it neither moves nor zooms.
 
 import { isPlainClick, visit } from "../history/history.js";
 import { unrolled } from "../map/geometry.js";
@@ -27,14 +27,18 @@ export class RouteMap {
   key = "";
   isClosed = false;
 
-  constructor() {
+  // `address` is that of a map at a point, with `{lat}`, `{lon}` and `{zoom}`; null where there is none to lead to.
+  /** @param {string | null} address */
+  constructor(address) {
+    this.address = address;
     this.node = element("a", "route");
     this.node.hidden = true;
+    if (!address) this.node.role = "img";
     this.view = element("div", "view");
     this.view.ariaHidden = "true";
     this.node.append(this.view, element("span", "credit", "Made with Natural Earth"));
     this.node.onclick = (event) => {
-      if (!isPlainClick(event)) return;
+      if (!address || !isPlainClick(event)) return;
       event.preventDefault();
       event.stopPropagation();
       visit(this.node.getAttribute("href") ?? "");
@@ -104,7 +108,7 @@ export class RouteMap {
     map.fitBounds(bounds, { maxZoom: isPlace ? PLACE_ZOOM : CLOSEST_ZOOM, padding: [PADDING_PX, PADDING_PX], animate: false });
     this.nameTowns(way.dots);
     const { lat, lng } = map.getCenter(), lon = ((lng + 540) % 360) - 180;
-    this.node.href = `/map?at=${lat.toFixed(4)},${lon.toFixed(4)},${Math.max(1, Math.floor(map.getZoom()))}`;
+    if (this.address) this.node.href = addressAt(this.address, lat, lon, Math.max(1, Math.floor(map.getZoom())));
   }
 
   // Names that have room, those that matter most first: beside their stop, and above no other name.
@@ -135,6 +139,10 @@ export class RouteMap {
     for (const dot of this.way.dots) dot.setStyle({ color: accent, fillColor: land });
   }
 }
+
+// The address of a map at a point, of its template.
+/** @param {string} template @param {number} lat @param {number} lon @param {number} zoom */
+export const addressAt = (template, lat, lon, zoom) => template.replace("{lat}", lat.toFixed(4)).replace("{lon}", lon.toFixed(4)).replace("{zoom}", String(zoom));
 
 // What draws the way, above all else of a map.
 /** @param {LeafletMap} map */

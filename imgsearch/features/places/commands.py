@@ -32,9 +32,9 @@ def command(counted: Counted) -> None:
     program has written one, or else from the town nearest to the coordinates. Exit code 1 means
     that no photo has a place.
     """
-    from imgsearch.operations.browse import Browse
+    from imgsearch.features.places.operations import Places
 
-    places = counted.ask(Browse.places)
+    places = counted.ask(Places.counts)
     if counted.as_json:
         print_json(places)
     else:

@@ -10,14 +10,15 @@ import { fillWindow, mount } from "../shared/page.js";
 import { createTile, fillTile, markByKey, showMarks, showSelected } from "../shared/photo_tile.js";
 import { showPicture } from "../shared/picture.js";
 import { CHANGED, MARKED, tray } from "../shared/tray.js";
-import { areaOf, circleOf, clusterOf, radiusName } from "./geometry.js";
-import { Ground } from "./ground.js";
-import { Towns } from "./towns.js";
+import { areaOf } from "../map/geometry.js";
+import { Ground } from "../map/ground.js";
+import { Towns } from "../map/towns.js";
+import { circleOf, clusterOf, radiusName } from "./circles.js";
 
 /** @import { Circle as LeafletCircle, LatLngBoundsLiteral, Marker } from "leaflet" */
 /** @import { Parameters, Response, Tile, TilePhoto } from "../types.d.ts" */
 /** @import { MapArea } from "../operations.d.ts" */
-/** @import { Circle, Cluster } from "./geometry.js" */
+/** @import { Circle, Cluster } from "./circles.js" */
 /** @typedef {{ search: Parameters, area: LatLngBoundsLiteral, max_zoom: number }} Data */
 /** @typedef {{ photos: number, ids: string[], tiles: TilePhoto[] }} InCircle: no ids where there are too many to select */
 

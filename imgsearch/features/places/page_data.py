@@ -1,6 +1,6 @@
 """The photos of a search on the map, and those in a circle.
 
-The browser asks the library itself for clusters: see `Browse.clusters_on_map`.
+The browser asks the library itself for clusters: see `Places.clusters`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,8 @@ from msgspec.structs import replace
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
-from imgsearch import ImgsearchError, PhotoPositions, ids_within
+from imgsearch import ImgsearchError, PhotoPositions
+from imgsearch.features.places.clusters import ids_within
 from ui.recent_answers import recent_answers
 from ui.responses import NOT_STORED
 from ui.search_state import SearchInput
@@ -17,7 +18,6 @@ from ui.session import session
 from ui.tiles import id_text, marks_of, tile_json
 from ui.timeline_data import MAX_FOUND
 
-MAX_ZOOM = 16
 TILES_SHOWN = 24  # of the photos in a circle
 MAX_SELECTED = 12_000  # photos in a circle; as in a range of a grid
 

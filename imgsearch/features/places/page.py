@@ -3,17 +3,32 @@
 from __future__ import annotations
 
 import streamlit as st
+from starlette.routing import Route
 
 from imgsearch import PhotoPositions, format_count
+from imgsearch.features.places import page_data
+from imgsearch.features.places.page_data import photo_positions
+from imgsearch.operations.browse import MAX_ZOOM
 from ui import cards, component_files, elements
+from ui.features import PageFeature, ShownView
 from ui.formatting import escape_markdown
-from ui.map_data import MAX_ZOOM, photo_positions
+from ui.page_view import PageView
 from ui.search_state import SearchInput, search_buttons
 from ui.timeline_data import MAX_FOUND
 
 _map = component_files.component(
-    "map", "leaflet/leaflet.css", "map/towns.css", "shared/photo_tile.css"
+    "photo_map", "leaflet/leaflet.css", "map/towns.css", "shared/photo_tile.css"
 )
+
+
+def page() -> PageFeature:
+    """Return the share of places in the page."""
+    view = PageView("Map", "map", "narrows", ("photo_map",), link="On the map")
+    return PageFeature(
+        map_address="/map?at={lat},{lon},{zoom}",
+        views={"map": ShownView(view, show, before="library")},
+        routes=(Route("/map/circle", page_data.circle),),
+    )
 
 
 def show() -> None:

@@ -1,7 +1,4 @@
-"""Groups photos that are close to each other on a map, for one zoom level of it, and names them.
-
-The map is in Web Mercator, as of all web maps: at zoom level z the world is 256 * 2^z pixels wide.
-"""
+"""Groups photos that are close to each other on a map, for one zoom level of it, and names them."""
 
 from __future__ import annotations
 
@@ -14,26 +11,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgsearch.analysis.spread import places_spread_over
+from imgsearch.analysis.web_map import pixels_of
+from imgsearch.features.places.records import MapCluster, PhotoCluster
 from imgsearch.records.arrays import Ids
-from imgsearch.records.browse import MapArea, MapCluster, MapTown, PhotoCluster, PhotoPositions
+from imgsearch.records.browse import MapArea, PhotoPositions
 from imgsearch.sphere import arcs_km
 
-WORLD_PX = 256  # at zoom level 0
 CELL_PX = 72
 APART_PX = 60  # between the centres of two clusters, at least
 _SAMPLE = 16  # photos of a cluster that name it
 _WIDE_KM = 100.0  # radius of a cluster that is named by its countries, if there are several
 _NAMED_COUNTRIES = 3
-_LABEL_WIDTH_PX, _LABEL_HEIGHT_PX = 110, 44  # of the name of a town, with room around it
-_MOST_TOWNS = 150  # names of an area
-# Up to these levels of zoom, towns with fewer people are not looked at.
-_LEAST_PEOPLE = ((3, 1_000_000), (5, 250_000), (7, 30_000), (9, 3_000))
 _LEAST_RADIUS_KM = 0.05  # of a circle around photos at one point: GPS is off by some metres
 _VERSION_DIGITS = 12  # of a content hash
-MAX_LAT = 85.0511  # where Web Mercator ends; photos beyond it are shown at the edge
 
 if TYPE_CHECKING:
-    from imgsearch.gazetteer import Gazetteer
     from imgsearch.records.photo import Facts, Photo
 
 _Numbers = NDArray[np.float64]
@@ -45,11 +37,11 @@ def cluster_photos(positions: PhotoPositions, area: MapArea, zoom: float) -> lis
     Photos are grouped by the cells of a grid of 72 pixels, and a cluster whose centre is within 60
     pixels of a larger one's joins that. Cells lie still when the map moves, and so do clusters.
     """
-    x, y = _pixels(positions.lat, positions.lon, zoom)
+    x, y = pixels_of(positions.lat, positions.lon, zoom)
     columns, rows = np.floor(x / CELL_PX), np.floor(y / CELL_PX)
     (west, east), (south, north) = (area.west, area.east), (area.south, area.north)
     (first_column, last_column), (last_row, first_row) = np.floor(
-        np.array(_pixels(np.array([south, north]), np.array([west, east]), zoom)) / CELL_PX
+        np.array(pixels_of(np.array([south, north]), np.array([west, east]), zoom)) / CELL_PX
     )
     inside = np.flatnonzero(
         (columns >= first_column)
@@ -75,15 +67,6 @@ def ids_within(positions: PhotoPositions, lat: float, lon: float, radius_km: flo
     """Return the photos taken within a circle, as the filter near: finds them, the latest first."""
     is_within = arcs_km(positions.lat, positions.lon, lat, lon) <= radius_km
     return positions.photo_ids[is_within]
-
-
-def _pixels(lat: _Numbers, lon: _Numbers, zoom: float) -> tuple[_Numbers, _Numbers]:
-    """Pixels from the north-west corner of the world: x to the east, y to the south."""
-    side_px = WORLD_PX * 2.0**zoom
-    phi = np.radians(np.clip(lat, -MAX_LAT, MAX_LAT))
-    x = (lon + 180) / 360 * side_px
-    y = (1 - np.arcsinh(np.tan(phi)) / math.pi) / 2 * side_px
-    return x, y
 
 
 def _joined(x: _Numbers, y: _Numbers, counts: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -160,28 +143,3 @@ def _rounded_up(radius_km: float) -> float:
     """Return a radius in round numbers, of a circle that still contains all photos."""
     steps_per_km = 1 if radius_km > 10 else 100
     return max(_LEAST_RADIUS_KM, math.ceil(radius_km * steps_per_km + 0.5) / steps_per_km)
-
-
-def towns_on_map(gazetteer: Gazetteer, area: MapArea, zoom: float) -> list[MapTown]:
-    """Return the towns in an area of the map whose names fit, the most populous first."""
-    level = int(zoom)
-    least = next((people for up_to, people in _LEAST_PEOPLE if level <= up_to), 0)
-    towns = gazetteer.largest_in(area.south, area.west, area.north, area.east, least)
-    if not towns:
-        return []
-    lat, lon = (np.array([getattr(town, side) for town in towns]) for side in ("lat", "lon"))
-    x, y = _pixels(lat, lon, zoom)
-    # The largest one of each cell first: cells lie still when the map moves.
-    cells = np.floor(y / _LABEL_HEIGHT_PX) * 2.0**32 + np.floor(x / _LABEL_WIDTH_PX)
-    _, first = np.unique(cells, return_index=True)
-    shown: list[int] = []
-    for at in np.sort(first).tolist():
-        is_free = np.abs(x[shown] - x[at]) >= _LABEL_WIDTH_PX
-        if (is_free | (np.abs(y[shown] - y[at]) >= _LABEL_HEIGHT_PX)).all():
-            shown.append(at)
-        if len(shown) == _MOST_TOWNS:
-            break
-    return [
-        MapTown(town.name, town.lat, town.lon, town.population)
-        for town in (towns[at] for at in shown)
-    ]
