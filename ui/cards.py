@@ -108,12 +108,16 @@ def view_button(
 
 def command_buttons(lines: Iterable[str]) -> None:
     """Show for each of the commands in a message a button to the view that does the same."""
+    for button in buttons_for(lines):
+        if session().has(button.part):
+            view_button(button.view, button.label, button.icon, "secondary")
+
+
+def buttons_for(lines: Iterable[str]) -> list[CommandButton]:
+    """Return the buttons in place of commands, as typed; one for each kind of command."""
     of_features = {name: each for own in page_features() for name, each in own.commands.items()}
     known = {**_BUTTONS, **of_features}
-    buttons: dict[str, CommandButton] = {}  # by the beginning of its commands
-    for line in lines:
-        command = next((each for each in known if f"{line} ".startswith(f"{each} ")), None)
-        if command is not None and session().has(known[command].part):
-            buttons[command] = known[command]
-    for button in buttons.values():
-        view_button(button.view, button.label, button.icon, "secondary")
+    commands = (
+        next((each for each in known if f"{line} ".startswith(f"{each} ")), None) for line in lines
+    )
+    return [known[each] for each in dict.fromkeys(commands) if each is not None]
