@@ -121,7 +121,7 @@ class Commands(click.Group):
             except ImgsearchError as error:
                 error.args = (as_typed(error.sentence, ctx),)
                 raise
-            except SystemExit:  # such as that of a search without a result
+            except SystemExit:  # such as the end of a search without a result
                 say_what_is_unfinished(ctx)
                 raise
             say_what_is_unfinished(ctx)

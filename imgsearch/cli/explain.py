@@ -32,7 +32,7 @@ def command(asked: Asked[Explanation]) -> None:
     \b
       imgsearch explain ~/Pictures/beach.jpg "sunset -people after:2023"
 
-    The query and its options are those of imgsearch search. Exit code 1 means that the photo is
+    QUERY and its options are written as for imgsearch search. Exit code 1 means that the photo is
     not among the results.
     """
     with asked.open() as library:

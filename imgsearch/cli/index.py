@@ -173,7 +173,7 @@ def _index_archive(
         info(Sentence("To see why photos failed: ", CommandLine("failures")))
     if metadata:
         photos = format_count(report.reread, "photo")
-        info(f"Read the metadata again: that of {photos} changed.")
+        info(f"Read the metadata again: it changed for {photos}.")
     else:
         _say_what_was_read_again(report)
 

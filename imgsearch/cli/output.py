@@ -74,7 +74,7 @@ def data_option(function: _Command) -> _Command:
 
 
 def archive_option(function: _Command) -> _Command:
-    """`--library ADDRESS` and `--replica DIR`, for commands that also work on an archive."""
+    """Add `--library ADDRESS` and `--replica DIR`, for commands that also work on an archive."""
     replica = click.option(
         _REPLICA,
         metavar="DIR",
@@ -97,7 +97,7 @@ def archive_option(function: _Command) -> _Command:
 def no_archive_option(
     what: str, instead: str = "Leave --library out.", command: str | None = None
 ) -> Callable[[_Command], _Command]:
-    """`--library`, for commands that no archive has: it is refused with a sentence.
+    """Add `--library` to a command that no archive has: it is refused with a sentence.
 
     An archive has no `what`. `instead` is the sentence about what to do, perhaps by `command`, with
     `{}` where the address belongs.
@@ -118,7 +118,7 @@ def no_archive_option(
 
 
 def json_option(function: _Command) -> _Command:
-    """`--json`, for commands that print results."""
+    """Add `--json`, for commands that print results."""
     return click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")(
         function
     )
@@ -283,7 +283,10 @@ class DownloadPrinter:
 
 
 def _download_text(download: Download, meter: RateMeter) -> str:
-    """ "FILE, 605 MB: 20 %, 4.1 MB/s, 118 s left"; without a known size "FILE: 12 MB, 4.1 MB/s"."""
+    """Say how far a download is: "FILE, 605 MB: 20 %, 4.1 MB/s, 118 s left".
+
+    Without a known size: "FILE: 12 MB, 4.1 MB/s".
+    """
     size_mb, done_mb = download.size_bytes / 1e6, download.done_bytes / 1e6
     parts = [f"{done_mb:.0f} MB"]
     if download.size_bytes:

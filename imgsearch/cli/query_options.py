@@ -38,7 +38,7 @@ class _QueryOptions(Struct):
 
 
 def query_options(function: _Command) -> _Command:
-    """`--image`, `--minus`, `--sort` and more, and an option for each filter.
+    """Add `--image`, `--minus`, `--sort` and more, and an option for each filter.
 
     `query_from` makes a query of their values. The help of a command has one line for all filters;
     `imgsearch help filters` has one for each.

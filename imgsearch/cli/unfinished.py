@@ -28,9 +28,9 @@ _OF = {  # else in all commands
 def say_what_is_unfinished(context: click.Context) -> None:
     """Print to standard error which jobs of this machine's library were not finished.
 
-    `context` is that of `imgsearch`, after a command. Jobs of features
-    are said by commands that show what these find. Nothing is said where there is
-    no library, or an archive was named.
+    `context` is the context of `imgsearch`, after a command. Jobs of features are named by the
+    commands that show what they find. Nothing is said where there is no library, or an archive was
+    named.
     """
     name = context.invoked_subcommand
     if name is None or name in _SILENT or given(context, "--library") is not None:

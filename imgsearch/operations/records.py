@@ -59,7 +59,7 @@ _ENCODER = msgspec.json.Encoder(enc_hook=_plain)
 
 
 def dump_json(value: object, indent: int | None = None) -> str:
-    """JSON values as text: ASCII, so that file names that are not UTF-8 survive, escaped."""
+    """Return JSON values as text: ASCII, so that file names that are not UTF-8 survive, escaped."""
     return json.dumps(value, ensure_ascii=True, allow_nan=False, indent=indent)
 
 
