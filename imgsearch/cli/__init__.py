@@ -51,7 +51,6 @@ _CORE_GROUPS: Mapping[str, Mapping[str, str]] = {
     },
     "Organise": {
         "mark": "Mark photos: favourites, stars, hidden.",
-        "correct": "Correct dates and places.",
         "undo": "Undo the last change that you made.",
     },
     "Look back": {

@@ -104,7 +104,7 @@ class Marks:
         Nothing is written. Only files that can be reached now are listed. A new file is called
         `IMG.JPG.xmp`, or with `adobe_names` `IMG.xmp`.
         """
-        from imgsearch.outputs.sidecars import RatedFile, plan_sidecars
+        from imgsearch.outputs.stars import RatedFile, plan_stars
         from imgsearch.progress import Job
 
         stars = self._store().ratings()
@@ -112,7 +112,7 @@ class Marks:
             RatedFile(photo, file, stars[photo.id], photo.facts.rating)
             for photo, file in self._opened.origin.reachable_files(self._opened.reads(), stars)
         ]
-        return Job(plan_sidecars(files, adobe_names))
+        return Job(plan_stars(files, adobe_names))
 
     def write_sidecars(
         self, planned: Sequence[PlannedFile[SidecarChange]]

@@ -21,8 +21,8 @@ from imgsearch.cli.output import (
     print_json,
 )
 from imgsearch.errors import CommandLine
-from imgsearch.operations.corrections import Corrections
-from imgsearch.records.corrections import DateAndPlaceChange, PhotoDate, PlannedDate
+from imgsearch.features.corrections.operations import Corrections
+from imgsearch.features.corrections.records import DateAndPlaceChange, PhotoDate, PlannedDate
 from imgsearch.records.photo import DatePrecision, moment_text
 from imgsearch.text import format_count, path_text, printable
 
