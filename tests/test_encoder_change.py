@@ -119,7 +119,9 @@ def test_dropping_deletes_vectors_and_index(library: Library, data: Path) -> Non
         library.encoders.drop("lite+views")
     dropped = library.encoders.drop("lite")
     assert (dropped.name, dropped.size_bytes) == ("lite", before["lite"])
-    assert dropped.freed_bytes > before["lite"], "its score baseline, too"
+    # Whether the file is written anew depends on what else has become free in it.
+    free = dropped.freed_bytes + dropped.reusable_bytes
+    assert free > before["lite"], "its score baseline, too"
     assert [each.name for each in library.encoders.stored()] == ["lite+views"]
     with pytest.raises(UsageError, match=r"no vectors of the encoder 'lite'.*lite\+views"):
         library.encoders.use("lite")
