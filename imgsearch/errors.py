@@ -25,19 +25,73 @@
     │   └── StorageUnreachable   13   it cannot be reached now, or fails by itself
     └── FleetError               14   the Ray cluster cannot be reached, or went away
 
-Every message says what happened and then what to do about it. The library raises errors; only the
-command line prints them.
+Every message says what happened and then what to do about it. Where that is a command, the message
+is a `Sentence`, which has the command as data as well. The library raises errors; only the command
+line prints them.
 """
 
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import NamedTuple, Self
+
+
+class CommandLine(NamedTuple):
+    """A command of imgsearch in a sentence: what to type behind "imgsearch"."""
+
+    arguments: str  # with the quotes of a shell, or a word such as FOLDER for what is to be named
+
+    @property
+    def line(self) -> str:
+        """The command as it is typed."""
+        return f"imgsearch {self.arguments}"
+
+
+class Sentence(str):
+    """A text for people that knows the commands in it.
+
+    `Sentence("To undo this: ", CommandLine("undo"))` has two parts. Parts are texts, commands,
+    errors and other sentences, which have commands of their own.
+    """
+
+    commands: tuple[CommandLine, ...]
+
+    def __new__(cls, *parts: str | CommandLine | ImgsearchError) -> Self:
+        text = "".join(part.line if isinstance(part, CommandLine) else str(part) for part in parts)
+        made = super().__new__(cls, text)
+        made.commands = tuple(each for part in parts for each in _commands_of(part))
+        return made
+
+    @classmethod
+    def with_lines(cls, text: str, lines: tuple[str, ...]) -> Self:
+        """Return a text that came as JSON, with those of these command lines that are in it."""
+        made = super().__new__(cls, text)
+        lines = tuple(line for line in lines if line in text)
+        made.commands = tuple(CommandLine(line.removeprefix("imgsearch ")) for line in lines)
+        return made
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """The commands as they are typed."""
+        return tuple(each.line for each in self.commands)
+
+
+def _commands_of(part: str | CommandLine | ImgsearchError) -> tuple[CommandLine, ...]:
+    if isinstance(part, CommandLine):
+        return (part,)
+    sentence = part.sentence if isinstance(part, ImgsearchError) else part
+    return sentence.commands if isinstance(sentence, Sentence) else ()
 
 
 class ImgsearchError(Exception):
     """Any failure that imgsearch expects. Its message says what to do about it."""
 
     exit_code = 3
+
+    @property
+    def sentence(self) -> Sentence:
+        """The message, with the commands in it."""
+        return Sentence(*self.args[:1])
 
 
 class UsageError(ImgsearchError):

@@ -19,7 +19,7 @@ from msgspec.structs import replace
 
 from imgsearch.addresses import as_path
 from imgsearch.config import Settings
-from imgsearch.errors import ImgsearchError, UsageError
+from imgsearch.errors import CommandLine, ImgsearchError, Sentence, UsageError
 from imgsearch.features import installed
 from imgsearch.features.declared import load
 from imgsearch.language.grammar import resolve_query
@@ -545,7 +545,11 @@ class Library:
         from imgsearch.progress import Job
 
         if encoder is not None and not encoder.strip():
-            raise UsageError("The name of the encoder is empty. To list them: imgsearch encoders")
+            raise UsageError(
+                Sentence(
+                    "The name of the encoder is empty. To list them: ", CommandLine("encoders")
+                )
+            )
         if encoder is not None:
             self._opened.origin.require_folders("choice of encoders")
         return Job(rebuild(self._opened.existing(), encoder))

@@ -28,8 +28,6 @@ WITHOUT = {
     **dict.fromkeys(("people", "saved", "label", "teach", "encoders", "correct"), _CHOICE),
     **dict.fromkeys(("watch", "serve", "ui", "mcp", "browse", "demo"), _PROGRAM),
     **dict.fromkeys(("completion", "help"), _ABOUT_COMMANDS),
-    "events": "declared by counting_command",
-    "places": "declared by counting_command",
     "failures": "follows folders: no operation, since a service changes none",
     "folders": "follows folders: no operation, since a service changes none",
     "forget": "follows folders: no operation, since a service changes none",

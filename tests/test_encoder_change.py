@@ -168,7 +168,7 @@ def test_without_room_to_write_it_anew_the_database_keeps_its_size(
             each.repairable for each in library.upkeep.doctor() if "are free" in each.message
         ] == [True]
         (done,) = library.upkeep.repair()
-        assert done.startswith("Gave ") and done.endswith(" back to the disk.")
+        assert done.startswith("Freed ") and done.endswith(" MB on disk.")
         assert library.upkeep.repair() == []
 
 

@@ -48,7 +48,7 @@ def test_an_archive_that_is_indexed_or_copied_answers_as_the_library(
     assert changed in run_cli("index", photos, "--library", archive, data=data).stderr
     assert "The metadata of 1 photo there" in run_cli("copy", "--to", copied, data=data).stderr
     metadata = run_cli("index", photos, "--metadata", "--library", archive, data=data)
-    assert "Read the metadata again: that of 0 photos changed." in metadata.stderr
+    assert "Read the metadata again: it changed for 0 photos." in metadata.stderr
     for address in (archive, copied):
         rated = run_cli("search", "rating:5", "--paths", "--library", address, data=data)
         assert Path(rated.stdout.strip()).name == "chelsea.png"

@@ -271,7 +271,7 @@ def test_a_file_that_is_no_database_is_noticed_and_replaced(tmp_path: Path) -> N
         assert "imgsearch doctor --repair" in told[-1]
         (finding,) = [each for each in library.upkeep.doctor() if each.area == "thumbnails"]
         assert finding.level == "warning" and finding.repairable
-        assert "Repaired the thumbnails: 0 photos kept theirs." in library.upkeep.repair()
+        assert "Repaired the thumbnail store; intact: 0 thumbnails." in library.upkeep.repair()
         assert library.upkeep.make_thumbnails().run().made == 4
         (finding,) = [each for each in library.upkeep.doctor() if each.area == "thumbnails"]
         assert finding.level == "ok" and finding.message.startswith("4 kept thumbnails")

@@ -176,7 +176,7 @@ def test_the_command(library: Library, stand_in: StandIn, tmp_path: Path) -> Non
     assert run_cli("search", "is:favourite", data=data).returncode == 1
     assert run_cli("mark", "is:hidden", "--show", data=data).stdout == "Showed 2 photos again\n"
     taken = run_cli("mark", "--photo", "1", "--stars-of-file", data=data)
-    assert taken.stdout == "Took the own stars from 1 photo\n"
+    assert taken.stdout == "Removed your stars from 1 photo\n"
     for wrong in (["name:0001"], ["--favourite"], ["name:1", "--stars", "6"]):
         assert run_cli("mark", *wrong, data=data).returncode == 2, wrong
     assert run_cli("mark", "name:1", "--stars-of-file", "--hide", data=data).returncode == 2

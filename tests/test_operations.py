@@ -41,6 +41,7 @@ from imgsearch.records.browse import (
     YearCount,
 )
 from imgsearch.records.index import SnapshotInfo
+from imgsearch.records.photo import FACTS as DECLARED
 from imgsearch.records.photo import Facts, Photo
 from imgsearch.records.picture_text import TextLine
 from imgsearch.records.query import Example, Query, Region, Term, UnderstoodPart
@@ -59,41 +60,30 @@ from imgsearch.service.openapi import openapi_document
 from imgsearch.service.refusals import error_of, refusal_of
 from imgsearch.service.table import operations
 
-FACTS = Facts(
-    format="JPEG",
-    width_px=4000,
-    height_px=3000,
-    taken_at=datetime(2023, 6, 1, 12, 30, tzinfo=timezone(timedelta(hours=2))),
-    camera="Canon EOS 5",
-    lens="50mm",
+# The values of all facts: of their types, and some that are harder to send.
+MOMENT = datetime(2023, 6, 1, 12, 30, tzinfo=timezone(timedelta(hours=2)))
+VALUES: dict[type, Any] = {
+    str: "a text",
+    int: 3,
+    float: 0.5,
+    bool: True,
+    tuple: ("a", "b"),
+    datetime: MOMENT,
+}
+FACTS = replace(
+    Facts(**{fact.name: VALUES[fact.type] for fact in DECLARED}),
     lat=-33.8,
     lon=151.2,
     dated_by="exif",
     rating=-1,
     keywords=("A|B", "ø"),
-    people=("Anna", "Bo"),
-    title="A title",
-    headline="A headline",
-    description="A description",
-    creator="Ada",
     town="Genève",
-    region="Geneva",
     country="Switzerland",
     near_town=True,
-    duration_s=12.5,
     exposure_s=0.004,
-    aperture=2.8,
-    iso=1600,
-    focal_mm=50.0,
     flash=False,
-    colorfulness=12.5,
-    lightness=40.0,
-    detail=0.5,
-    sharpness=0.25,
-    colors="blue 42 %, green 20 %",
     date_precision="day",
     motion="beside",
-    animated=True,
 )
 HIT = Hit(
     photo=Photo(7, "ab" * 32, 123, FACTS),
@@ -159,7 +149,16 @@ FULL = (
     HIT,
     HIT.photo,
     FACTS,
-    Answer((HIT,), "next", Verdict("found", 3.5), "a dog", ("A remark.",), False, (PART,)),
+    Answer(
+        (HIT,),
+        "next",
+        Verdict("found", 3.5),
+        "a dog",
+        ("Do: imgsearch undo",),
+        False,
+        (PART,),
+        ("imgsearch undo",),
+    ),
     Verdict("found", 3.5, 1, 2, 3, True, 0.3, 0.2, 0.1, 2),
     PART,
     STATUS,

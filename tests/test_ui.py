@@ -33,6 +33,7 @@ from tests.factories import SimulatedClock, wait_until
 from tests.page_requests import json_of, put
 from tests.services import serving
 from ui import answer_data, exports, filters, formatting
+from ui.cards import buttons_for
 from ui.responses import no_picture
 from ui.session import Session, session
 from ui.tasks import BackgroundTasks, Task
@@ -664,3 +665,11 @@ def test_only_a_picture_that_cannot_be_had_is_refused_with_404() -> None:
     assert no_picture(UsageError("There is no such photo.")).status_code == 404
     for passing in (LibraryLocked("Busy."), StorageUnreachable("Away."), DiskError("Full.")):
         assert no_picture(passing).status_code == 503
+
+
+def test_a_command_in_a_message_has_the_button_of_its_longest_beginning() -> None:
+    lines = ["imgsearch rebuild --encoder lite", "imgsearch people", "imgsearch index FOLDER"]
+    labels = [each.label for each in buttons_for([*lines, *lines])]
+    assert labels == ["Change the model", "Update the folders"]
+    assert [each.label for each in buttons_for(["imgsearch rebuild"])] == ["Rebuild the index"]
+    assert buttons_for(["imgsearch indexes", "imgsearch rebuilds"]) == []

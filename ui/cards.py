@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Literal
 
 import streamlit as st
@@ -79,7 +80,7 @@ def error_card(error: ImgsearchError, suggestion_key: str | None = None) -> None
     if error.exit_code == _MODEL_UNAVAILABLE and session().has("encoders"):
         view_button("library", "Choose a model", ":material/model_training:")
     else:
-        command_buttons(str(error))
+        command_buttons(error.sentence.lines)
 
 
 def unexpected_error(error: Exception) -> bool:
@@ -105,11 +106,18 @@ def view_button(
         go_to(address_of(view))
 
 
-def command_buttons(message: str) -> None:
-    """Show for each command that a message names a button to the view that does the same."""
+def command_buttons(lines: Iterable[str]) -> None:
+    """Show for each of the commands in a message a button to the view that does the same."""
+    for button in buttons_for(lines):
+        if session().has(button.part):
+            view_button(button.view, button.label, button.icon, "secondary")
+
+
+def buttons_for(lines: Iterable[str]) -> list[CommandButton]:
+    """Return the buttons in place of commands, as typed; one for each kind of command."""
     of_features = {name: each for own in page_features() for name, each in own.commands.items()}
-    for command, button in {**_BUTTONS, **of_features}.items():
-        if command not in message or not session().has(button.part):
-            continue
-        message = message.replace(command, "")  # a shorter command may be its beginning
-        view_button(button.view, button.label, button.icon, "secondary")
+    known = {**_BUTTONS, **of_features}
+    commands = (
+        next((each for each in known if f"{line} ".startswith(f"{each} ")), None) for line in lines
+    )
+    return [known[each] for each in dict.fromkeys(commands) if each is not None]

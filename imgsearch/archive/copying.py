@@ -15,7 +15,7 @@ from msgspec import Struct
 from imgsearch.archive.fleet.base import patiently
 from imgsearch.archive.items.of_library import copy_people
 from imgsearch.archive.items.table import ArchiveItems
-from imgsearch.errors import EncoderMismatch, UsageError
+from imgsearch.errors import CommandLine, EncoderMismatch, Sentence, UsageError
 from imgsearch.progress import CopyReport, Progress
 from imgsearch.records.files import FileStat, IngestResult
 
@@ -53,12 +53,16 @@ def check_encoder(store: Store, encoder: EncoderRow) -> None:
     """Raise EncoderMismatch unless the library has vectors of this encoder."""
     names = {row.encoder_id: row.name for row in store.vectors.all_encoders()}
     if not names:
-        raise UsageError("The library is empty. Index photos first: imgsearch index FOLDER")
+        raise UsageError(
+            Sentence("The library is empty. Index photos first: ", CommandLine("index FOLDER"))
+        )
     if encoder.encoder_id not in names:
         raise EncoderMismatch(
-            f"The archive has vectors of {encoder.encoder_id}, and the library has none of "
-            f"them. Embed the library with that encoder: imgsearch rebuild --encoder "
-            f"{encoder.name}"
+            Sentence(
+                f"The archive has vectors of {encoder.encoder_id}, and the library has none "
+                "of them. Embed the library with that encoder: ",
+                CommandLine(f"rebuild --encoder {encoder.name}"),
+            )
         )
 
 

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from imgsearch.archive.fleet.objects import is_object
 from imgsearch.archive.operations import Fleet
-from imgsearch.errors import FolderError, LibraryLocked, Reason, UsageError
+from imgsearch.errors import CommandLine, FolderError, LibraryLocked, Reason, Sentence, UsageError
 from imgsearch.progress import Job, Progress
 from imgsearch.records.status import Finding
 from imgsearch.store.database import DATABASE_FILE
@@ -62,8 +62,11 @@ class ArchiveChanges:
     def retry(self, reasons: tuple[Reason, ...]) -> Job[SyncReport]:
         """Raise UsageError: an archive does not know the folders that it was filled from."""
         raise UsageError(
-            f"The files of the archive {self._replica.address} are read again when their folders "
-            f"are: imgsearch index FOLDER --library {shell_word(self._replica.address)}"
+            Sentence(
+                f"The files of the archive {self._replica.address} are read again when their "
+                "folders are: ",
+                CommandLine(f"index FOLDER --library {shell_word(self._replica.address)}"),
+            )
         )
 
     def photos_in(self, folder: str) -> int:
@@ -99,8 +102,11 @@ class ArchiveChanges:
             raise UsageError("An archive has vectors of one encoder. Leave --beside out.")
         if place is not None and is_object(place):
             raise UsageError(
-                f"Photos of a pack are looked for in folders of this machine, and {place} is none. "
-                "To read photos there: imgsearch index PLACE"
+                Sentence(
+                    f"Photos of a pack are looked for in folders of this machine, and {place} is "
+                    "none. To read photos there: ",
+                    CommandLine("index PLACE"),
+                )
             )
         return self._filling.merge(pack, place, offline, faces)
 

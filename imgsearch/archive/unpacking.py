@@ -25,7 +25,7 @@ from imgsearch.archive.items.of_library import copy_marks
 from imgsearch.archive.items.table import ArchiveItems
 from imgsearch.archive.lance.people_tables import PeopleTables
 from imgsearch.caches import unwritable_cache
-from imgsearch.errors import EncoderMismatch, PackError
+from imgsearch.errors import CommandLine, EncoderMismatch, PackError, Sentence
 from imgsearch.indexer import packs
 from imgsearch.indexer.thumbnails import ThumbnailKeeper
 from imgsearch.outputs.places import refuse_archive_in_photos
@@ -138,9 +138,12 @@ def _encoder_of(target: MergeTarget, reader: PackReader) -> EncoderRow:
             return target.encoder
         others = ", ".join(each.encoder_id for each in encoders) or "no encoder"
         raise EncoderMismatch(
-            f"The pack has vectors of {others}, and the archive has those of "
-            f"{target.encoder.encoder_id}. Make the pack again from a library with that encoder: "
-            f"imgsearch rebuild --encoder {target.encoder.name}"
+            Sentence(
+                f"The pack has vectors of {others}, and the archive has those of "
+                f"{target.encoder.encoder_id}. Make the pack again from a library with that "
+                "encoder: ",
+                CommandLine(f"rebuild --encoder {target.encoder.name}"),
+            )
         )
     for encoder in encoders:
         if encoder.is_current:

@@ -118,9 +118,9 @@ class Commands(click.Group):
             try:
                 result = super().invoke(ctx)
             except ImgsearchError as error:
-                error.args = (as_typed(str(error), ctx),)
+                error.args = (as_typed(error.sentence, ctx),)
                 raise
-            except SystemExit:  # such as that of a search without a result
+            except SystemExit:  # such as the end of a search without a result
                 say_what_is_unfinished(ctx)
                 raise
             say_what_is_unfinished(ctx)

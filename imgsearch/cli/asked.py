@@ -6,7 +6,7 @@
         asked.print(_print_counts)
 
 Each parameter of the operation is an option, or an argument where it has no default. Type, default
-and help are those of the declaration; the help is the description of the parameter. A query is
+and help come from the declaration; the help is the description of the parameter. A query is
 `[QUERY]` with the options of all filters. The function of the command says what people see.
 """
 

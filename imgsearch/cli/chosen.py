@@ -9,6 +9,7 @@ import click
 
 from imgsearch.cli.output import info
 from imgsearch.cli.query_options import query_from, query_options
+from imgsearch.errors import CommandLine, Sentence
 from imgsearch.records.query import Query
 from imgsearch.text import printable
 
@@ -73,4 +74,4 @@ def print_change(change: Change) -> None:
     """Print a change, and how to undo it."""
     click.echo(printable(change.title))
     if change.id is not None:
-        info("To undo this: imgsearch undo")
+        info(Sentence("To undo this: ", CommandLine("undo")))

@@ -6,6 +6,7 @@ import click
 
 from imgsearch.cli.output import data_option, info, json_option, open_archive, print_json
 from imgsearch.cli.progress import run_with_progress
+from imgsearch.errors import CommandLine, Sentence
 from imgsearch.text import format_count, printable
 
 
@@ -50,7 +51,13 @@ def command(address: str, faces: bool, as_json: bool, data_dir: str | None) -> N
         f"{printable(address)}"
     )
     if faces:
-        info(f"{format_count(report.faces, 'face')} came with them. imgsearch people lists persons")
+        info(
+            Sentence(
+                f"{format_count(report.faces, 'face')} came with them. ",
+                CommandLine("people"),
+                " lists persons",
+            )
+        )
     if report.reread:
         photos = format_count(report.reread, "photo")
         info(f"The metadata of {photos} there changed with the library's.")
@@ -60,6 +67,8 @@ def command(address: str, faces: bool, as_json: bool, data_dir: str | None) -> N
     if report.lacking:
         photos = format_count(report.lacking, "photo")
         info(
-            f"Left out: {photos} without vectors of the archive's encoder. To make them: imgsearch "
-            "rebuild --encoder NAME"
+            Sentence(
+                f"Left out: {photos} without vectors of the archive's encoder. To make them: ",
+                CommandLine("rebuild --encoder NAME"),
+            )
         )

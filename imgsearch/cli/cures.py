@@ -6,15 +6,14 @@ an option, that command works as it stands only with the same option.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
 import click
 
+from imgsearch.errors import Sentence
 from imgsearch.text import path_text, shell_word
 
 _GIVEN = "imgsearch.cli.cures"  # in the data of a context: the values of the options, by option
-_COMMAND = re.compile(r"(?<![\w./-])imgsearch ([a-z][a-z-]*)(?![\w-])")
 
 
 def remember(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
@@ -31,33 +30,35 @@ def given(context: click.Context, option: str) -> str | None:
 
 
 def as_typed(sentence: str, context: click.Context | None) -> str:
-    """Return the sentence, each command in it with the options that name the library here.
+    """Return the sentence, each of its commands with the options that name the library here.
 
-    A command gets no option that it does not take, and none that it has in the sentence.
+    A command gets no option that it does not take, and none that it has already.
     """
     values: Mapping[str, str] = {} if context is None else context.meta.get(_GIVEN, {})
-    if context is None or not values:
+    if context is None or not values or not isinstance(sentence, Sentence):
         return sentence
-    root = context.find_root()
-    matches = list(_COMMAND.finditer(sentence))
-    for number, match in reversed(list(enumerate(matches))):
-        command = _command(root, match[1])
-        if command is None:
-            continue
-        end = matches[number + 1].start() if number + 1 < len(matches) else len(sentence)
-        known = {
-            option
-            for parameter in command.params
-            if not getattr(parameter, "hidden", False)  # it is refused: see `no_archive_option`
-            for option in parameter.opts
-        }
-        options = "".join(
-            f" {option} {shell_word(path_text(value))}"
-            for option, value in values.items()
-            if option in known and f"{option} " not in sentence[match.end() : end]
-        )
-        sentence = f"{sentence[: match.end()]}{options}{sentence[match.end() :]}"
-    return sentence
+    root, shown, rest = context.find_root(), "", str(sentence)
+    for each in sentence.commands:
+        name = each.arguments.partition(" ")[0]
+        before, _, rest = rest.partition(each.line)
+        options = _options(_command(root, name), each.arguments, values)
+        shown += f"{before}imgsearch {name}{options}{each.arguments.removeprefix(name)}"
+    return shown + rest
+
+
+def _options(command: click.Command | None, arguments: str, values: Mapping[str, str]) -> str:
+    """Return the options that name the library, of those that a command takes and lacks."""
+    known = {
+        option
+        for parameter in (() if command is None else command.params)
+        if not getattr(parameter, "hidden", False)  # it is refused: see `no_archive_option`
+        for option in parameter.opts
+    }
+    return "".join(
+        f" {option} {shell_word(path_text(value))}"
+        for option, value in values.items()
+        if option in known and f"{option} " not in arguments
+    )
 
 
 def _command(root: click.Context, name: str) -> click.Command | None:

@@ -16,6 +16,7 @@ from imgsearch.cli.output import (
     open_library,
     print_json,
 )
+from imgsearch.errors import CommandLine, Sentence
 from imgsearch.text import format_count
 
 if TYPE_CHECKING:
@@ -57,8 +58,11 @@ def _use(library: Library, name: str, as_json: bool) -> None:
     if stored.missing:
         photos = format_count(stored.missing, "photo")
         info(
-            f"{photos} have no vector of it, and are not found by their content. To embed them: "
-            f"imgsearch rebuild --encoder {name}"
+            Sentence(
+                f"{photos} have no vector of it, and are not found by their content. To embed "
+                "them: ",
+                CommandLine(f"rebuild --encoder {name}"),
+            )
         )
 
 

@@ -11,6 +11,7 @@ import click
 from imgsearch.cli.asked import Asked, asks
 from imgsearch.cli.output import NO_RESULT, info, print_json
 from imgsearch.cli.terminal import standard_output
+from imgsearch.errors import CommandLine, Sentence
 from imgsearch.library import Library
 from imgsearch.records.answer import Explanation
 from imgsearch.records.names import name_of_field
@@ -31,7 +32,7 @@ def command(asked: Asked[Explanation]) -> None:
     \b
       imgsearch explain ~/Pictures/beach.jpg "sunset -people after:2023"
 
-    The query and its options are those of imgsearch search. Exit code 1 means that the photo is
+    QUERY and its options are written as for imgsearch search. Exit code 1 means that the photo is
     not among the results.
     """
     with asked.open() as library:
@@ -42,8 +43,11 @@ def command(asked: Asked[Explanation]) -> None:
         _print(explanation)
     if asked.address is None and explanation.photo and not os.path.lexists(explanation.path):
         info(
-            "The file cannot be reached now. Connect its drive. If you deleted the file, update "
-            "the library: imgsearch index"
+            Sentence(
+                "The file cannot be reached now. Connect its drive. If you deleted the file, "
+                "update the library: ",
+                CommandLine("index"),
+            )
         )
     if explanation.reason is not None or not all(each.passes for each in explanation.filters):
         sys.exit(NO_RESULT)

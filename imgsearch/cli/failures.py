@@ -16,7 +16,7 @@ from imgsearch.cli.output import (
 )
 from imgsearch.cli.progress import run_with_progress
 from imgsearch.cli.terminal import standard_output
-from imgsearch.errors import Reason
+from imgsearch.errors import CommandLine, Reason, Sentence
 from imgsearch.text import printable
 
 if TYPE_CHECKING:
@@ -72,4 +72,4 @@ def print_failures(failures: Sequence[Failure]) -> None:
         reason = text.styled(f"{failure.reason.value:<12}", "yellow")
         text.print(f"{reason}  {text.path(failure.path)}: {printable(failure.message)}")
     if any(failure.failed_at is None for failure in failures):
-        info("To read the folders again: imgsearch index")
+        info(Sentence("To read the folders again: ", CommandLine("index")))

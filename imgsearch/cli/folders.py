@@ -16,7 +16,7 @@ from imgsearch.cli.output import (
     open_library,
     print_json,
 )
-from imgsearch.errors import UsageError
+from imgsearch.errors import CommandLine, Sentence, UsageError
 from imgsearch.text import format_count, printable
 
 if TYPE_CHECKING:
@@ -43,7 +43,8 @@ if TYPE_CHECKING:
 @json_option
 @no_archive_option(
     "folders that it follows",
-    "To read a folder again: imgsearch index FOLDER --library {}",
+    "To read a folder again: ",
+    "index FOLDER --library {}",
 )
 @data_option
 def command(paused: str | None, resumed: str | None, as_json: bool, data_dir: str | None) -> None:
@@ -68,7 +69,7 @@ def command(paused: str | None, resumed: str | None, as_json: bool, data_dir: st
     for root in roots:
         click.echo(f"{printable(root.path)} ({describe_root(root)})")
     if resumed is not None:
-        info("To bring it up to date: imgsearch index")
+        info(Sentence("To bring it up to date: ", CommandLine("index")))
 
 
 def describe_root(root: Root) -> str:

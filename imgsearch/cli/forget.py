@@ -17,7 +17,7 @@ from imgsearch.cli.output import (
     open_either,
     print_json,
 )
-from imgsearch.errors import UsageError
+from imgsearch.errors import CommandLine, Sentence, UsageError
 from imgsearch.text import format_count, printable, shell_word
 
 
@@ -45,8 +45,10 @@ def command(
             info(f"{place}: {format_count(photos, 'photo')}. No file is touched.")
             if not sys.stdin.isatty():
                 raise UsageError(
-                    "To remove them without confirmation: imgsearch forget --yes "
-                    f"{shell_word(folder)}"
+                    Sentence(
+                        "To remove them without confirmation: ",
+                        CommandLine(f"forget --yes {shell_word(folder)}"),
+                    )
                 )
             try:
                 confirmed = click.confirm("Remove them from the library?", err=True)

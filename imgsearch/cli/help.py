@@ -60,7 +60,7 @@ def _context_of(parent: click.Context, name: str, arguments: list[str]) -> click
 
 
 def filters_help(context: click.Context) -> str:
-    """Return the help of all filters, formatted as that of a command."""
+    """Return the help of all filters, formatted as the help of a command."""
     from imgsearch.cli.query_options import ABOUT_FILTERS, filter_records
 
     formatter = context.make_formatter()

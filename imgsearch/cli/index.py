@@ -19,6 +19,7 @@ from imgsearch.cli.output import (
     print_json,
 )
 from imgsearch.cli.progress import run_with_progress
+from imgsearch.errors import CommandLine, Sentence
 from imgsearch.text import format_count
 
 if TYPE_CHECKING:
@@ -132,12 +133,16 @@ def command(
     )
     _say_what_was_read_again(report)
     if report.failed:
-        info("To see why photos failed: imgsearch failures")
+        info(Sentence("To see why photos failed: ", CommandLine("failures")))
     if report.photos:
         photos = format_count(report.photos, "photo")
-        info(f"The library has {photos}. Search it: imgsearch search 'a dog in snow'")
+        info(
+            Sentence(
+                f"The library has {photos}. Search it: ", CommandLine("search 'a dog in snow'")
+            )
+        )
     else:
-        info("No photos found. Name a folder with photos: imgsearch index FOLDER")
+        info(Sentence("No photos found. Name a folder with photos: ", CommandLine("index FOLDER")))
 
 
 def _index_archive(
@@ -165,10 +170,10 @@ def _index_archive(
         f"in {report.seconds:.1f} s"
     )
     if report.failed:
-        info("To see why photos failed: imgsearch failures")
+        info(Sentence("To see why photos failed: ", CommandLine("failures")))
     if metadata:
         photos = format_count(report.reread, "photo")
-        info(f"Read the metadata again: that of {photos} changed.")
+        info(f"Read the metadata again: it changed for {photos}.")
     else:
         _say_what_was_read_again(report)
 

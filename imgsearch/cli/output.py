@@ -18,7 +18,7 @@ from imgsearch.cli.cures import given, remember
 from imgsearch.cli.remarks import INTERRUPTED as INTERRUPTED
 from imgsearch.cli.remarks import info as info
 from imgsearch.cli.remarks import print_error as print_error
-from imgsearch.errors import LibraryLocked, StorageUnreachable, UsageError
+from imgsearch.errors import CommandLine, LibraryLocked, Sentence, StorageUnreachable, UsageError
 from imgsearch.text import path_text, printable, shell_word
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def data_option(function: _Command) -> _Command:
 
 
 def archive_option(function: _Command) -> _Command:
-    """`--library ADDRESS` and `--replica DIR`, for commands that also work on an archive."""
+    """Add `--library ADDRESS` and `--replica DIR`, for commands that also work on an archive."""
     replica = click.option(
         _REPLICA,
         metavar="DIR",
@@ -95,26 +95,30 @@ def archive_option(function: _Command) -> _Command:
 
 
 def no_archive_option(
-    what: str, instead: str = "Leave --library out."
+    what: str, instead: str = "Leave --library out.", command: str | None = None
 ) -> Callable[[_Command], _Command]:
-    """`--library`, for commands that no archive has: it is refused with a sentence.
+    """Add `--library` to a command that no archive has: it is refused with a sentence.
 
-    An archive has no `what`. `instead` is the sentence about what to do, with `{}` where the
-    address belongs.
+    An archive has no `what`. `instead` is the sentence about what to do, perhaps by `command`, with
+    `{}` where the address belongs.
     """
 
     def refuse(context: click.Context, parameter: click.Parameter, value: str | None) -> None:
         if value is not None:
-            cure = instead.format(shell_word(value))
+            cure = () if command is None else (CommandLine(command.format(shell_word(value))),)
             raise UsageError(
-                f"The archive {value} has no {what}: only a library on one machine has. {cure}"
+                Sentence(
+                    f"The archive {value} has no {what}: only a library on one machine has. "
+                    f"{instead}",
+                    *cure,
+                )
             )
 
     return click.option("--library", expose_value=False, hidden=True, callback=refuse)
 
 
 def json_option(function: _Command) -> _Command:
-    """`--json`, for commands that print results."""
+    """Add `--json`, for commands that print results."""
     return click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")(
         function
     )
@@ -279,7 +283,10 @@ class DownloadPrinter:
 
 
 def _download_text(download: Download, meter: RateMeter) -> str:
-    """ "FILE, 605 MB: 20 %, 4.1 MB/s, 118 s left"; without a known size "FILE: 12 MB, 4.1 MB/s"."""
+    """Say how far a download is: "FILE, 605 MB: 20 %, 4.1 MB/s, 118 s left".
+
+    Without a known size: "FILE: 12 MB, 4.1 MB/s".
+    """
     size_mb, done_mb = download.size_bytes / 1e6, download.done_bytes / 1e6
     parts = [f"{done_mb:.0f} MB"]
     if download.size_bytes:

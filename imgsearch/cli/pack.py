@@ -83,7 +83,7 @@ def command(
 
     PACK may not be in a photo folder, where imgsearch writes nothing except with --inside.
 
-    With --library, the photos are those of an archive; FOLDER may also be s3://BUCKET/FOLDER.
+    With --library, an archive has the photos; FOLDER may also be s3://BUCKET/FOLDER.
     """
     if to_verify is not None:
         if folder or inside or photos_only or faces:

@@ -11,13 +11,13 @@ import click
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from imgsearch.errors import QueryError
+from imgsearch.errors import CommandLine, QueryError, Sentence
 from imgsearch.language.fields import FIELDS, Field
 from imgsearch.language.grammar import example_of, filter_of, parse, region_of, term_of
 from imgsearch.records.query import MINUS_WEIGHT, Example, Filter, Query, Sort, Term
 
 _Command = TypeVar("_Command", bound=Callable[..., object])
-_PIPE_ONE_IN = "Pipe one in: cat beach.jpg | imgsearch search --image -"
+_PIPE_ONE_IN = Sentence("Pipe one in: cat beach.jpg | ", CommandLine("search --image -"))
 ABOUT_FILTERS = (
     "Options of each command that takes a QUERY. In the query itself a filter is written with a "
     "colon: --place Rome is place:Rome. A photo must pass all of them. docs/query-language.md has "
@@ -38,7 +38,7 @@ class _QueryOptions(Struct):
 
 
 def query_options(function: _Command) -> _Command:
-    """`--image`, `--minus`, `--sort` and more, and an option for each filter.
+    """Add `--image`, `--minus`, `--sort` and more, and an option for each filter.
 
     `query_from` makes a query of their values. The help of a command has one line for all filters;
     `imgsearch help filters` has one for each.
@@ -178,7 +178,7 @@ def _example(value: str, default_weight: float = 1.0) -> Term:
     if value != "-":
         return example_of(value, default_weight)
     if sys.stdin.isatty():
-        raise QueryError(f"--image - reads an image from standard input. {_PIPE_ONE_IN}")
+        raise QueryError(Sentence("--image - reads an image from standard input. ", _PIPE_ONE_IN))
     content = sys.stdin.buffer.read(MAX_INPUT_BYTES + 1)
     if len(content) > MAX_INPUT_BYTES:
         raise QueryError(
@@ -187,7 +187,9 @@ def _example(value: str, default_weight: float = 1.0) -> Term:
         )
     if not content:
         raise QueryError(
-            f"Standard input is empty, and --image - reads an image from it. {_PIPE_ONE_IN}"
+            Sentence(
+                "Standard input is empty, and --image - reads an image from it. ", _PIPE_ONE_IN
+            )
         )
     return Term(Example(content), default_weight)
 

@@ -20,7 +20,7 @@ from imgsearch.cli.output import (
     print_json,
 )
 from imgsearch.cli.progress import run_with_progress
-from imgsearch.errors import FolderError, SnapshotError
+from imgsearch.errors import CommandLine, FolderError, Sentence, SnapshotError
 from imgsearch.text import format_count, format_duration, printable
 
 if TYPE_CHECKING:
@@ -108,8 +108,12 @@ def command(
     if report.missing:
         photos = format_count(report.missing, "photo")
         info(
-            f"{photos} could not be read, so the library keeps its old model for now. Connect "
-            "their drives, or remove deleted photos with imgsearch index; then run this again."
+            Sentence(
+                f"{photos} could not be read, so the library keeps its old model for now. "
+                "Connect their drives, or remove deleted photos with ",
+                CommandLine("index"),
+                "; then run this again.",
+            )
         )
         sys.exit(FolderError.exit_code)
 
@@ -128,9 +132,14 @@ def _print_trial(trial: EncoderTrial, as_json: bool) -> None:
         cells = zip((before, after, shared), columns, strict=True)
         click.echo(f"{what:{width}}" + "".join(f"  {text:>{cell}}" for text, cell in cells))
     info(
-        "The photos side by side: imgsearch ui, Library. To change the model: imgsearch rebuild "
-        f"--encoder {trial.encoder}. To delete the sample: imgsearch encoders --drop "
-        f"{trial.encoder}"
+        Sentence(
+            "The photos side by side: ",
+            CommandLine("ui"),
+            ", Library. To change the model: ",
+            CommandLine(f"rebuild --encoder {trial.encoder}"),
+            ". To delete the sample: ",
+            CommandLine(f"encoders --drop {trial.encoder}"),
+        )
     )
 
 
@@ -189,5 +198,5 @@ def _check(data_dir: str | None, address: str | None, as_json: bool) -> None:
             f"the target is {report.target:.2f}"
         )
     if not report.is_enough:
-        info("The recall of the index is too low. Rebuild it: imgsearch rebuild")
+        info(Sentence("The recall of the index is too low. Rebuild it: ", CommandLine("rebuild")))
         sys.exit(SnapshotError.exit_code)

@@ -20,6 +20,7 @@ from imgsearch.cli.output import (
     print_paths,
 )
 from imgsearch.cli.terminal import Colour, TerminalText, standard_output
+from imgsearch.errors import CommandLine, Sentence
 from imgsearch.features import installed
 from imgsearch.features.declared import load
 from imgsearch.language.grammar import is_expressible, parse, to_text
@@ -247,7 +248,7 @@ def _show(answer: Answer, output: _Output) -> bool:
         first = to_text(Query((Term(answer.understood[0].words),)), exact=True)
         info(f"Understood {', '.join(parts)}. To undo it, write plain: before the words: {first}")
     for remark in answer.remarks:
-        info(remark)
+        info(Sentence.with_lines(remark, answer.remark_commands))
     if not output.show_all:
         answer = answer.without_weak_hits()
     if output.as_json:
@@ -267,7 +268,13 @@ def _show(answer: Answer, output: _Output) -> bool:
     elif answer.verdict is not None and answer.verdict.state == "nothing":
         info(f"{str(answer.verdict).capitalize()}. To see the nearest photos, add: --all")
     elif not answer.remarks:
-        info("No photo matches. Try fewer filters; imgsearch explain PATH QUERY shows why.")
+        info(
+            Sentence(
+                "No photo matches. Try fewer filters; ",
+                CommandLine("explain PATH QUERY"),
+                " shows why.",
+            )
+        )
     return False
 
 

@@ -18,12 +18,15 @@ from imgsearch.cli.output import (
     print_json,
 )
 from imgsearch.cli.progress import run_with_progress
+from imgsearch.errors import CommandLine, Sentence
 from imgsearch.text import format_count, printable
 
 if TYPE_CHECKING:
     from imgsearch.outputs.sidecars import Change, PlannedFile
     from imgsearch.progress import Job
     from imgsearch.records.marks import SidecarChange
+
+_INDEX = CommandLine("index")
 
 
 @click.command("sidecars")
@@ -66,7 +69,7 @@ def command(
             _stars,
             as_json,
             "The files of your photos have the stars that you gave them here.",
-            "imgsearch sidecars --write",
+            CommandLine("sidecars --write"),
         )
 
 
@@ -76,8 +79,8 @@ def list_and_write(
     described: Callable[[Change], str],
     as_json: bool,
     nothing: str,
-    command_to_write: str,
-    command_to_read: str = "imgsearch index",
+    command_to_write: CommandLine,
+    command_to_read: CommandLine = _INDEX,
 ) -> None:
     """List planned XMP files and then write them, unless `write` is None.
 
@@ -104,12 +107,12 @@ def list_and_write(
         info(nothing)
         sys.exit(NO_RESULT)
     for each in failed:
-        info(f"Left as it is: {each.sidecar}: {each.problem}")
+        info(Sentence(f"Left as it is: {each.sidecar}: ", each.problem or ""))
     files = format_count(len(changes) - len(failed), "file")
     if write is not None:
-        info(f"Wrote {files}. To read them: {command_to_read}")
+        info(Sentence(f"Wrote {files}. To read them: ", command_to_read))
         sys.exit(_FAILED if failed else 0)
-    info(f"Nothing was written. To write {files}: {command_to_write}")
+    info(Sentence(f"Nothing was written. To write {files}: ", command_to_write))
 
 
 _FAILED = 3  # exit code

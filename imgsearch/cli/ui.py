@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 
 from imgsearch.cli.output import archive_option, data_option, info, open_archive
-from imgsearch.errors import MissingPackage, UsageError
+from imgsearch.errors import CommandLine, MissingPackage, Sentence, UsageError
 from imgsearch.installation import checkout_folder, install_command, page_package
 from imgsearch.page_access import (
     ARCHIVE_VARIABLE,
@@ -181,6 +181,9 @@ def _check_port(host: str, port: int) -> None:
         except (OSError, OverflowError) as error:
             reason = error.strerror if isinstance(error, OSError) else "there is no such port"
             raise UsageError(
-                f"Cannot serve the page at {host}, port {port} ({reason}). Choose another port: "
-                f"imgsearch ui --port {port % 60000 + 1}"
+                Sentence(
+                    f"Cannot serve the page at {host}, port {port} ({reason}). Choose another "
+                    "port: ",
+                    CommandLine(f"ui --port {port % 60000 + 1}"),
+                )
             ) from error

@@ -37,10 +37,9 @@ def command(asked: Asked[Change], redo: bool, is_listed: bool) -> None:
       imgsearch undo --redo
 
     Run again, it undoes the change before. CHANGE is the number of a change in the list; while a
-    later change of the same photos or names counts, that one is undone first. A new change
-    ends the list of undone ones, which --redo does again. The library keeps the last thousand
-    changes. With --library, the changes are those of the persons of
-    an archive, by whomever.
+    later change of the same photos or names counts, that one is undone first. A new change ends the
+    list of undone ones, which --redo does again. The library keeps the last thousand changes. With
+    --library, these are the changes made in the copy of the archive on this machine.
     """
     if not is_listed:
         change = asked.of(ChangeHistory.redo) if redo else asked.answer()

@@ -8,7 +8,7 @@ import click
 
 from imgsearch.cli.cures import given
 from imgsearch.cli.output import info
-from imgsearch.errors import ImgsearchError
+from imgsearch.errors import CommandLine, ImgsearchError, Sentence
 from imgsearch.features import installed
 from imgsearch.text import format_count
 
@@ -28,9 +28,9 @@ _OF = {  # else in all commands
 def say_what_is_unfinished(context: click.Context) -> None:
     """Print to standard error which jobs of this machine's library were not finished.
 
-    `context` is that of `imgsearch`, after a command. Jobs of features
-    are said by commands that show what these find. Nothing is said where there is
-    no library, or an archive was named.
+    `context` is the context of `imgsearch`, after a command. Jobs of features are named by the
+    commands that show what they find. Nothing is said where there is no library, or an archive was
+    named.
     """
     name = context.invoked_subcommand
     if name is None or name in _SILENT or given(context, "--library") is not None:
@@ -60,7 +60,8 @@ def _say(name: str, data_dir_name: str | None) -> None:
     running = running_job(data_dir)
     if running is None:
         for job in jobs:
-            info(f"{job.sentence} To go on: {job.command}")
+            command = CommandLine(job.command.removeprefix("imgsearch "))
+            info(Sentence(f"{job.sentence} To go on: ", command))
     elif running.doing == "Indexing" and jobs[0].job == "index":
         photos = format_count(running.total, "photo")
         info(f"Photos are being indexed now: {running.done} of {photos}. More will be found.")

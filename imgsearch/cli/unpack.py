@@ -19,7 +19,7 @@ from imgsearch.cli.output import (
     print_json,
 )
 from imgsearch.cli.progress import run_with_progress
-from imgsearch.errors import PhotosNotFound
+from imgsearch.errors import CommandLine, PhotosNotFound, Sentence
 from imgsearch.features import installed
 from imgsearch.text import format_count
 
@@ -91,7 +91,7 @@ def command(
         except PhotosNotFound as error:
             if at is not None or not sys.stdin.isatty():
                 raise
-            info(str(error))
+            info(error.sentence)
             report = merge(click.prompt("Folder with the photos", err=True))
     if as_json:
         printed = {**asdict(report), "folder": str(report.folder)}
@@ -118,22 +118,38 @@ def command(
             f"Also added: {format_count(report.marks, 'mark')} (favourites, stars, hidden photos)."
         )
     if report.faces:
-        info(f"Also added: {format_count(report.faces, 'face')}. To see persons: imgsearch people")
+        info(
+            Sentence(
+                f"Also added: {format_count(report.faces, 'face')}. To see persons: ",
+                CommandLine("people"),
+            )
+        )
     if report.missing:
         lost = (
-            "Their data is stored for a month; imgsearch index FOLDER finds them in another place."
+            Sentence(
+                "Their data is stored for a month; ",
+                CommandLine("index FOLDER"),
+                " finds them in another place.",
+            )
             if address is None
             else "They were left out."
         )
         info(
-            "Not there, of another size, or no photo of this folder: "
-            f"{format_count(report.missing, 'file')}. {lost}"
+            Sentence(
+                "Not there, of another size, or no photo of this folder: "
+                f"{format_count(report.missing, 'file')}. ",
+                lost,
+            )
         )
     if report.to_verify:
-        reading = "imgsearch index" if address is None else "imgsearch index FOLDER"
+        reading = CommandLine("index" if address is None else "index FOLDER")
         info(
-            "Changed since, or copied without their time: "
-            f"{format_count(report.to_verify, 'file')}. The next {reading} reads them."
+            Sentence(
+                "Changed since, or copied without their time: "
+                f"{format_count(report.to_verify, 'file')}. The next ",
+                reading,
+                " reads them.",
+            )
         )
     if report.beside:
         info(f"Stored but not searched: vectors of {', '.join(report.beside)}.")

@@ -51,7 +51,7 @@ def _with_options(function: _Function) -> _Function:
 )
 @_with_options
 @click.option("--log-json", is_flag=True, help="Print one JSON object per line, for programs.")
-@no_archive_option("folders to watch", "To add new photos: imgsearch index FOLDER --library {}")
+@no_archive_option("folders to watch", "To add new photos: ", "index FOLDER --library {}")
 @data_option
 def command(
     folders: tuple[str, ...],

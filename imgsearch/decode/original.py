@@ -14,7 +14,7 @@ from msgspec import Struct
 from imgsearch.decode.formats import FORMATS_BY_NAME, HEAD_BYTES, format_of
 from imgsearch.decode.motion import MOTION_BESIDE, MOTION_INSIDE, live_photo_video, video_inside
 from imgsearch.decode.request import content_hash, open_regular_file
-from imgsearch.errors import PhotoError, Reason
+from imgsearch.errors import CommandLine, PhotoError, Reason, Sentence
 from imgsearch.records.files import FileStat
 from imgsearch.records.photo import IndexedFile, Photo
 
@@ -199,6 +199,9 @@ def no_unchanged_file() -> PhotoError:
     """Return the error for a photo none of whose files still has its content."""
     return PhotoError(
         Reason.UNREADABLE,
-        "The file cannot be read now, or has changed since it was indexed. Connect its drive, or "
-        "run: imgsearch index",
+        Sentence(
+            "The file cannot be read now, or has changed since it was indexed. Connect "
+            "its drive, or run: ",
+            CommandLine("index"),
+        ),
     )

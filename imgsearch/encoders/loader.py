@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from imgsearch import c_memory
 from imgsearch.encoders import registry
-from imgsearch.errors import EncoderMismatch, UsageError
+from imgsearch.errors import CommandLine, EncoderMismatch, Sentence, UsageError
 
 if TYPE_CHECKING:
     from imgsearch.config import Settings
@@ -105,8 +105,11 @@ class EncoderLoader:
             and not registry.satisfies(row.name, requested)
         ):
             raise EncoderMismatch(
-                f"This library was made with the encoder {row.name}, not {requested}. Leave "
-                f"--encoder out, or change the library: imgsearch rebuild --encoder {requested}"
+                Sentence(
+                    f"This library was made with the encoder {row.name}, not {requested}. Leave "
+                    "--encoder out, or change the library: ",
+                    CommandLine(f"rebuild --encoder {requested}"),
+                )
             )
 
     def dim_of(self, encoder_id: str) -> int | None:
@@ -149,9 +152,11 @@ class EncoderLoader:
         encoder = self.open(name)
         if encoder.id != row.encoder_id:
             raise EncoderMismatch(
-                f"This library was made with {row.encoder_id}, and this imgsearch has "
-                f"{encoder.id}: their vectors cannot be compared. Re-embed the library: "
-                f"imgsearch rebuild --encoder {row.name}"
+                Sentence(
+                    f"This library was made with {row.encoder_id}, and this imgsearch has "
+                    f"{encoder.id}: their vectors cannot be compared. Re-embed the library: ",
+                    CommandLine(f"rebuild --encoder {row.name}"),
+                )
             )
         return encoder
 

@@ -17,7 +17,7 @@ from msgspec import Struct
 
 from imgsearch.encoders.base import Encoder, EncoderKind, Int8Option, Notify
 from imgsearch.encoders.guarded import guarded
-from imgsearch.errors import MissingPackage, UsageError
+from imgsearch.errors import CommandLine, MissingPackage, Sentence, UsageError
 from imgsearch.plugins import (
     ENCODERS,
     entry_points_of,
@@ -32,7 +32,9 @@ if TYPE_CHECKING:
     from imgsearch.records.status import EncoderInfo
 
 AUTO = "auto"
-_CHANGE = "Change it with --encoder NAME; `imgsearch encoders` lists the names."
+_CHANGE = Sentence(
+    "Change it with --encoder NAME; `", CommandLine("encoders"), "` lists the names."
+)
 
 _BUILT_IN = {  # prefix: the module whose KIND it is
     "lite": "imgsearch.encoders.lite.kind",
@@ -163,9 +165,12 @@ def name_of(encoder_id: str) -> str:
         match = _PREFIX.match(encoder_id)
         prefix = match[0] if match else ""
         raise UsageError(
-            f"The library was made with {encoder_id}, an encoder this imgsearch does not have. "
-            f"Install the package that brings the encoders {prefix!r} again, or embed the photos "
-            "with another one: imgsearch rebuild --encoder lite"
+            Sentence(
+                f"The library was made with {encoder_id}, an encoder this imgsearch does not "
+                f"have. Install the package that brings the encoders {prefix!r} again, or "
+                "embed the photos with another one: ",
+                CommandLine("rebuild --encoder lite"),
+            )
         )
     return kind.name_of(encoder_id)
 
@@ -228,7 +233,7 @@ def choose(
     if name == AUTO:
         return _auto(device, notify)
     _known_kind(name).check(name)
-    return EncoderChoice(name, f"Encoder {name}, as requested. {_CHANGE}")
+    return EncoderChoice(name, Sentence(f"Encoder {name}, as requested. ", _CHANGE))
 
 
 def _auto(device: str, notify: Notify) -> EncoderChoice:
@@ -241,7 +246,8 @@ def _auto(device: str, notify: Notify) -> EncoderChoice:
             reasons.insert(0, recommendation.reason)
             if recommendation.name is not None:
                 name = recommendation.name
-                return EncoderChoice(name, f"Encoder {name}: {'; '.join(reasons)}. {_CHANGE}")
+                why = [part for reason in reasons for part in (reason, "; ")][:-1]
+                return EncoderChoice(name, Sentence(f"Encoder {name}: ", *why, ". ", _CHANGE))
     raise AssertionError("`lite` has no recommendation")
 
 
@@ -258,6 +264,9 @@ def _known_kind(name: str) -> EncoderKind:
     hint = f"Did you mean {' or '.join(near)}? " if near else ""
     formats = " or ".join(kind.name_format or kind.prefix for kind in kinds())
     raise UsageError(
-        f"Unknown encoder {name!r}. {hint}`imgsearch encoders` lists the choices; "
-        f"a name is written {formats}."
+        Sentence(
+            f"Unknown encoder {name!r}. {hint}`",
+            CommandLine("encoders"),
+            f"` lists the choices; a name is written {formats}.",
+        )
     )

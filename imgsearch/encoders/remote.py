@@ -15,7 +15,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from msgspec import Struct
 
 from imgsearch import errors
-from imgsearch.errors import DiskError, EncoderError, ImgsearchError, MissingPackage
+from imgsearch.errors import (
+    CommandLine,
+    DiskError,
+    EncoderError,
+    ImgsearchError,
+    MissingPackage,
+    Sentence,
+)
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -95,7 +102,9 @@ class EncoderHost:
             return getattr(encoder, request.method)(*request.arguments)
         except Exception as error:  # noqa: BLE001  # raised where it was asked for
             kind = type(error).__name__ if isinstance(error, ImgsearchError) else ""
-            return _Failure(kind, str(error))
+            return _Failure(
+                kind, error.sentence if isinstance(error, ImgsearchError) else str(error)
+            )
 
 
 class RemoteEncoders:
@@ -127,8 +136,10 @@ class RemoteEncoders:
                 answer = self._pipe.recv()
         except (EOFError, OSError) as error:
             raise EncoderError(
-                "The process of the service that has the model has ended. Start it again: "
-                "imgsearch serve"
+                Sentence(
+                    "The process of the service that has the model has ended. Start it again: ",
+                    CommandLine("serve"),
+                )
             ) from error
         if isinstance(answer, _Failure):
             raise _error_of(answer)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from imgsearch.errors import SnapshotError
+from imgsearch.errors import CommandLine, Sentence, SnapshotError
 from imgsearch.index.base import BuildContext, BuiltIndex, Details, Effort
 from imgsearch.index.policy import IndexPolicy
 from imgsearch.records.answer import Neighbours
@@ -83,10 +83,15 @@ class FlatBackend:
                 vectors: Any = map_array(path, file)
         except (OSError, ValueError) as error:
             raise SnapshotError(
-                f"Cannot read the index file {path} ({error}). Rebuild it: imgsearch rebuild"
+                Sentence(
+                    f"Cannot read the index file {path} ({error}). Rebuild it: ",
+                    CommandLine("rebuild"),
+                )
             ) from error
         if ids.dtype != np.int64 or vectors.dtype != np.float32 or len(ids) != len(vectors):
-            raise SnapshotError(f"{path} is not an index file. Rebuild it: imgsearch rebuild")
+            raise SnapshotError(
+                Sentence(f"{path} is not an index file. Rebuild it: ", CommandLine("rebuild"))
+            )
         return FlatIndex(ids, vectors)
 
 

@@ -25,7 +25,7 @@ from msgspec.structs import replace
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from imgsearch.errors import MissingPackage, SnapshotError
+from imgsearch.errors import CommandLine, MissingPackage, Sentence, SnapshotError
 from imgsearch.index.base import (
     BuildContext,
     BuiltIndex,
@@ -486,7 +486,10 @@ def _mapped(path: Path) -> Any:
 def _unreadable(path: Path, error: Exception) -> SnapshotError:
     reason = str(error).strip().splitlines()[-1:]
     return SnapshotError(
-        f"Cannot read the index file {path} ({''.join(reason)}). Rebuild it: imgsearch rebuild"
+        Sentence(
+            f"Cannot read the index file {path} ({''.join(reason)}). Rebuild it: ",
+            CommandLine("rebuild"),
+        )
     )
 
 

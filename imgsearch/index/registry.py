@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeGuard
 
 from msgspec import Struct
 
-from imgsearch.errors import SnapshotError
+from imgsearch.errors import CommandLine, Sentence, SnapshotError
 from imgsearch.index.base import BuildContext, BuiltIndex, Details, IndexBackend, VectorIndex
 from imgsearch.index.flat import FlatBackend
 from imgsearch.plugins import (
@@ -45,8 +45,11 @@ def find_backend(name: str) -> IndexBackend:
         register(_GuardedBackend(name, backend, plugin_named(INDEX_BACKENDS, name)))
     if name not in _backends:
         raise SnapshotError(
-            f"Unknown kind of index {name!r}. Known: {', '.join(_backends)}. If a newer imgsearch "
-            "wrote it, build one that this version can read: imgsearch rebuild"
+            Sentence(
+                f"Unknown kind of index {name!r}. Known: {', '.join(_backends)}. If a newer "
+                "imgsearch wrote it, build one that this version can read: ",
+                CommandLine("rebuild"),
+            )
         )
     return _backends[name]()
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 from msgspec import Struct
 
 from imgsearch import private_files
-from imgsearch.errors import DiskError, SnapshotError
+from imgsearch.errors import CommandLine, DiskError, Sentence, SnapshotError
 from imgsearch.index.base import OnStep
 from imgsearch.index.policy import IndexPolicy
 
@@ -77,13 +77,16 @@ def verify(folder: Path, info: SnapshotInfo, full: bool = False) -> Path:
     or copied), and with `full`, the checksum decides: about 2 GB/s once in memory.
     """
     path = folder / info.file_name
-    cure = "Nothing is lost; rebuild it: imgsearch rebuild"
+    cure = Sentence("Nothing is lost; rebuild it: ", CommandLine("rebuild"))
     try:
         stat = path.stat()
         if stat.st_size != info.size_bytes:
             raise SnapshotError(
-                f"The index file {path} has {stat.st_size} bytes instead of "
-                f"{info.size_bytes}. {cure}"
+                Sentence(
+                    f"The index file {path} has {stat.st_size} bytes instead of "
+                    f"{info.size_bytes}. ",
+                    cure,
+                )
             )
         stamp_s = info.built_at.timestamp()
         if not full and stat.st_mtime_ns == int(stamp_s) * 1_000_000_000:
@@ -91,11 +94,13 @@ def verify(folder: Path, info: SnapshotInfo, full: bool = False) -> Path:
         with path.open("rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise SnapshotError(f"Cannot read the index file {path} ({error.strerror}). {cure}") from (
-            error
-        )
+        raise SnapshotError(
+            Sentence(f"Cannot read the index file {path} ({error.strerror}). ", cure)
+        ) from (error)
     if sha256 != info.sha256:
-        raise SnapshotError(f"The index file {path} is damaged: its checksum differs. {cure}")
+        raise SnapshotError(
+            Sentence(f"The index file {path} is damaged: its checksum differs. ", cure)
+        )
     with suppress(OSError):  # an intact copy gets its time back, if the file is ours
         os.utime(path, (stamp_s, stamp_s))
     return path
@@ -176,8 +181,11 @@ def disk_error(folder: Path, error: OSError) -> DiskError:
     """Return the error about an index file that cannot be written."""
     if error.errno in _FULL:
         return DiskError(
-            f"The disk is full: a new index file does not fit into {folder}. The old one stays in "
-            "use and nothing is lost. Free some space, then run: imgsearch rebuild"
+            Sentence(
+                f"The disk is full: a new index file does not fit into {folder}. The old one "
+                "stays in use and nothing is lost. Free some space, then run: ",
+                CommandLine("rebuild"),
+            )
         )
     return DiskError(
         f"Cannot write an index file in {folder} ({error.strerror}). The old one stays in use. "

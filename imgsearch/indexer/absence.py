@@ -6,6 +6,7 @@ from pathlib import Path
 
 from imgsearch.decode.formats import is_photo_name
 from imgsearch.decode.motion import is_live_photo_video
+from imgsearch.errors import CommandLine, Sentence
 from imgsearch.indexer.ignored import is_ignored
 from imgsearch.store.store import Store
 from imgsearch.text import shell_word
@@ -32,7 +33,9 @@ def why_not_indexed(store: Store, path: Path) -> str:
     )
     if root is None:
         folder = shell_word(path.parent)
-        return f"It is in no folder of the library. Add its folder: imgsearch index {folder}"
+        return Sentence(
+            "It is in no folder of the library. Add its folder: ", CommandLine(f"index {folder}")
+        )
     for part in path.relative_to(root).parts:
         if is_ignored(part):
             return f"{part} is hidden, incomplete or belongs to another program, so it is skipped."
@@ -41,6 +44,8 @@ def why_not_indexed(store: Store, path: Path) -> str:
     if is_live_photo_video(path):
         return "It is the video of a Live Photo: the still image beside it represents both."
     if str(root) in store.reads.roots.paused().values():
-        resume = f"imgsearch folders --resume {shell_word(root)}"
-        return f"It was added or changed while its folder is paused. To end the pause: {resume}"
-    return "It was added or changed after the last run. Index it: imgsearch index"
+        resume = CommandLine(f"folders --resume {shell_word(root)}")
+        return Sentence(
+            "It was added or changed while its folder is paused. To end the pause: ", resume
+        )
+    return Sentence("It was added or changed after the last run. Index it: ", CommandLine("index"))

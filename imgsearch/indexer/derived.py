@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
-from imgsearch.errors import EncoderError, ImgsearchError, MissingPackage, UsageError
+from imgsearch.errors import EncoderError, ImgsearchError, MissingPackage, Sentence, UsageError
 from imgsearch.features import installed
 from imgsearch.features.declared import is_ours, load
 from imgsearch.index import build, snapshot
@@ -80,7 +80,7 @@ def encoder_may_lack(context: IndexingContext, done: str) -> Iterator[None]:
         yield
     # UsageError for an encoder that this imgsearch does not have.
     except (EncoderError, UsageError) as error:
-        context.notify(f"{done}, but its encoder cannot be used here yet. {error}")
+        context.notify(Sentence(f"{done}, but its encoder cannot be used here yet. ", error))
 
 
 def refresh_baseline(context: IndexingContext, store: Store, row: EncoderRow) -> None:

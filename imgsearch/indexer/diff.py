@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from imgsearch.decode.formats import is_photo_name
 from imgsearch.decode.sidecars import is_sidecar_name
-from imgsearch.errors import UsageError
+from imgsearch.errors import CommandLine, Sentence, UsageError
 from imgsearch.indexer.roots import is_available, is_on_other_drive
 from imgsearch.indexer.scan import ScanResult, find_changes, folder_identity, is_inside, scan
 from imgsearch.indexer.sidecars import SidecarChanges, compare_sidecars
@@ -114,7 +114,9 @@ def all_scopes(reads: Reads) -> list[Scope]:
     Raises UsageError if there are no roots.
     """
     if not reads.roots.all():
-        raise UsageError("No photo folder is known yet. Name one: imgsearch index FOLDER")
+        raise UsageError(
+            Sentence("No photo folder is known yet. Name one: ", CommandLine("index FOLDER"))
+        )
     return [Scope(root_id, root) for root_id, root in reads.roots.active().items()]
 
 
@@ -163,8 +165,11 @@ def compare(
         if offline_reason:
             offline += len(known)
             context.notify(
-                f"{root} {offline_reason}. Its photos stay in the library, marked as offline, "
-                "until it is back. To remove them: imgsearch forget FOLDER"
+                Sentence(
+                    f"{root} {offline_reason}. Its photos stay in the library, marked as offline, "
+                    "until it is back. To remove them: ",
+                    CommandLine("forget FOLDER"),
+                )
             )
             continue
         _record_unreadable(store, scope, _unreadable_folders(result, known), context.notify)

@@ -44,5 +44,5 @@ def prune_store(context: IndexingContext, store: Store, days: float = PRUNE_DAYS
         try:
             thumbnails.prune(context.settings.thumbnails_mb * 1_000_000)
         except StoreError as error:  # damage, which must not stop a watcher
-            context.notify(str(error))
+            context.notify(error.sentence)
     return photos

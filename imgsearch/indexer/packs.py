@@ -17,11 +17,13 @@ from msgspec import Struct
 from imgsearch import c_memory, private_files
 from imgsearch.decode.formats import is_photo_name
 from imgsearch.errors import (
+    CommandLine,
     DiskError,
     EncoderMismatch,
     FolderError,
     PackError,
     PhotosNotFound,
+    Sentence,
     UsageError,
 )
 from imgsearch.indexer import pack_notes
@@ -91,7 +93,9 @@ def make_pack(
     total = len(store.packs.photo_ids(folder))
     if not total:
         raise FolderError(
-            f"No photo of the library is in {folder}. To add it: imgsearch index FOLDER"
+            Sentence(
+                f"No photo of the library is in {folder}. To add it: ", CommandLine("index FOLDER")
+            )
         )
     if file is None:
         file = pack_inside(folder)
@@ -137,8 +141,11 @@ def _make_hidden_folder(folder: Path) -> None:
         private_files.make_folder(folder)
     except OSError as error:
         raise DiskError(
-            f"Cannot write to {folder.parent} ({error.strerror}). Make it writable, or write the "
-            "pack to another place: imgsearch pack FOLDER PACK"
+            Sentence(
+                f"Cannot write to {folder.parent} ({error.strerror}). Make it writable, or "
+                "write the pack to another place: ",
+                CommandLine("pack FOLDER PACK"),
+            )
         ) from error
 
 
@@ -208,8 +215,11 @@ def find_place(
     example = sample[0].path if sample else ""
     looked = f"{at} does not have" if at is not None else "No folder known here has"
     raise PhotosNotFound(
-        f"{looked} the photos of this pack, such as {example}. Say where they are: imgsearch "
-        "unpack PACK --at FOLDER; if they are not connected now, add --offline."
+        Sentence(
+            f"{looked} the photos of this pack, such as {example}. Say where they are: ",
+            CommandLine("unpack PACK --at FOLDER"),
+            "; if they are not connected now, add --offline.",
+        )
     )
 
 
@@ -239,9 +249,13 @@ def check_encoders(
         dim = dims.get(encoder.encoder_id) or dim_of(encoder.encoder_id)
         if dim is not None and dim != encoder.dim:
             raise PackError(
-                f"The pack {pack} states that a vector of {encoder.encoder_id} has {encoder.dim:,} "
-                f"numbers, and it has {dim:,}, so its vectors are wrong. Nothing was merged. Make "
-                "the pack again with imgsearch pack, from a library that answers searches."
+                Sentence(
+                    f"The pack {pack} states that a vector of {encoder.encoder_id} has "
+                    f"{encoder.dim:,} numbers, and it has {dim:,}, so its vectors are wrong. "
+                    "Nothing was merged. Make the pack again with ",
+                    CommandLine("pack"),
+                    ", from a library that answers searches.",
+                )
             )
 
 
@@ -262,10 +276,13 @@ def encoder_of_merge(
     if encoders and not beside:
         others = ", ".join(encoder.encoder_id for encoder in encoders)
         raise EncoderMismatch(
-            f"The pack has vectors of {others}, and this library uses {row.encoder_id}, so words "
-            "would not find its photos. Merge it into a library of its own with --data DIR; or "
-            "use --beside, which keeps these vectors beside, and then imgsearch index, which "
-            "embeds the photos again."
+            Sentence(
+                f"The pack has vectors of {others}, and this library uses {row.encoder_id}, "
+                "so words would not find its photos. Merge it into a library of its own with "
+                "--data DIR; or use --beside, which keeps these vectors beside, and then ",
+                CommandLine("index"),
+                ", which embeds the photos again.",
+            )
         )
     return None
 

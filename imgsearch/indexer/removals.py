@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
+from imgsearch.errors import CommandLine, Sentence
 from imgsearch.indexer.diff import LibraryDiff
 from imgsearch.store.store import Store
 
@@ -67,9 +68,12 @@ def _confirmed(
         root = store.reads.roots.all()[root_id]
         stay = f"The last {count - recent} of them stay" if recent else "They stay"
         notify(
-            f"{count} of the {total} photos of {root} disappeared within a short time. {stay} in "
-            "the library, marked as missing, until they are back. If you removed them on purpose: "
-            "imgsearch index --accept-removals"
+            Sentence(
+                f"{count} of the {total} photos of {root} disappeared within a short time. "
+                f"{stay} in the library, marked as missing, until they are back. If you "
+                "removed them on purpose: ",
+                CommandLine("index --accept-removals"),
+            )
         )
         return set()
     if lost:

@@ -56,7 +56,7 @@ def repair(context: IndexingContext, *, has_folders: bool = True) -> list[str]:
             done.append("Rebuilt the index from the stored vectors.")
         if store.database.has_much_room():
             freed_mb = store.database.compact() / 1e6
-            done.append(f"Gave {freed_mb:,.1f} MB of the database back to the disk.")
+            done.append(f"Freed {freed_mb:,.1f} MB on disk.")
         if has_folders:
             done += _repair_beside_photos(context, store)
     return done
@@ -80,5 +80,5 @@ def _repair_thumbnails(thumbnails: ThumbnailStore) -> list[str]:
             return []
     except DamagedThumbnails:  # the file itself
         pass
-    kept = thumbnails.repair()
-    return [f"Repaired the thumbnails: {format_count(kept, 'photo')} kept theirs."]
+    intact = format_count(thumbnails.repair(), "thumbnail")
+    return [f"Repaired the thumbnail store; intact: {intact}."]

@@ -8,7 +8,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from imgsearch.errors import FolderError, UsageError
+from imgsearch.errors import CommandLine, FolderError, Sentence, UsageError
 from imgsearch.indexer.ignored import is_ignored
 from imgsearch.indexer.volumes import SYSTEM_MOUNTS, MountTable, VolumePath
 from imgsearch.records.query import Filter, Selection
@@ -30,8 +30,10 @@ def check_not_paused(folder: str, paused: Iterable[str]) -> None:
     for root in paused:
         if path.is_relative_to(root) or Path(root).is_relative_to(path):
             raise UsageError(
-                f"The folder {root} is paused. Resume it first: "
-                f"imgsearch folders --resume {shell_word(root)}"
+                Sentence(
+                    f"The folder {root} is paused. Resume it first: ",
+                    CommandLine(f"folders --resume {shell_word(root)}"),
+                )
             )
 
 
@@ -184,7 +186,10 @@ def ids_below(reads: Reads, folders: Sequence[str]) -> set[int]:
         found = reads.selections.ids(Selection((Filter("in", (folder,)),))).tolist()
         if not found:
             raise FolderError(
-                f"No photo of the library is in {folder}. To add it: imgsearch index FOLDER"
+                Sentence(
+                    f"No photo of the library is in {folder}. To add it: ",
+                    CommandLine("index FOLDER"),
+                )
             )
         ids.update(found)
     return ids

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from imgsearch.encoders import registry
-from imgsearch.errors import DiskError, LibraryLocked, UsageError
+from imgsearch.errors import CommandLine, DiskError, LibraryLocked, Sentence, UsageError
 from imgsearch.index import snapshot
 from imgsearch.indexer.derived import refresh_derived
 from imgsearch.records.status import DroppedEncoder
@@ -40,8 +40,10 @@ def drop_encoder(context: IndexingContext, name: str) -> DroppedEncoder:
         stored = _stored_encoder(store, name)
         if stored.state == "current":
             raise UsageError(
-                f"The encoder {name} is in use. Use another one first: imgsearch encoders "
-                "--use NAME"
+                Sentence(
+                    f"The encoder {name} is in use. Use another one first: ",
+                    CommandLine("encoders --use NAME"),
+                )
             )
         store.vectors.drop_encoder(stored.row.key)
         snapshot.clean(store)
@@ -50,7 +52,7 @@ def drop_encoder(context: IndexingContext, name: str) -> DroppedEncoder:
             try:
                 freed += store.database.compact()
             except (DiskError, LibraryLocked) as error:  # the encoder itself is deleted
-                context.notify(str(error))
+                context.notify(error.sentence)
         return DroppedEncoder(name, stored.size_bytes, freed, store.database.free_bytes())
 
 
@@ -68,8 +70,10 @@ def _stored_encoder(store: Store, name: str) -> StoredVectors:
     ]
     if not named:
         raise UsageError(
-            f"The library has no vectors of the encoder {name!r}. It has those of: "
-            f"{', '.join(names)}. To embed all photos with another: imgsearch rebuild --encoder "
-            "NAME"
+            Sentence(
+                f"The library has no vectors of the encoder {name!r}. It has those of: "
+                f"{', '.join(names)}. To embed all photos with another: ",
+                CommandLine("rebuild --encoder NAME"),
+            )
         )
     return min(named, key=lambda each: each.state == "current")

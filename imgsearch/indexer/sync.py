@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from imgsearch.errors import FolderError
+from imgsearch.errors import CommandLine, FolderError, Sentence
 from imgsearch.index import snapshot
 from imgsearch.indexer import diff, metadata, roots
 from imgsearch.indexer.derived import growing_baseline, refresh_derived, update_index
@@ -222,8 +222,10 @@ def _embed_and_record(
 def _notify_of_paused(context: IndexingContext, reads: Reads) -> None:
     for root in reads.roots.paused().values():
         context.notify(
-            f"{root} is paused and stays as it is. To resume it: imgsearch folders --resume "
-            f"{shell_word(root)}"
+            Sentence(
+                f"{root} is paused and stays as it is. To resume it: ",
+                CommandLine(f"folders --resume {shell_word(root)}"),
+            )
         )
 
 

@@ -64,7 +64,7 @@ class ThumbnailKeeper:
                 "photos get none. The setting thumbnails_mb raises it."
             )
         except StoreError as error:
-            problem = str(error)
+            problem = error.sentence
         self._has_stopped = True
         self._notify(problem)
 

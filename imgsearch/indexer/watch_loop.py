@@ -139,7 +139,7 @@ class WatchLoop:
             except LibraryLocked as error:
                 if not folders:
                     break
-                self._notify_once(str(error))
+                self._notify_once(error.sentence)
                 self._stop.wait(self._schedule.retry_s)
         if self._stop.is_set():
             return
@@ -218,7 +218,7 @@ class WatchLoop:
                 if scan_all and finished:
                     prune_store(self._context, store)
         except (LibraryLocked, DiskError) as error:
-            self._notify_once(str(error))
+            self._notify_once(error.sentence)
             self._not_before_s = time.monotonic() + self._schedule.retry_s
         finally:
             if not finished:  # what was committed stays; the rest has to be scanned again
@@ -278,7 +278,7 @@ class WatchLoop:
                         yield from _reported(backlog.job, end.value)
                         return
         except (LibraryLocked, DiskError) as error:
-            self._notify_once(str(error))
+            self._notify_once(error.sentence)
             self._not_before_s = time.monotonic() + self._schedule.retry_s
 
     def _begun(self, named: str) -> Generator[Progress, None, object]:
@@ -298,10 +298,10 @@ class WatchLoop:
             yield FeatureReport(name, *load(installed.jobs()[name].told)(end.value))
         except (UsageError, MissingPackage) as error:  # it would be raised again
             del self._of_features[name]
-            self._notify_once(str(error))
+            self._notify_once(error.sentence)
         except (LibraryLocked, DiskError) as error:
             self._of_features[name] = self._begun(str(installed.jobs()[name].steps))
-            self._notify_once(str(error))
+            self._notify_once(error.sentence)
             self._not_before_s = time.monotonic() + self._schedule.retry_s
 
     def _notify_once(self, sentence: str) -> None:
@@ -334,7 +334,7 @@ def _backlog(
     try:
         backlog: Backlog | None = load(named)(context, unfinished)
     except MissingPackage as error:
-        context.notify(str(error))
+        context.notify(error.sentence)
         return
     if backlog is not None:
         yield backlog

@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Sequence
 
-from imgsearch.errors import UsageError
+from imgsearch.errors import Sentence, UsageError
 from imgsearch.text import plain_text
 
 MAX_NAME_CHARACTERS = 100
@@ -15,7 +15,7 @@ _NOT_IN_NAMES = '|"\\/=:'
 _LISTED_NAMES = 10
 
 
-def nearest_or_all(name: str, names: Sequence[str], to_list: str, title: str) -> str:
+def nearest_or_all(name: str, names: Sequence[str], to_list: Sentence, title: str) -> Sentence:
     """Return the sentence about the names that there are, for a message about one that is not.
 
     It asks for the nearest name, and says how `to_list` them all; if none is near, it lists the
@@ -26,9 +26,9 @@ def nearest_or_all(name: str, names: Sequence[str], to_list: str, title: str) ->
     by_key = {plain_text(each): each for each in names}
     near = difflib.get_close_matches(plain_text(name), by_key, n=1, cutoff=0.5)
     if near:
-        return f"Did you mean {by_key[near[0]]!r}? {to_list}"
+        return Sentence(f"Did you mean {by_key[near[0]]!r}? ", to_list)
     listed = ", ".join([*names[:_LISTED_NAMES], *(["…"] if len(names) > _LISTED_NAMES else [])])
-    return f"{title}: {listed}."
+    return Sentence(f"{title}: {listed}.")
 
 
 def read_name(name: str, what: str = "saved search", without: str = _NOT_IN_NAMES) -> str:

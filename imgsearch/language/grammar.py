@@ -21,7 +21,7 @@ from typing import NoReturn, get_args
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from imgsearch.errors import QueryError
+from imgsearch.errors import CommandLine, QueryError, Sentence
 from imgsearch.features import installed
 from imgsearch.features.declared import load
 from imgsearch.language.fields import FIELDS, OTHER_NAMES, decimal_text
@@ -351,7 +351,7 @@ def _filter_value(name: str, text: str) -> FilterValue:
     try:
         return FIELDS[name].read(text.strip())
     except ValueError as error:
-        raise ValueError(f"{name}: {error}") from None
+        raise ValueError(Sentence(f"{name}: ", *error.args[:1])) from None
 
 
 def _weight(text: str) -> float:
@@ -368,7 +368,11 @@ def _photo_id(text: str) -> int:
     is_number = text.isascii() and text.isdigit() and len(text) <= _MAX_ID_DIGITS
     if not (is_number and 0 < int(text) < 1 << 63):
         raise ValueError(
-            f"{text!r} is not a photo id. `imgsearch search --json` shows each photo_id."
+            Sentence(
+                f"{text!r} is not a photo id. `",
+                CommandLine("search --json"),
+                "` shows each photo_id.",
+            )
         )
     return int(text)
 
@@ -382,7 +386,7 @@ def _query_errors(
         yield
     except ValueError as error:
         position = "" if line is None else f" (character {at + 1})"
-        raise QueryError(f"{error}{position}", line, at, suggestion) from None
+        raise QueryError(Sentence(*error.args[:1], position), line, at, suggestion) from None
 
 
 def _split_weight(text: str, default: float) -> tuple[float, str]:

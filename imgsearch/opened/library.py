@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal
 from msgspec import Struct
 
 from imgsearch.encoders.loader import EncoderLoader
-from imgsearch.errors import DiskError, LibraryLocked, SnapshotError
+from imgsearch.errors import DiskError, LibraryLocked, Sentence, SnapshotError
 from imgsearch.indexer.opening import Indexing, closed, make_private
 from imgsearch.opened.origin import LocalFolders, Origin
 from imgsearch.opened.photo_changes import FolderChanges, PhotoChanges
@@ -208,7 +208,7 @@ class OpenedLibrary:
         try:
             return LiveIndex(reads, row.key, self.index_policy)
         except SnapshotError as error:
-            return self._replace_index(reads, row, str(error))
+            return self._replace_index(reads, row, error.sentence)
 
     def _replace_index(self, reads: Reads, row: EncoderRow, damage: str) -> LiveIndex:
         from imgsearch.index.live import LiveIndex
@@ -216,10 +216,12 @@ class OpenedLibrary:
 
         try:
             rebuild_snapshot(self.new_or_existing(), row)
-            self.notify(f"{damage} It was rebuilt from the stored vectors; nothing was lost.")
+            self.notify(
+                Sentence(damage, " It was rebuilt from the stored vectors; nothing was lost.")
+            )
             return LiveIndex(reads, row.key, self.index_policy)
         except (LibraryLocked, DiskError):
-            self.notify(f"{damage} Searching the stored vectors instead, which is slower.")
+            self.notify(Sentence(damage, " Searching the stored vectors instead, which is slower."))
             return LiveIndex(reads, row.key, self.index_policy, use_snapshot=False)
 
     # ------------------------------------------------------------------ pictures
@@ -272,7 +274,7 @@ class SearchedIndex(Struct, frozen=True):
         try:
             return index.search(queries, k, only, kind=kind)
         except SnapshotError as error:
-            index = self.library.replace_index(self.row, index, str(error))
+            index = self.library.replace_index(self.row, index, error.sentence)
             return index.search(queries, k, only, kind=kind)
 
 

@@ -11,7 +11,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from imgsearch.errors import Reason, UsageError
+from imgsearch.errors import CommandLine, Reason, Sentence, UsageError
 from imgsearch.store.database import DATABASE_FILE
 
 if TYPE_CHECKING:
@@ -75,8 +75,11 @@ class FolderChanges:
 
         if ray is not None:
             raise UsageError(
-                "A library on this machine is indexed by this machine. A cluster fills an archive: "
-                "imgsearch index FOLDER --library ADDRESS --ray ADDRESS"
+                Sentence(
+                    "A library on this machine is indexed by this machine. A cluster fills an "
+                    "archive: ",
+                    CommandLine("index FOLDER --library ADDRESS --ray ADDRESS"),
+                )
             )
         context = self._indexing.context()
         return Job(sync.index(context, tuple(sources), accept_removals, verify))
@@ -132,4 +135,6 @@ class FolderChanges:
 
     def fleet(self) -> Fleet:
         """Raise UsageError: folders are indexed by this machine."""
-        raise UsageError("Only an archive is filled by a fleet: imgsearch copy --to ADDRESS")
+        raise UsageError(
+            Sentence("Only an archive is filled by a fleet: ", CommandLine("copy --to ADDRESS"))
+        )

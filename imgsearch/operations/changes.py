@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from imgsearch.errors import UsageError
+from imgsearch.errors import CommandLine, Sentence, UsageError
 from imgsearch.operations.declared import operation
 from imgsearch.records.changes import Change
 
@@ -43,7 +43,9 @@ class ChangeHistory:
         change = self._changes().undo(change_id)
         if change is None:
             which = "There is no change" if change_id is None else f"There is no change {change_id}"
-            raise UsageError(f"{which} to undo. To list the changes: imgsearch undo --list")
+            raise UsageError(
+                Sentence(f"{which} to undo. To list the changes: ", CommandLine("undo --list"))
+            )
         return change
 
     @operation("POST /changes/redo")
@@ -55,7 +57,10 @@ class ChangeHistory:
         change = self._changes().redo(change_id)
         if change is None:
             raise UsageError(
-                "There is no undone change to do again. To list the changes: imgsearch undo --list"
+                Sentence(
+                    "There is no undone change to do again. To list the changes: ",
+                    CommandLine("undo --list"),
+                )
             )
         return change
 

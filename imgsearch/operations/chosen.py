@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from imgsearch.errors import UsageError
+from imgsearch.errors import CommandLine, Sentence, UsageError
 from imgsearch.language.grammar import resolve_query
 from imgsearch.records.ids import as_ids
 from imgsearch.records.query import Query
@@ -39,5 +39,9 @@ def require_any(opened: OpenedLibrary, photo_ids: Sequence[int]) -> None:
     if ids and not opened.reads().photos.has_any(ids):
         which = f"photo {ids[0]}" if len(ids) == 1 else f"one of these {len(ids):,} photos"
         raise UsageError(
-            f"The library does not have {which}. imgsearch search --json prints the ids of photos."
+            Sentence(
+                f"The library does not have {which}. ",
+                CommandLine("search --json"),
+                " prints the ids of photos.",
+            )
         )

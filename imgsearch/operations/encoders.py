@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from imgsearch.errors import QueryError, UsageError
+from imgsearch.errors import CommandLine, QueryError, Sentence, UsageError
 from imgsearch.features import installed
 from imgsearch.operations.declared import operation
 from imgsearch.paths import absolute
@@ -94,7 +94,11 @@ class Encoders:
         if photos < 1:
             raise UsageError(f"The number of photos to try must be above 0, not {photos}.")
         if not name.strip():
-            raise UsageError("The name of the encoder is empty. To list them: imgsearch encoders")
+            raise UsageError(
+                Sentence(
+                    "The name of the encoder is empty. To list them: ", CommandLine("encoders")
+                )
+            )
         if any(not text.strip() for text in queries):
             raise UsageError("A query is empty. Name what to look for, such as: a dog in snow")
         opened = self._opened

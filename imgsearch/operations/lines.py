@@ -37,7 +37,7 @@ class Lines:
     def suggest(self, line: str = "", k: ResultCount = SUGGESTIONS) -> tuple[Suggestion, ...]:
         """Suggest how to go on with a query line that is typed to its end: names, past queries.
 
-        Names are those of people, places, folders, keywords, cameras and lenses of the library;
+        Names are the names of people, places, folders, keywords, cameras and lenses of the library;
         case and accents do not matter. Without text, the newest past queries. At most k, the best
         first. Raises UsageError for a k below 1 and if there is no library yet.
         """

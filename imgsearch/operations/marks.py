@@ -89,7 +89,7 @@ class Marks:
         *,
         include_weak: WithWeak = False,
     ) -> Change:
-        """Remove the stars that photos were given here, so that those of their files count.
+        """Remove the stars that photos were given here, so that the stars of their files count.
 
         Raises UsageError where the library has none of the given photos, QueryError as `find` does,
         and DiskError.

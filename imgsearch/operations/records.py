@@ -14,7 +14,7 @@ from typing import Any, NoReturn, TypeAlias, TypeVar
 import msgspec
 
 from imgsearch.addresses import as_path
-from imgsearch.errors import UsageError
+from imgsearch.errors import Sentence, UsageError
 from imgsearch.records.answer import Hit, Hits
 from imgsearch.text import path_text
 
@@ -40,6 +40,8 @@ def from_json(form: object, kind: type[_Value]) -> _Value:
 def _plain(value: object) -> object:
     if isinstance(value, Path):
         return path_text(value)
+    if isinstance(value, Sentence):
+        return str(value)
     if isinstance(value, Hits):
         return list(value)
     raise NotImplementedError(f"{type(value)} has no form in JSON")
@@ -57,7 +59,7 @@ _ENCODER = msgspec.json.Encoder(enc_hook=_plain)
 
 
 def dump_json(value: object, indent: int | None = None) -> str:
-    """JSON values as text: ASCII, so that file names that are not UTF-8 survive, escaped."""
+    """Return JSON values as text: ASCII, so that file names that are not UTF-8 survive, escaped."""
     return json.dumps(value, ensure_ascii=True, allow_nan=False, indent=indent)
 
 

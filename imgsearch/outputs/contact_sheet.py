@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from imgsearch.decode.contact_sheet import SheetPhoto, jpeg_sheet, pdf_sheet
-from imgsearch.errors import PhotoError, UsageError
+from imgsearch.errors import PhotoError, Sentence, UsageError
 from imgsearch.records.photo import ShownPhoto
 from imgsearch.search.library_photos import LibraryPhotos
 from imgsearch.text import path_text
@@ -55,7 +55,7 @@ def contact_sheet(
     first = next(shown, None)
     if first is None:
         reason = next(iter(missing.values()), "No photo was chosen.")
-        raise UsageError(f"There is nothing to put on a contact sheet. {reason}")
+        raise UsageError(Sentence("There is nothing to put on a contact sheet. ", reason))
     every = chain([first], shown)
     content = pdf_sheet(title, every) if kind == "pdf" else jpeg_sheet(title, tuple(every))
     return content, missing
@@ -77,7 +77,7 @@ def _with_pictures(
         try:
             content = picture(photo_id, PICTURE_PX)
         except PhotoError as error:
-            missing[path_text(path)] = str(error)
+            missing[path_text(path)] = error.sentence
             continue
         if content is None:  # it has left the library since
             missing[path_text(path)] = _GONE

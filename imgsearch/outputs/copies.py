@@ -15,7 +15,7 @@ from pathlib import PurePath
 from typing import BinaryIO, TypeAlias, cast
 
 from imgsearch.decode.original import OriginalFile
-from imgsearch.errors import ImgsearchError
+from imgsearch.errors import ImgsearchError, Sentence
 from imgsearch.outputs.file_names import safe_name, unique_name
 from imgsearch.text import format_count, printable
 
@@ -77,7 +77,7 @@ def opened(original: Original, photo_id: int) -> OriginalFile | str:
     try:
         found = original(photo_id)
     except ImgsearchError as error:
-        return str(error)
+        return error.sentence
     return "It is not in the library any more." if found is None else found
 
 
@@ -89,9 +89,11 @@ def copies_problem(missing: dict[str, str], copied: int) -> str:
     named = ", ".join([*names[:3], *([f"and {len(names) - 3:,} more"] if names[3:] else [])])
     reason = next(iter(missing.values()))
     if not copied:
-        return f"No copy can be made of {named}. {reason}"
+        return Sentence(f"No copy can be made of {named}. ", reason)
     left_out = format_count(len(missing), "photo")
-    return f"Not in the zip file, which lists what it lacks: {left_out} ({named}). {reason}"
+    return Sentence(
+        f"Not in the zip file, which lists what it lacks: {left_out} ({named}). ", reason
+    )
 
 
 def list_of(missing: dict[str, str]) -> bytes:

@@ -24,7 +24,7 @@ from imgsearch.decode.original import open_unchanged
 from imgsearch.decode.request import open_regular_file
 from imgsearch.decode.sidecars import is_other_picture, xmp_paths
 from imgsearch.decode.xmp import MAX_PACKET_BYTES
-from imgsearch.errors import DiskError, PhotoError
+from imgsearch.errors import CommandLine, DiskError, PhotoError, Sentence
 from imgsearch.progress import Progress
 from imgsearch.records.photo import IndexedFile, Photo
 from imgsearch.written_beside import EditedMeanwhile, NotWritten, digest_of, replace_beside
@@ -173,9 +173,9 @@ def _problem_with(photos: Iterable[tuple[Photo, IndexedFile]]) -> str | None:
         if file is not None:
             file.close()
         elif not os.path.lexists(indexed.path):
-            return "the photo is gone; run imgsearch index first"
+            return Sentence("the photo is gone; run ", CommandLine("index"), " first")
         else:
-            return "the photo has changed; run imgsearch index first"
+            return Sentence("the photo has changed; run ", CommandLine("index"), " first")
     return None
 
 

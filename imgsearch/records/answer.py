@@ -189,7 +189,8 @@ class Answer(Struct, frozen=True):
     `verdict` for a query without terms, nor in a library that is too small for one.
 
     The first page also has remarks about the query: `suggestion` is the query line with misspelt
-    words corrected, without examples that a line cannot express, and `remarks` are sentences. If
+    words corrected, without examples that a line cannot express, and `remarks` are sentences, with
+    the command lines `remark_commands` in them. If
     the encoder cannot read the query, `is_read` is False, the hits are weak, and there is no
     verdict. `understood` are the words of the query that became filters.
     """
@@ -201,6 +202,7 @@ class Answer(Struct, frozen=True):
     remarks: tuple[str, ...] = ()
     is_read: bool = True
     understood: tuple[UnderstoodPart, ...] = ()
+    remark_commands: tuple[str, ...] = ()
 
     def without_weak_hits(self) -> Answer:
         """Return the answer without its weak hits, which come last, and the pages after them."""

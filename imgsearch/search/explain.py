@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
+from imgsearch.errors import CommandLine, Sentence
 from imgsearch.features import installed
 from imgsearch.features.declared import load
 from imgsearch.language.grammar import is_expressible, to_text
@@ -46,7 +47,9 @@ def _explain(query: PreparedQuery, photo_id: int, path: Path) -> Explanation:
     )
     parts = context.photos.vectors_of([photo_id]).get(photo_id)
     if parts is None:
-        no_vector = f"It has no vector of {context.row.name} yet. To finish, run: imgsearch index"
+        no_vector = Sentence(
+            f"It has no vector of {context.row.name} yet. To finish, run: ", CommandLine("index")
+        )
         return explanation_type()(path, no_vector, photo, filters=filters)
     of_features = _of_features(context, exact, photo_id, parts)
     if not exact.terms:

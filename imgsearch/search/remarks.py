@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from imgsearch.errors import CommandLine, Sentence
 from imgsearch.language.grammar import is_expressible, to_text
 from imgsearch.language.negation import has_negation
 from imgsearch.language.phrasing import with_emoji_named
@@ -62,7 +63,13 @@ def with_remarks(query: PreparedQuery, answer: Answer) -> Answer:
         *_unread(query),
     ]
     suggestion = _corrected(query) or answer.suggestion
-    return replace(answer, remarks=tuple(remarks), suggestion=suggestion)
+    sentences = tuple(map(Sentence, remarks))
+    return replace(
+        answer,
+        remarks=tuple(map(str, sentences)),
+        remark_commands=tuple(line for each in sentences for line in each.lines),
+        suggestion=suggestion,
+    )
 
 
 def _known_examples(context: SearchContext, query: Query) -> Iterator[str]:
@@ -100,10 +107,11 @@ def _unread_facts(context: SearchContext, query: Query) -> Iterator[str]:
             unread = context.photos.without_fact(fact)
             if unread:
                 photos = format_count(context.photos.count(Selection()).photos, "photo")
-                yield (
+                yield Sentence(
                     f"{unread:,} of {photos} were indexed before imgsearch read "
-                    f"{to_text(Query(filters=(replace(condition, negated=False),)))}, and are left "
-                    "out. To read them again: imgsearch index --metadata"
+                    f"{to_text(Query(filters=(replace(condition, negated=False),)))}, and are "
+                    "left out. To read them again: ",
+                    CommandLine("index --metadata"),
                 )
 
 
@@ -160,10 +168,10 @@ def _unread(query: PreparedQuery) -> Iterator[str]:
     left_out = ""
     if reading.query != exact:
         left_out = f"It was left out: these are the photos {_every(exact.filters)}. "
-    yield (
-        f"{query.context.row.name} reads English, and this looks like another language: "
-        f"{reading.unread[0].what}. {left_out}A model that reads many: imgsearch rebuild "
-        f"--encoder {MULTILINGUAL}"
+    yield Sentence(
+        f"{query.context.row.name} reads English, and this looks like another "
+        f"language: {reading.unread[0].what}. {left_out}A model that reads many: ",
+        CommandLine(f"rebuild --encoder {MULTILINGUAL}"),
     )
 
 

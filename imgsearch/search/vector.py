@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from msgspec import Struct
 
 from imgsearch.encoders.prompts import embed_texts
-from imgsearch.errors import ImgsearchError, QueryError
+from imgsearch.errors import CommandLine, ImgsearchError, QueryError, Sentence
 from imgsearch.language.everyday import is_everyday
 from imgsearch.language.grammar import EMPTY_TEXT
 from imgsearch.language.things import things_in
@@ -326,8 +326,11 @@ def stored_vector(context: SearchContext, photo_id: int) -> Vector:
     stored = context.photos.vectors_of([photo_id]).get(photo_id)
     if stored is None:
         raise QueryError(
-            f"The library has no photo with the id {photo_id}. `imgsearch search --json` shows "
-            "each photo_id."
+            Sentence(
+                f"The library has no photo with the id {photo_id}. `",
+                CommandLine("search --json"),
+                "` shows each photo_id.",
+            )
         )
     vector: Vector = stored.vectors[0]
     return vector
@@ -359,7 +362,7 @@ def _embed_image(context: SearchContext, source: Path | bytes, region: Region | 
         else:
             image = decode(source, side_px, context.max_megapixels).image
     except ImgsearchError as error:
-        raise QueryError(f"{name} cannot be read. {error}") from error
+        raise QueryError(Sentence(f"{name} cannot be read. ", error)) from error
     if region is not None:
         image = _crop(image, region, name)
     vector: Vector = encoder.encode_pixels(encoder.prepare(image)[None])[0]

@@ -136,8 +136,8 @@ def requested(
 ) -> RequestedOperation:
     """Read a request for an operation of a library that is no picture.
 
-    `method` and `path` are those of a request to the service, such as "GET" and "/photo/7", and
-    `fields` those of the address of a GET. Raises UsageError for an operation that the library does
+    `method` and `path` belong to a request to the service, such as "GET" and "/photo/7", and
+    `fields` to the address of a GET. Raises UsageError for an operation that the library does
     not have, for invalid arguments, and for an example that is a file; and as `read_body` does.
     """
     operation, in_path = _operation_at(library, method, path)

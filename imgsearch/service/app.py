@@ -36,7 +36,7 @@ def create_app(
 ) -> Starlette:
     """Return the service of a library. `on_request` is called at each use of it.
 
-    `token` is that of clients on the network, `secret` that of this user where there are no Unix
+    `token` is for clients on the network, `secret` for this user where there are no Unix
     sockets.
     """
     at_once = AT_ONCE_FROM_STORAGE if "fleet" in library.capabilities else AT_ONCE

@@ -24,8 +24,8 @@ _IS_PRIVATE = "imgsearch.is_private"  # key in the scope of a request
 class TokenAuth:
     """ASGI middleware that refuses requests of others than this user without the token.
 
-    With None as `token` it refuses all of them. `secret` is that of the private address; None for
-    a Unix socket, which only this user can open.
+    With None as `token` it refuses all of them. `secret` belongs to the private address; None for a
+    Unix socket, which only this user can open.
     """
 
     def __init__(self, app: ASGIApp, token: str | None, secret: str | None = None) -> None:
@@ -65,7 +65,7 @@ def _is_equal(sent: str | None, expected: str | None) -> bool:
 
 
 def _is_unix(scope: Scope) -> bool:
-    """Return whether the address of the server is that of a Unix socket: a path and no port."""
+    """Return whether the server has the address of a Unix socket: a path and no port."""
     server = scope.get("server")
     return server is not None and server[1] is None
 

@@ -86,7 +86,7 @@ def answer_requests(
 
 @contextmanager
 def _ignored_signals() -> Iterator[None]:
-    """uvicorn handles signals itself and re-raises them after its shutdown; ignore those."""
+    """Ignore the signals that uvicorn re-raises after its shutdown, having handled them itself."""
     numbers = (signal.SIGINT, signal.SIGTERM)
     before = {number: signal.signal(number, lambda *arguments: None) for number in numbers}
     try:

@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from imgsearch import errors
-from imgsearch.errors import ImgsearchError, QueryError, UsageError
+from imgsearch.errors import ImgsearchError, QueryError, Sentence, UsageError
 from imgsearch.operations.records import from_json
 
 _Request = TypeVar("_Request")
@@ -27,12 +27,16 @@ _BOUNDS = {">=": "at least", "<=": "at most"}
 
 
 class Refusal(Struct, frozen=True):
-    """An error. `line` and `at` point at the character of a query that is at fault, if one is."""
+    """An error. `line` and `at` point at the character of a query that is at fault, if one is.
+
+    `commands` are the commands in its message, as they are typed.
+    """
 
     kind: str
     message: str
     line: str | None = None
     at: int | None = None
+    commands: tuple[str, ...] = ()
 
 
 class RefusedRequest(Struct, frozen=True):
@@ -45,17 +49,19 @@ def refusal_of(error: ImgsearchError) -> RefusedRequest:
     """Return the answer with the sentence of an error."""
     line = error.line if isinstance(error, QueryError) else None
     at = error.at if isinstance(error, QueryError) and line is not None else None
-    return RefusedRequest(Refusal(type(error).__name__, str(error), line, at))
+    sentence = error.sentence
+    return RefusedRequest(Refusal(type(error).__name__, str(sentence), line, at, sentence.lines))
 
 
 def error_of(form: object) -> UsageError | None:
     """Return the error in the answer to a refused request, if the request was wrong; else None."""
     refusal = from_json(form, RefusedRequest).error
     kind = getattr(errors, refusal.kind, None)
+    sentence = Sentence.with_lines(refusal.message, refusal.commands)
     if kind is QueryError:
-        return QueryError(refusal.message, refusal.line, refusal.at or 0)
+        return QueryError(sentence, refusal.line, refusal.at or 0)
     if isinstance(kind, type) and issubclass(kind, UsageError):
-        return kind(refusal.message)
+        return kind(sentence)
     return None
 
 

@@ -42,7 +42,7 @@ class Network(Struct, frozen=True):
 
 
 class RunningService(Struct, frozen=True):
-    """The addresses of a service that has started; `file` is that of the private one."""
+    """The addresses of a service that has started; `file` has the private one."""
 
     file: Path
     port: int | None

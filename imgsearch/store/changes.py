@@ -24,7 +24,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from imgsearch.errors import UsageError
+from imgsearch.errors import CommandLine, Sentence, UsageError
 from imgsearch.features import installed
 from imgsearch.records.changes import Change
 from imgsearch.store import face_decisions, names
@@ -36,8 +36,10 @@ MOST_BYTES = 32_000_000  # of their steps, compressed; the newest change is alwa
 _COLUMNS = "id, title, photos, changed_at, undone_at IS NOT NULL"
 _BYTES_OF_A_NAME = 512  # of steps, compressed: they begin with the name of a table
 _TAKEN = {
-    "persons": "another person has the name. Rename that one first: imgsearch people NAME --name "
-    "NEW_NAME",
+    "persons": Sentence(
+        "another person has the name. Rename that one first: ",
+        CommandLine("people NAME --name NEW_NAME"),
+    ),
 }
 
 
@@ -308,7 +310,7 @@ def _swap(connection: sqlite3.Connection, change: Change, steps: Sequence[Step])
             taken = {**_TAKEN, **installed.taken()}
             if step.table not in taken:  # names are the only rule that ours can break
                 raise
-            raise UsageError(f"This cannot be undone now: {taken[step.table]}") from error
+            raise UsageError(Sentence("This cannot be undone now: ", taken[step.table])) from error
     _follow(connection, steps)
     if not only_changed(connection, before):
         return False
@@ -338,12 +340,18 @@ def _refuse_wrong_order(
             continue
         if change.undone:
             raise UsageError(
-                f'"{change.title}" cannot be undone yet: "{title}" came later and changed the '
-                f"same. Undo that first: imgsearch undo {other_id}"
+                Sentence(
+                    f'"{change.title}" cannot be undone yet: "{title}" came later and changed '
+                    "the same. Undo that first: ",
+                    CommandLine(f"undo {other_id}"),
+                )
             )
         raise UsageError(
-            f'"{change.title}" cannot be done again yet: "{title}" came before it and changed the '
-            f"same. Do that again first: imgsearch undo --redo {other_id}"
+            Sentence(
+                f'"{change.title}" cannot be done again yet: "{title}" came before it and '
+                "changed the same. Do that again first: ",
+                CommandLine(f"undo --redo {other_id}"),
+            )
         )
 
 
@@ -357,9 +365,12 @@ def _refuse_rows_of_others(
     theirs = {(table, *json.loads(key)) for table, key in rows}
     for table, *_ in theirs.intersection(_keys_of(steps)):
         raise UsageError(
-            f'"{change.title}" cannot be {"undone" if change.undone else "done again"}: somebody '
-            f"else has changed {OF_OTHERS[table]} since. Change it anew, or choose another "
-            "change: imgsearch undo --list"
+            Sentence(
+                f'"{change.title}" cannot be {"undone" if change.undone else "done again"}: '
+                f"somebody else has changed {OF_OTHERS[table]} since. Change it anew, or "
+                "choose another change: ",
+                CommandLine("undo --list"),
+            )
         )
 
 

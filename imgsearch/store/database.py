@@ -12,7 +12,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeAlias, TypeVar
 
 from imgsearch import private_files
-from imgsearch.errors import DiskError, LibraryLocked, StoreError, UsageError
+from imgsearch.errors import CommandLine, DiskError, LibraryLocked, Sentence, StoreError, UsageError
 from imgsearch.paths import database_uri
 from imgsearch.replacing import rename_over
 from imgsearch.store import migrations, names
@@ -60,8 +60,11 @@ def require_library(data_dir: Path) -> None:
     """Raise UsageError where there is no library in a data folder."""
     if not (data_dir / DATABASE_FILE).exists():
         raise UsageError(
-            f"There is no library in {data_dir} yet. Create one: imgsearch index FOLDER "
-            "(or choose another place with --data)."
+            Sentence(
+                f"There is no library in {data_dir} yet. Create one: ",
+                CommandLine("index FOLDER"),
+                " (or choose another place with --data).",
+            )
         )
 
 
@@ -310,9 +313,12 @@ class Database:
         needed = 2 * (before - self.free_bytes())
         if shutil.disk_usage(self.data_dir).free < needed:
             raise DiskError(
-                f"The database could be {self.free_bytes() / 1e6:,.0f} MB smaller, but to write it "
-                f"anew the disk of {self.data_dir} needs {needed / 1e6:,.0f} MB for a while. "
-                "Free some space; then: imgsearch doctor --repair"
+                Sentence(
+                    f"The database could be {self.free_bytes() / 1e6:,.0f} MB smaller, but to "
+                    f"write it anew the disk of {self.data_dir} needs {needed / 1e6:,.0f} MB for "
+                    "a while. Free some space; then: ",
+                    CommandLine("doctor --repair"),
+                )
             )
         with closing(connect(file, writable=True)) as connection:
             try:
@@ -443,15 +449,22 @@ def is_damage(error: sqlite3.Error) -> bool:
 
 def damage(file: Path, problem: str) -> StoreError:
     """Return the error for a damaged database, with its cure."""
-    cure = (
-        "Restore it from a backup; or move it away and run imgsearch index FOLDER, which reads the "
-        "photos again."
+    cure = Sentence(
+        "Restore it from a backup; or move it away and run ",
+        CommandLine("index FOLDER"),
+        ", which reads the photos again.",
     )
     if problem == _WRONG_VECTORS:
-        cure = (
-            "Run imgsearch doctor --repair, which deletes such vectors; then imgsearch index, "
-            "which embeds their photos again."
+        cure = Sentence(
+            "Run ",
+            CommandLine("doctor --repair"),
+            ", which deletes such vectors; then ",
+            CommandLine("index"),
+            ", which embeds their photos again.",
         )
     return StoreError(
-        f"The database {file} is damaged ({problem.splitlines()[0]}). Nothing was changed. {cure}"
+        Sentence(
+            f"The database {file} is damaged ({problem.splitlines()[0]}). Nothing was changed. ",
+            cure,
+        )
     )

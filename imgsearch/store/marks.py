@@ -18,10 +18,10 @@ from imgsearch.text import format_count
 
 _TITLES = {
     ("favourite", True): "Marked {} as favourite",
-    ("favourite", False): "Took the favourite mark from {}",
+    ("favourite", False): "Removed {} from favourites",
     ("hidden", True): "Hid {}",
     ("hidden", False): "Showed {} again",
-    ("rating", False): "Took the own stars from {}",
+    ("rating", False): "Removed your stars from {}",
 }
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import sqlite3
 
-from imgsearch.errors import SchemaTooNew, SchemaTooOld, StoreError
+from imgsearch.errors import CommandLine, SchemaTooNew, SchemaTooOld, Sentence, StoreError
 from imgsearch.installation import update_command
 from imgsearch.store.names import refresh
 from imgsearch.store.sql import FACT_COLUMNS, column_of
@@ -997,9 +997,12 @@ def pending(connection: sqlite3.Connection) -> tuple[str, ...]:
         applied = {name for (name,) in connection.execute("SELECT name FROM migrations")}
     if _FIRST not in applied:
         raise SchemaTooOld(
-            "This library was made by an imgsearch from before the first release, and is not read "
-            "any more. Its photos are as they were. Move the data folder away, or choose a new one "
-            "with --data, and index the photos again: imgsearch index FOLDER"
+            Sentence(
+                "This library was made by an imgsearch from before the first release, and is "
+                "not read any more. Its photos are as they were. Move the data folder away, "
+                "or choose a new one with --data, and index the photos again: ",
+                CommandLine("index FOLDER"),
+            )
         )
     if not applied <= MIGRATIONS.keys():
         (version,) = connection.execute("PRAGMA user_version").fetchone()

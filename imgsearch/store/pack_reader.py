@@ -17,7 +17,7 @@ from typing import Any, Self
 
 from msgspec import Struct
 
-from imgsearch.errors import PackError, PackTooNew, UsageError
+from imgsearch.errors import CommandLine, PackError, PackTooNew, Sentence, UsageError
 from imgsearch.features import installed
 from imgsearch.features.declared import load
 from imgsearch.installation import update_command
@@ -118,8 +118,12 @@ class PackReader:
             application == pack_format.APPLICATION_ID and status.st_size < size_bytes
         ):
             raise PackError(
-                f"The pack {self.path} is cut off: its end is missing, as after a copy that was "
-                "interrupted. Copy it again, or make it again with imgsearch pack."
+                Sentence(
+                    f"The pack {self.path} is cut off: its end is missing, as after a copy that "
+                    "was interrupted. Copy it again, or make it again with ",
+                    CommandLine("pack"),
+                    ".",
+                )
             )
         if application != pack_format.APPLICATION_ID:
             raise self._no_pack()
@@ -135,8 +139,11 @@ class PackReader:
 
     def _no_pack(self) -> PackError:
         return PackError(
-            f"{self.path} is not a pack of imgsearch. Name the file that imgsearch pack has "
-            "written."
+            Sentence(
+                f"{self.path} is not a pack of imgsearch. Name the file that ",
+                CommandLine("pack"),
+                " has written.",
+            )
         )
 
     def _connect(self) -> sqlite3.Connection:
@@ -427,8 +434,12 @@ class PackReader:
 
     def _damage(self, problem: str) -> PackError:
         return PackError(
-            f"The pack {self.path} is damaged ({problem.splitlines()[0]}). Copy it again, or make "
-            "it again with imgsearch pack."
+            Sentence(
+                f"The pack {self.path} is damaged ({problem.splitlines()[0]}). Copy it again, "
+                "or make it again with ",
+                CommandLine("pack"),
+                ".",
+            )
         )
 
 

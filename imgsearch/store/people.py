@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from imgsearch.errors import UsageError
+from imgsearch.errors import CommandLine, Sentence, UsageError
 from imgsearch.records.changes import Change
 from imgsearch.records.faces import Face, Person
 from imgsearch.store import changes
@@ -277,8 +277,11 @@ class PeopleStore:
             name = _require(change.connection, person_id)
             if name is None and is_own:
                 raise UsageError(
-                    "Name this person first: imgsearch people PERSON --name NAME; then person:me "
-                    "finds the same photos as the name."
+                    Sentence(
+                        "Name this person first: ",
+                        CommandLine("people PERSON --name NAME"),
+                        "; then person:me finds the same photos as the name.",
+                    )
                 )
             change.keep_own()
             change.connection.execute(
@@ -369,8 +372,11 @@ def _require(connection: sqlite3.Connection, person_id: int) -> str | None:
     row = connection.execute("SELECT name FROM persons WHERE id = ?", (person_id,)).fetchone()
     if row is None:
         raise UsageError(
-            f"There is no person with the id {person_id}; it may have been joined with another. "
-            "To list persons: imgsearch people"
+            Sentence(
+                f"There is no person with the id {person_id}; it may have been joined with "
+                "another. To list persons: ",
+                CommandLine("people"),
+            )
         )
     name: str | None = row[0]
     return name

@@ -10,7 +10,7 @@ from typing import Self
 from sqlalchemy import Connection
 from sqlalchemy.dialects.sqlite import insert as upsert
 
-from imgsearch.errors import UsageError
+from imgsearch.errors import CommandLine, Sentence, UsageError
 from imgsearch.records.files import FileStat, IngestResult
 from imgsearch.records.photo import PhotoVectors
 from imgsearch.store import schema
@@ -129,7 +129,10 @@ def _root_of(path: str, roots: Mapping[int, str]) -> int:
         if path.startswith(prefix_of(root)):
             return root_id
     raise UsageError(
-        f"{path} is in none of the folders of this library. Add its folder: imgsearch index FOLDER"
+        Sentence(
+            f"{path} is in none of the folders of this library. Add its folder: ",
+            CommandLine("index FOLDER"),
+        )
     )
 
 

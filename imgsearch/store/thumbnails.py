@@ -16,7 +16,7 @@ from threading import Lock
 from typing import Self
 
 from imgsearch import private_files
-from imgsearch.errors import DamagedThumbnails, ImgsearchError, StoreError
+from imgsearch.errors import CommandLine, DamagedThumbnails, ImgsearchError, Sentence, StoreError
 from imgsearch.paths import database_uri
 from imgsearch.records.status import ThumbnailCounts
 from imgsearch.replacing import rename_over
@@ -259,9 +259,14 @@ class ThumbnailStore:
 
     def _damage(self, problem: str) -> DamagedThumbnails:
         return DamagedThumbnails(
-            f"The thumbnails in {self._file} are damaged ({problem.splitlines()[0]}). Repair them: "
-            "imgsearch doctor --repair; then make those that were lost again: imgsearch index "
-            "--thumbnails."
+            Sentence(
+                f"The thumbnails in {self._file} are damaged ({problem.splitlines()[0]}). "
+                "Repair them: ",
+                CommandLine("doctor --repair"),
+                "; then make those that were lost again: ",
+                CommandLine("index --thumbnails"),
+                ".",
+            )
         )
 
 

@@ -220,7 +220,7 @@ def test_every_change_can_be_undone_and_done_again(stocked: Library) -> None:
         stocked.changes.redo()
     assert [each.title for each in stocked.changes.all()][:2] == [
         "Took 1 photo out of the tray",
-        "Took the own stars from 1 photo",
+        "Removed your stars from 1 photo",
     ]
 
 

@@ -210,7 +210,7 @@ def test_a_given_title_is_kept_and_can_be_undone(travels: Library) -> None:
     travels.events.set_title(there.start, "Sydney again")
     assert travels.changes.undo().title == "Called an event Sydney again"
     assert titles() == ["Sydney with Anna"]
-    assert travels.events.set_title(there.start, "").title == "Took the title of an event away"
+    assert travels.events.set_title(there.start, "").title == "Removed the title of an event"
     assert titles() == []
     travels.changes.undo()
     assert titles() == ["Sydney with Anna"]

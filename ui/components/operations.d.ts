@@ -119,9 +119,9 @@ export type ShownPerson = { person_id: number; faces?: (number)[]; name?: string
 
 export type Classes = { names: (string)[]; template?: string | null; none_of_these?: boolean };
 
-export type Refusal = { kind: string; message: string; line: string | null; at: number | null };
+export type Refusal = { kind: string; message: string; line: string | null; at: number | null; commands: (string)[] };
 
-export type Answer = { hits: (Hit)[]; cursor: string | null; verdict: Verdict | null; suggestion: string | null; remarks: (string)[]; is_read: boolean; understood: (UnderstoodPart)[] };
+export type Answer = { hits: (Hit)[]; cursor: string | null; verdict: Verdict | null; suggestion: string | null; remarks: (string)[]; is_read: boolean; understood: (UnderstoodPart)[]; remark_commands: (string)[] };
 
 export type Hit = { photo: Photo; paths: (string)[]; score: number | null; offline: boolean; missing: boolean; date: string | null; dated_by: string | null; level: "likely" | "possible" | "sure" | "weak" | null; at_s: number | null; text_lines: (TextLine)[]; matched_by: ("country" | "creator" | "description" | "file_name" | "folder" | "headline" | "keywords" | "people" | "place" | "title" | "text")[]; worth: Worth | null };
 

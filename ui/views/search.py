@@ -110,7 +110,7 @@ def _remarks(results: Answer) -> None:
     """Show remarks about the query, and a corrected query if there is one."""
     for remark in results.remarks:
         st.info(escape_markdown(remark), icon=":material/info:")
-        cards.command_buttons(remark)
+        cards.command_buttons(line for line in results.remark_commands if line in remark)
     if results.suggestion is not None:
         cards.suggestion_button(results.suggestion)
 

@@ -20,7 +20,7 @@ from imgsearch.addresses import as_path
 from imgsearch.archive.fleet.base import patiently
 from imgsearch.archive.fleet.manifest import Manifest
 from imgsearch.archive.fleet.sources import source_of
-from imgsearch.errors import FolderError
+from imgsearch.errors import CommandLine, FolderError, Sentence
 from imgsearch.indexer.removals import HELD_FROM, HELD_SHARE
 from imgsearch.progress import Progress, SyncReport
 from imgsearch.store.failures import TRANSIENT
@@ -58,10 +58,10 @@ class FleetRun(Struct, frozen=True):
     rows_per_commit: int = _ROWS_PER_COMMIT
     settle_every: int = _SETTLE_EVERY
 
-    def accepting_removals(self, sources: Iterable[str]) -> str:
+    def accepting_removals(self, sources: Iterable[str]) -> CommandLine:
         """Return the command that removes the photos that are gone from these sources."""
         words = " ".join(map(shell_word, sources))
-        return f"imgsearch index {words} --accept-removals --library {shell_word(self.address)}"
+        return CommandLine(f"index {words} --accept-removals --library {shell_word(self.address)}")
 
 
 def embed_photos(
@@ -111,9 +111,12 @@ def embed_photos(
                 )
             if not accept_removals:
                 raise FolderError(
-                    f"No photos are in {', '.join(counts)} any more. The {gone} that the library "
-                    "has of it stay. Check that the folder is there; if you removed them on "
-                    f"purpose: {run.accepting_removals(counts)}"
+                    Sentence(
+                        f"No photos are in {', '.join(counts)} any more. The {gone} that the "
+                        "library has of it stay. Check that the folder is there; if you removed "
+                        "them on purpose: ",
+                        run.accepting_removals(counts),
+                    )
                 )
         total = sum(to_do.values())
         report = replace(report, unchanged=sum(counts.values()) - total)
@@ -268,8 +271,11 @@ def _forget_gone(
     gone, known = manifest.count_gone(source.address)
     if gone >= HELD_FROM and gone > HELD_SHARE * known and not accept_removals:
         run.notify(
-            f"{gone} of the {known} photos of {source.address} are gone. They stay in the library. "
-            f"If you removed them on purpose: {run.accepting_removals([source.address])}"
+            Sentence(
+                f"{gone} of the {known} photos of {source.address} are gone. They stay in the "
+                "library. If you removed them on purpose: ",
+                run.accepting_removals([source.address]),
+            )
         )
         return 0, gone
     forgotten = 0

@@ -53,11 +53,13 @@ from imgsearch import private_files
 from imgsearch.addresses import TABLE_SUFFIX, is_folder
 from imgsearch.caches import MemoryCache
 from imgsearch.errors import (
+    CommandLine,
     DiskError,
     LibraryLocked,
     MissingPackage,
     ObjectStorageError,
     SchemaTooNew,
+    Sentence,
     StorageUnreachable,
     StoreError,
 )
@@ -455,13 +457,21 @@ def _missing(address: str, name: TableName) -> StoreError:
     is_begun = name == "photos" and any(_is_begun(address, each) for each in _KEYS)
     if is_begun and not _lists_files(address):
         return StoreError(
-            f"The archive at {address} was begun and has no photos yet: its first run was stopped "
-            f"early, or is under way. Run it again: imgsearch index FOLDER --library {word} (or: "
-            f"imgsearch copy --to {word})"
+            Sentence(
+                f"The archive at {address} was begun and has no photos yet: its first run was "
+                "stopped early, or is under way. Run it again: ",
+                CommandLine(f"index FOLDER --library {word}"),
+                " (or: ",
+                CommandLine(f"copy --to {word}"),
+                ")",
+            )
         )
     return StoreError(
-        f"There is no archive at {address}, or its table {name} is missing. Check the address. To "
-        f"make an archive there: imgsearch index FOLDER --library {word}"
+        Sentence(
+            f"There is no archive at {address}, or its table {name} is missing. Check the "
+            "address. To make an archive there: ",
+            CommandLine(f"index FOLDER --library {word}"),
+        )
     )
 
 

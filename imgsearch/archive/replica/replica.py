@@ -23,7 +23,7 @@ from imgsearch.addresses import is_folder, normal_address, replicas_folder, work
 from imgsearch.archive.fleet.objects import is_object
 from imgsearch.archive.originals import Originals, absolute_place
 from imgsearch.caches import FileCache
-from imgsearch.errors import LibraryLocked, StorageUnreachable, StoreError, UsageError
+from imgsearch.errors import LibraryLocked, Sentence, StorageUnreachable, StoreError, UsageError
 from imgsearch.indexer.roots import folders_of_library
 from imgsearch.progress import Job, Progress, ReplicaReport
 from imgsearch.records.photo import IndexedFile
@@ -209,7 +209,7 @@ class Replica:
             if not self._is_there():
                 raise
             wait_s = _UNREACHABLE_S
-            self._tell(f"{error} Until then, the copy on this machine answers.")
+            self._tell(Sentence(error, " Until then, the copy on this machine answers."))
         self._due_s = time.monotonic() + wait_s
         if not self._is_use_noted:
             self._is_use_noted = True

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from imgsearch.encoders.base import Encoder, EncoderKind, HubnessShares, Recommendation
 from imgsearch.encoders.lite import weights
-from imgsearch.errors import UsageError
+from imgsearch.errors import CommandLine, Sentence, UsageError
 
 if TYPE_CHECKING:
     from imgsearch.encoders.lite.encoder import LiteForm
@@ -53,8 +53,12 @@ def _form(name: str) -> LiteForm:
 def _check(name: str) -> None:
     if name not in _NAMES:
         raise UsageError(
-            f"Unknown encoder {name!r}. Did you mean {', '.join(_NAMES[:-1])} or {_NAMES[-1]}? "
-            "`imgsearch encoders` lists the choices."
+            Sentence(
+                f"Unknown encoder {name!r}. Did you mean {', '.join(_NAMES[:-1])} or "
+                f"{_NAMES[-1]}? `",
+                CommandLine("encoders"),
+                "` lists the choices.",
+            )
         )
 
 

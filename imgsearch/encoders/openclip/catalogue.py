@@ -14,7 +14,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from imgsearch.errors import UsageError
+from imgsearch.errors import CommandLine, Sentence, UsageError
 
 PREFIX = "openclip:"
 INT8, FP32 = "+int8", "+fp32"  # at the end of a name: the image tower's precision
@@ -170,7 +170,8 @@ def architectures() -> tuple[str, ...]:
 def _unknown(name: str, what: str, near: list[str]) -> str:
     near = [n if n.startswith(PREFIX) else f"{PREFIX}{n}/…" for n in near]
     hint = f" Did you mean {' or '.join(near)}?" if near else ""
-    return (
-        f"Unknown encoder {name!r}: {what}.{hint} "
-        "`imgsearch encoders` lists the choices; a name is written openclip:ARCH/PRETRAINED."
+    return Sentence(
+        f"Unknown encoder {name!r}: {what}.{hint} `",
+        CommandLine("encoders"),
+        "` lists the choices; a name is written openclip:ARCH/PRETRAINED.",
     )

@@ -18,6 +18,7 @@ from imgsearch.encoders.device import has_gpu
 from imgsearch.encoders.openclip import catalogue, hub, hub_requests
 from imgsearch.encoders.openclip.catalogue import FP32, INT8, plain
 from imgsearch.encoders.openclip.hub_requests import HubFile
+from imgsearch.errors import CommandLine, Sentence
 from imgsearch.records.status import EncoderInfo
 
 if TYPE_CHECKING:
@@ -104,7 +105,8 @@ def _recommend(device: str, notify: Notify) -> Recommendation:
         return Recommendation(best.name, f"the default {place}, {best.size_mb} MB to download once")
     reason = f"{best.name} is not on this machine, and {answer.reason}"
     if not hub.is_offline():
-        reason += f" (to try again later: imgsearch rebuild --encoder {best.name})"
+        again = CommandLine(f"rebuild --encoder {best.name}")
+        reason = Sentence(reason, " (to try again later: ", again, ")")
     return Recommendation(other.name if is_downloaded(other) else None, reason)
 
 

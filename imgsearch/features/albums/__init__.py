@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from imgsearch.errors import CommandLine, Sentence
 from imgsearch.features.declared import Detail, Feature, InPacks, ListedCommand, NamedFilter, Part
 
 FEATURE = Feature(
@@ -28,8 +29,10 @@ FEATURE = Feature(
     },
     packs=InPacks(("album", "albums"), "imgsearch.features.albums.packs"),
     taken={
-        "albums": "another album has the name. Rename that one first: imgsearch album rename NAME "
-        "NEW_NAME"
+        "albums": Sentence(
+            "another album has the name. Rename that one first: ",
+            CommandLine("album rename NAME NEW_NAME"),
+        )
     },
     items="imgsearch.features.albums.items:GROUPS",
     page="imgsearch.features.albums.page:page",

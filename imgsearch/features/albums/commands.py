@@ -20,7 +20,7 @@ from imgsearch.cli.output import (
     print_json,
     print_paths,
 )
-from imgsearch.errors import PhotoError
+from imgsearch.errors import CommandLine, PhotoError, Sentence
 from imgsearch.features.albums.operations import Albums
 from imgsearch.features.albums.records import Album, AlbumPhotos
 from imgsearch.records.changes import Change
@@ -51,7 +51,12 @@ def command(asked: Asked[tuple[Album, ...]]) -> None:
     if click.get_current_context().invoked_subcommand is not None:
         return
     if not asked.print(_print):
-        info("There is no album. To make one: imgsearch album make Book 'sunset over water'")
+        info(
+            Sentence(
+                "There is no album. To make one: ",
+                CommandLine("album make Book 'sunset over water'"),
+            )
+        )
         sys.exit(NO_RESULT)
 
 
@@ -195,6 +200,6 @@ def _print_export(report: ExportReport) -> None:
     click.echo(printable(f"Wrote {count} of {report.name} to {report.place}"))
     missing = list(report.missing.items())
     for path, reason in missing[:_SHOWN_MISSING]:
-        info(f"Left out: {path}. {reason}")
+        info(Sentence(f"Left out: {path}. ", reason))
     if missing[_SHOWN_MISSING:]:
         info(f"Left out: {format_count(len(missing) - _SHOWN_MISSING, 'more photo')}")

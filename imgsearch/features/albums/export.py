@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from imgsearch.decode.original import OriginalFile
-from imgsearch.errors import PhotoError, Reason, UsageError
+from imgsearch.errors import CommandLine, PhotoError, Reason, Sentence, UsageError
 from imgsearch.features.albums.records import ExportReport
 from imgsearch.outputs.contact_sheet import contact_sheet, kind_of
 from imgsearch.outputs.copies import Original, chunks, opened, zip_of_copies
@@ -47,8 +47,10 @@ def export_photos(
     refuse_inside(place, roots, own_folders)
     if not photo_ids:
         raise UsageError(
-            f"The album {name} has no photos, so nothing was written. To add some: imgsearch album "
-            f"add {shell_word(name)} QUERY"
+            Sentence(
+                f"The album {name} has no photos, so nothing was written. To add some: ",
+                CommandLine(f"album add {shell_word(name)} QUERY"),
+            )
         )
     if kind == "sheet":
         content, missing = contact_sheet(name, kind_of(place), photo_ids, photos, picture)
@@ -90,8 +92,12 @@ def _refuse_none(name: str, missing: Mapping[str, str], photos: int) -> None:
         path, reason = next(iter(missing.items()))
         raise PhotoError(
             Reason.UNREADABLE,
-            f"No photo of {name} can be read now, so nothing was written. {path}: {reason} Connect "
-            "the drive of the photos; if they were moved, run imgsearch index FOLDER first.",
+            Sentence(
+                f"No photo of {name} can be read now, so nothing was written. {path}: "
+                f"{reason} Connect the drive of the photos; if they were moved, run ",
+                CommandLine("index FOLDER"),
+                " first.",
+            ),
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from imgsearch.errors import CommandLine, Sentence
 from imgsearch.language.given_names import nearest_or_all
 from imgsearch.store.database import Database
 from imgsearch.store.filters import SqlCondition, in_list
@@ -25,9 +26,11 @@ def names(database: Database) -> list[str]:
 def unknown(name: str, names: Sequence[str]) -> str:
     """Return the sentence about an album that does not exist; `names` are all albums."""
     if not names:
-        return (
-            f"There is no album {name!r}, and none at all. To make one: imgsearch album make "
-            "Book 'sunset over water'"
+        return Sentence(
+            f"There is no album {name!r}, and none at all. To make one: ",
+            CommandLine("album make Book 'sunset over water'"),
         )
-    meant = nearest_or_all(name, names, "To list the albums: imgsearch album", "Albums")
-    return f"There is no album {name!r}. {meant}"
+    meant = nearest_or_all(
+        name, names, Sentence("To list the albums: ", CommandLine("album")), "Albums"
+    )
+    return Sentence(f"There is no album {name!r}. ", meant)

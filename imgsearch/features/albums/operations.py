@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NoReturn
 
-from imgsearch.errors import QueryError, UsageError
+from imgsearch.errors import CommandLine, QueryError, Sentence, UsageError
 from imgsearch.features.albums.records import Album, AlbumPhotos, ExportReport
 from imgsearch.operations.chosen import chosen_photos
 from imgsearch.operations.declared import ChosenCount, ChosenPhotos, WithWeak, operation
@@ -75,8 +75,11 @@ class Albums:
         change = self._albums().make(wanted, photos)
         if change is None:
             raise UsageError(
-                f"There is an album {wanted!r} already. Choose another name, or add the photos to "
-                f"it: imgsearch album add {wanted!r}"
+                Sentence(
+                    f"There is an album {wanted!r} already. Choose another name, or add the "
+                    "photos to it: ",
+                    CommandLine(f"album add {wanted!r}"),
+                )
             )
         return change
 

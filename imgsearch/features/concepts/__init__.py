@@ -52,6 +52,7 @@ FEATURE = Feature(
             remarks="imgsearch.features.concepts.explaining:remarks",
         )
     },
+    examples={"strip": ("imgsearch strip concept:oak --by month",)},
     packs=InPacks(("concept", "concepts"), "imgsearch.features.concepts.packs", from_vectors=True),
     items="imgsearch.features.concepts.items:GROUPS",
     after_indexing="imgsearch.features.concepts.indexing:follow_vectors",

@@ -18,6 +18,7 @@ from imgsearch.cli.output import (
     print_json,
 )
 from imgsearch.cli.terminal import standard_output
+from imgsearch.errors import CommandLine, Sentence
 from imgsearch.text import printable
 
 if TYPE_CHECKING:
@@ -128,7 +129,9 @@ def command(
 
 def _forget(library: Library, name: str) -> None:
     if not library.concepts.forget(name):
-        info(f"There is no concept {name!r}. To list the concepts: imgsearch teach")
+        info(
+            Sentence(f"There is no concept {name!r}. To list the concepts: ", CommandLine("teach"))
+        )
         sys.exit(NO_RESULT)
     click.echo(f"Deleted the concept {printable(name)}; no photo was touched")
 
@@ -142,7 +145,10 @@ def _list_all(library: Library, as_json: bool) -> None:
             click.echo(printable(f"{concept.name}: {concept.sentence()}"))
     if not concepts:
         info(
-            "No concept was taught yet. To teach one: imgsearch teach max --like max1.jpg max2.jpg"
+            Sentence(
+                "No concept was taught yet. To teach one: ",
+                CommandLine("teach max --like max1.jpg max2.jpg"),
+            )
         )
         sys.exit(NO_RESULT)
 

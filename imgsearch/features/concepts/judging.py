@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from imgsearch.decode.reader import decode, decode_bytes
 from imgsearch.decode.thumbnails import encode_thumbnail
-from imgsearch.errors import ImgsearchError, QueryError
+from imgsearch.errors import ImgsearchError, QueryError, Sentence
 from imgsearch.features.concepts import reading
 from imgsearch.features.concepts.records import ConceptExample
 from imgsearch.language.grammar import example_of
@@ -104,4 +104,4 @@ def _picture(context: SearchContext, file: Path | bytes) -> bytes:
         decoded = read(file, PICTURE_SIDE_PX, context.max_megapixels)  # type: ignore[arg-type]
         return encode_thumbnail(decoded, PICTURE_SIDE_PX)
     except ImgsearchError as error:
-        raise QueryError(f"{name} cannot be read. {error}") from error
+        raise QueryError(Sentence(f"{name} cannot be read. ", error)) from error

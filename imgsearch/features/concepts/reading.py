@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from imgsearch.errors import QueryError
+from imgsearch.errors import CommandLine, QueryError, Sentence
 from imgsearch.records.directions import CalibratedDirection
 from imgsearch.text import plain_text
 
@@ -29,8 +29,11 @@ def direction(database: Database, encoder: EncoderRow, name: str) -> CalibratedD
     if found is None:
         require_concept(database, name)
         raise QueryError(
-            f"The concept {name!r} has no examples left in the library, and {encoder.name} has not "
-            f"learned it. Teach it again: imgsearch teach {name} --like PHOTO"
+            Sentence(
+                f"The concept {name!r} has no examples left in the library, and "
+                f"{encoder.name} has not learned it. Teach it again: ",
+                CommandLine(f"teach {name} --like PHOTO"),
+            )
         )
     return found
 
@@ -64,14 +67,18 @@ def require_concept(database: Database, name: str) -> str:
         return known[wanted]
     if not known:
         raise QueryError(
-            f"Unknown concept {name!r}: none was taught yet. Teach one: imgsearch teach "
-            f"{name or 'NAME'} --like PHOTO"
+            Sentence(
+                f"Unknown concept {name!r}: none was taught yet. Teach one: ",
+                CommandLine(f"teach {name or 'NAME'} --like PHOTO"),
+            )
         )
     import difflib
 
     near = difflib.get_close_matches(wanted, known, n=1, cutoff=0.5)
     hint = f"Did you mean {known[near[0]]}? " if near else ""
-    raise QueryError(f"Unknown concept {name!r}. {hint}To list the concepts: imgsearch teach")
+    raise QueryError(
+        Sentence(f"Unknown concept {name!r}. {hint}To list the concepts: ", CommandLine("teach"))
+    )
 
 
 def photo_count(database: Database, name: str) -> int:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from msgspec import Struct
 
-from imgsearch.errors import UsageError
+from imgsearch.errors import CommandLine, Sentence, UsageError
 from imgsearch.features.concepts import probe
 from imgsearch.features.concepts.reading import learned
 from imgsearch.features.concepts.records import ConceptExample, FittedConcept
@@ -64,21 +64,28 @@ def teach(store: Store, row: EncoderRow, lesson: Lesson, embed: Embedder) -> Non
     state = ConceptStore(store.database).state_of(name)
     if state is not None and lesson.is_new:
         raise UsageError(
-            f"There is a concept {state.name!r} already. Choose another name, or add to that one: "
-            f"imgsearch teach {state.name} --like PHOTO"
+            Sentence(
+                f"There is a concept {state.name!r} already. Choose another name, or add to "
+                "that one: ",
+                CommandLine(f"teach {state.name} --like PHOTO"),
+            )
         )
     if state is None and not lesson.judged:
         raise UsageError(
-            f"The list of examples is empty. Name photos that show it: imgsearch teach {name} "
-            "--like PHOTO PHOTO PHOTO"
+            Sentence(
+                "The list of examples is empty. Name photos that show it: ",
+                CommandLine(f"teach {name} --like PHOTO PHOTO PHOTO"),
+            )
         )
     known = [] if state is None else ConceptStore(store.database).examples(state.id)
     examples = {each.content_hash: each for each in (*known, *lesson.judged)}
     missing = lesson.withdrawn - examples.keys()
     if missing:
         raise UsageError(
-            f"A photo to withdraw is not an example of {name!r}. To list them: "
-            f"imgsearch teach {name}"
+            Sentence(
+                f"A photo to withdraw is not an example of {name!r}. To list them: ",
+                CommandLine(f"teach {name}"),
+            )
         )
     for content_hash in lesson.withdrawn:
         del examples[content_hash]
@@ -124,7 +131,9 @@ def valid_name(name: str) -> str:
     """Return the name without spaces around it. Raises UsageError for one that is not valid."""
     name = " ".join(name.split())
     if not name:
-        raise UsageError("The name of the concept is empty: imgsearch teach NAME --like PHOTO")
+        raise UsageError(
+            Sentence("The name of the concept is empty: ", CommandLine("teach NAME --like PHOTO"))
+        )
     if len(name) > MAX_NAME_CHARS:
         raise UsageError(f"The name has {len(name)} characters. Use at most {MAX_NAME_CHARS}.")
     if not name.isprintable() or set(name) & set('/|"\\') or name.startswith("-"):
@@ -161,13 +170,17 @@ def _fit(
     )
     if not len(training.likes):
         raise UsageError(
-            f"The concept {name!r} needs at least one photo that shows it: imgsearch teach {name} "
-            "--like PHOTO"
+            Sentence(
+                f"The concept {name!r} needs at least one photo that shows it: ",
+                CommandLine(f"teach {name} --like PHOTO"),
+            )
         )
     if not len(training.unlikes) + len(training.others):
         raise UsageError(
-            f"The library has no other photos that {name!r} could be told from. Add photos: "
-            "imgsearch index FOLDER"
+            Sentence(
+                f"The library has no other photos that {name!r} could be told from. Add photos: ",
+                CommandLine("index FOLDER"),
+            )
         )
     direction = probe.fit(training)
     held_out = probe.hold_out(training)

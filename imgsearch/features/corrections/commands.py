@@ -20,6 +20,7 @@ from imgsearch.cli.output import (
     open_either,
     print_json,
 )
+from imgsearch.errors import CommandLine
 from imgsearch.features.corrections.operations import Corrections
 from imgsearch.features.corrections.records import DateAndPlaceChange, PhotoDate, PlannedDate
 from imgsearch.records.photo import DatePrecision, moment_text
@@ -202,7 +203,7 @@ def _write_sidecars(
             _date_and_place,
             as_json,
             "The files of your photos state what you corrected here.",
-            "imgsearch correct --write-sidecars",
+            CommandLine("correct --write-sidecars"),
         )
 
 

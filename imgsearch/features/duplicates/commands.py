@@ -22,7 +22,7 @@ from imgsearch.cli.output import (
     print_paths,
 )
 from imgsearch.cli.progress import run_with_progress
-from imgsearch.errors import DiskError
+from imgsearch.errors import CommandLine, DiskError, Sentence
 from imgsearch.text import format_count, printable
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def command(
         try:
             opened.duplicates.remember(pairs)  # for the page, and for programs
         except DiskError as error:
-            info(str(error))
+            info(error.sentence)
         groups = opened.duplicates.groups(pairs, min_score, prefer)
     if as_json:
         print_json(groups)
@@ -139,4 +139,4 @@ def _summary(groups: Sequence[DuplicateGroup], is_list: bool) -> None:
         f"{size_mb:.1f} MB. Nothing was changed."
     )
     if is_list:
-        info("To print a script that moves them: imgsearch duplicates --script")
+        info(Sentence("To print a script that moves them: ", CommandLine("duplicates --script")))

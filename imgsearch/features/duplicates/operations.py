@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 from msgspec import Meta
 
 from imgsearch.addresses import as_path
-from imgsearch.errors import UsageError
+from imgsearch.errors import CommandLine, Sentence, UsageError
 from imgsearch.features.duplicates.records import DuplicateGroups
 from imgsearch.operations.declared import PhotoId, ResultCount, operation
 
@@ -108,16 +108,21 @@ class Duplicates:
         comparison = self.remembered()
         if comparison is None:
             raise UsageError(
-                "The photos of this library have not been compared yet. To compare them: "
-                "imgsearch duplicates"
+                Sentence(
+                    "The photos of this library have not been compared yet. To compare them: ",
+                    CommandLine("duplicates"),
+                )
             )
         pairs = comparison.pairs
         if min_score is None:
             min_score = pairs.min_score
         if min_score < pairs.min_score:
             raise UsageError(
-                f"Photos with a score below {pairs.min_score:g} were not compared last time. To "
-                f"compare them: imgsearch duplicates --min-score {min_score:g}"
+                Sentence(
+                    f"Photos with a score below {pairs.min_score:g} were not compared last time. "
+                    "To compare them: ",
+                    CommandLine(f"duplicates --min-score {min_score:g}"),
+                )
             )
         groups = self.groups(pairs, min_score, prefer)
         return DuplicateGroups(groups[: max(k, 0)], len(groups), comparison.compared_at)

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from pathlib import Path
 
-from imgsearch.errors import UsageError
+from imgsearch.errors import CommandLine, Sentence, UsageError
 from imgsearch.features.duplicates.records import DuplicateGroup, GroupedPhoto
 from imgsearch.text import SCHEME, path_text, printable
 from imgsearch.version import VERSION
@@ -153,8 +153,11 @@ def removal_script(groups: Sequence[DuplicateGroup]) -> bytes:
     """
     if has_objects(groups):
         raise UsageError(
-            "A script moves files, and some of these photos are in object storage. Take the list "
-            "of paths: imgsearch duplicates --list"
+            Sentence(
+                "A script moves files, and some of these photos are in object storage. Take "
+                "the list of paths: ",
+                CommandLine("duplicates --list"),
+            )
         )
     head = _HEAD.replace("@VERSION@", VERSION).replace("@TODAY@", f"{date.today():%Y-%m-%d}")
     return b"".join([head.encode(), *_lines(groups), _TAIL.encode()])

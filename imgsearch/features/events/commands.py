@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import click
 
+from imgsearch.cli.asked import Asked, asks
 from imgsearch.cli.chosen import print_change
-from imgsearch.cli.counting import Counted, counting_command
-from imgsearch.cli.output import NO_RESULT, asking, info, print_json
+from imgsearch.cli.output import NO_RESULT, info, print_json
+from imgsearch.features.events.operations import Events
+from imgsearch.features.events.records import PhotoEvent
 from imgsearch.text import format_count, printable
-
-if TYPE_CHECKING:
-    from imgsearch.features.events.records import PhotoEvent
 
 MIN_PHOTOS = 5  # of a listed event
 _SHOWN = 5  # events that are named where a title fits several
 
 
-@counting_command(
-    "events",
+@click.command("events")
+@asks(
+    Events.all,
     click.option(
         "--min-photos",
         metavar="N",
@@ -37,7 +36,9 @@ _SHOWN = 5  # events that are named where a title fits several
         help="Give the one event that is found a title; '' takes it away.",
     ),
 )
-def command(counted: Counted, min_photos: int, trips: bool, set_title: str | None) -> None:
+def command(
+    asked: Asked[tuple[PhotoEvent, ...]], min_photos: int, trips: bool, set_title: str | None
+) -> None:
     """List the events of the photos: an occasion at home or near it, or a whole trip.
 
     \b
@@ -50,16 +51,14 @@ def command(counted: Counted, min_photos: int, trips: bool, set_title: str | Non
     photos without a date in their metadata none are. A title that you give stays when photos come
     or go: imgsearch undo takes it back. Exit code 1 means that there is no event.
     """
-    from imgsearch.features.events.operations import Events
-
-    found = counted.ask(Events.all)
+    found = asked.answer()
     events = [
         each for each in found if len(each.photo_ids) >= min_photos and (each.is_trip or not trips)
     ]
     if set_title is not None:
-        _set_title(counted, events, set_title)
+        _set_title(asked, events, set_title)
         return
-    if counted.as_json:
+    if asked.as_json:
         print_json(events)
     else:
         for event in events:
@@ -75,9 +74,9 @@ def command(counted: Counted, min_photos: int, trips: bool, set_title: str | Non
         sys.exit(NO_RESULT)
 
 
-def _set_title(counted: Counted, events: Sequence[PhotoEvent], title: str) -> None:
-    from imgsearch.features.events.operations import Events
-
+def _set_title(
+    asked: Asked[tuple[PhotoEvent, ...]], events: Sequence[PhotoEvent], title: str
+) -> None:
     if not events:
         info("There is no such event. Leave out --set-title to see which there are.")
         sys.exit(NO_RESULT)
@@ -88,5 +87,4 @@ def _set_title(counted: Counted, events: Sequence[PhotoEvent], title: str) -> No
         raise click.UsageError(
             f"--set-title names one event, and {len(events)} are found. Add on:DATE:{shown}"
         )
-    with asking(counted.data_dir, counted.address) as ask:
-        print_change(ask(Events.set_title, events[0].start, title))
+    print_change(asked.of(Events.set_title, start=events[0].start, title=title))

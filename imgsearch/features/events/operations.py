@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from imgsearch.errors import UsageError
+from imgsearch.errors import CommandLine, Sentence, UsageError
 from imgsearch.features.events.records import (
     EventPhotos,
     EventSummary,
@@ -131,8 +131,10 @@ class Events:
         event = self.at(start)
         if event is None:
             raise UsageError(
-                f"No event has the moment {start.replace(tzinfo=None)}. To list them: imgsearch "
-                "events --json"
+                Sentence(
+                    f"No event has the moment {start.replace(tzinfo=None)}. To list them: ",
+                    CommandLine("events --json"),
+                )
             )
         return titles.set(event, words)
 

@@ -46,5 +46,5 @@ class EventTitleStore:
                     (title, start, end),
                 )
                 before.append(changes.Step("event_titles", [[made.lastrowid]], []))
-            said = f"Called an event {title}" if title else "Took the title of an event away"
+            said = f"Called an event {title}" if title else "Removed the title of an event"
             return changes.record(connection, said, len(event.photo_ids), before)

@@ -24,6 +24,7 @@ from imgsearch.cli.output import (
 )
 from imgsearch.cli.progress import run_with_progress
 from imgsearch.cli.terminal import standard_output
+from imgsearch.errors import CommandLine, Sentence
 from imgsearch.text import format_count, printable
 
 if TYPE_CHECKING:
@@ -116,7 +117,11 @@ def _query(words: tuple[str, ...]) -> str | None:
 
 def _forget(library: Library, name: str) -> None:
     if not library.labels.forget(name):
-        info(f"No labels are saved as {name!r}. To list saved labels: imgsearch label")
+        info(
+            Sentence(
+                f"No labels are saved as {name!r}. To list saved labels: ", CommandLine("label")
+            )
+        )
         sys.exit(NO_RESULT)
     click.echo(f"Deleted the labels {printable(name)}; no photo was touched")
 
@@ -130,7 +135,12 @@ def _list_saved(library: Library, as_json: bool) -> None:
             listed = ", ".join(f"{name} {count}" for name, count in _largest_first(counts))
             click.echo(printable(f"{facet.name}: {listed}"))
     if not saved:
-        info("No labels are saved yet. To save some: imgsearch label 'dog,cat' --save-as animals")
+        info(
+            Sentence(
+                "No labels are saved yet. To save some: ",
+                CommandLine("label 'dog,cat' --save-as animals"),
+            )
+        )
         sys.exit(NO_RESULT)
 
 
@@ -140,7 +150,11 @@ def _print_counts(counts: Mapping[str, int], as_json: bool) -> None:
         return
     for name, count in _largest_first(counts):
         click.echo(f"{count:7}  {printable(name)}")
-    info("Find them with label:NAME, for instance: imgsearch search 'asleep label:cat'")
+    info(
+        Sentence(
+            "Find them with label:NAME, for instance: ", CommandLine("search 'asleep label:cat'")
+        )
+    )
 
 
 def _largest_first(counts: Mapping[str, int]) -> list[tuple[str, int]]:

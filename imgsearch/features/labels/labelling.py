@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from imgsearch.encoders.prompts import class_templates, embed_in
-from imgsearch.errors import UsageError
+from imgsearch.errors import CommandLine, Sentence, UsageError
 from imgsearch.features.labels.records import Classes, Facet, Label
 from imgsearch.features.labels.store import LabelStore
 from imgsearch.features.labels.zero_shot import ZeroShotClassifier
@@ -39,7 +39,7 @@ def validate(classes: Classes) -> Classes:
         raise UsageError(f"Too many classes: {len(classes.names):,}. Name at most {MAX_CLASSES:,}.")
     names = [name.casefold() for name in classes.names]
     if len(names) + classes.none_of_these < 2:
-        raise UsageError("Name at least two classes: imgsearch label 'dog,cat'")
+        raise UsageError(Sentence("Name at least two classes: ", CommandLine("label 'dog,cat'")))
     if not all(name.strip() for name in names):
         raise UsageError("A class name is empty. Separate the names with commas: 'dog,cat,horse'")
     duplicate = next((name for name in names if names.count(name) > 1), None)

@@ -10,6 +10,7 @@ import click
 from imgsearch.cli.asked import NOTHING_TO_COUNT, Asked, asks
 from imgsearch.cli.output import NO_RESULT, info
 from imgsearch.cli.progress import run_with_progress
+from imgsearch.errors import CommandLine, Sentence
 from imgsearch.features.meaning.operations import Meaning
 from imgsearch.features.meaning.records import MeaningCluster, MeaningMap
 from imgsearch.text import format_count, printable
@@ -77,7 +78,10 @@ def command(asked: Asked[MeaningMap], lay_out: bool, save: str | None, forget: b
         and asked.arguments["query"] is None
     ):
         info(
-            "Most photos came after the map was laid out. To renew it: imgsearch meaning --lay-out"
+            Sentence(
+                "Most photos came after the map was laid out. To renew it: ",
+                CommandLine("meaning --lay-out"),
+            )
         )
     if not found.photos:
         info(NOTHING_TO_COUNT)

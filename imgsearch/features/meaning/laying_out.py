@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from imgsearch import private_files
-from imgsearch.errors import LibraryLocked, UsageError
+from imgsearch.errors import CommandLine, LibraryLocked, Sentence, UsageError
 from imgsearch.features import installed
 from imgsearch.features.declared import load
 from imgsearch.features.meaning import layout, naming
@@ -97,8 +97,11 @@ def _lay_out(
     ids, rows = yield from _read(store, row, chosen)
     if not len(ids):
         raise UsageError(
-            f"No photo has a vector of the model {row.name} yet, so there is nothing to lay "
-            "out. To embed the photos: imgsearch index"
+            Sentence(
+                f"No photo has a vector of the model {row.name} yet, so there is nothing to "
+                "lay out. To embed the photos: ",
+                CommandLine("index"),
+            )
         )
     axes = layout.Axes.of(rows)
     along = axes.along(rows)

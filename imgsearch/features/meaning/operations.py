@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from msgspec import Meta
 
-from imgsearch.errors import UsageError
+from imgsearch.errors import CommandLine, Sentence, UsageError
 from imgsearch.features.meaning.records import LayoutReport, MeaningMap, MeaningPoints
 from imgsearch.operations.declared import CountedPhotos, operation
 from imgsearch.paths import absolute
@@ -91,8 +91,10 @@ class Meaning:
         known = self._maps().map_of(row.key)
         if known is None:
             raise UsageError(
-                f"The photos are not laid out yet for the model {row.name}. To lay them out: "
-                "imgsearch meaning --lay-out"
+                Sentence(
+                    f"The photos are not laid out yet for the model {row.name}. To lay them out: ",
+                    CommandLine("meaning --lay-out"),
+                )
             )
         asked = self._asked(query, k)
         ids = store.reads.photos.live_ids() if asked is None else asked

@@ -18,7 +18,7 @@ from imgsearch.cli.output import (
     open_either,
     print_json,
 )
-from imgsearch.errors import UsageError
+from imgsearch.errors import CommandLine, Sentence, UsageError
 from imgsearch.features.people.operations import People
 from imgsearch.library import Library
 from imgsearch.paths import absolute
@@ -188,8 +188,8 @@ def _write_sidecars(
         _names_of,
         as_json,
         "The files of your photos have the names that you gave to faces here.",
-        "imgsearch people --write-sidecars",
-        "imgsearch index" if address is None else "imgsearch index FOLDER",
+        CommandLine("people --write-sidecars"),
+        CommandLine("index" if address is None else "index FOLDER"),
     )
 
 
@@ -222,7 +222,9 @@ def find_person(ask: Asking, text: str) -> Person:
     names = [each.name for each in everyone if each.name is not None]
     near = difflib.get_close_matches(text, names, n=1, cutoff=0.5)
     hint = f"Did you mean {near[0]}? " if near else ""
-    raise UsageError(f"There is no person {text!r}. {hint}To list them: imgsearch people")
+    raise UsageError(
+        Sentence(f"There is no person {text!r}. {hint}To list them: ", CommandLine("people"))
+    )
 
 
 def _print_list(ask: Asking, everyone: bool, as_json: bool) -> None:
@@ -233,7 +235,11 @@ def _print_list(ask: Asking, everyone: bool, as_json: bool) -> None:
     if not people:
         faces = ask(People.counts).faces
         seen = f"Of {format_count(faces, 'face')} no two are alike enough. "
-        info(f"No persons yet. {seen if faces else ''}To find faces: imgsearch faces")
+        info(
+            Sentence(
+                f"No persons yet. {seen if faces else ''}To find faces: ", CommandLine("faces")
+            )
+        )
         raise SystemExit(NO_RESULT)
     named = [each for each in people if each.name is not None]
     groups = [each for each in people if each.name is None]
@@ -325,11 +331,13 @@ def _face_at(ask: Asking, example: str) -> Face:
         path, number = example, ""
     explanation = ask(Library.explain, path if SCHEME.match(path) else absolute(path), Query())
     if explanation.photo is None:
-        raise UsageError(f"Not in the library. {explanation.reason or ''}")
+        raise UsageError(Sentence("Not in the library. ", explanation.reason or ""))
     faces = ask(People.faces_in, explanation.photo.id)
     if not faces:
         raise UsageError(
-            f"No face was found in {printable(path)}. To look for faces: imgsearch faces"
+            Sentence(
+                f"No face was found in {printable(path)}. To look for faces: ", CommandLine("faces")
+            )
         )
     if (not number and len(faces) > 1) or (number and not 1 <= int(number) <= len(faces)):
         raise UsageError(

@@ -16,6 +16,7 @@ from imgsearch.cli.output import (
     print_json,
 )
 from imgsearch.cli.progress import run_with_progress
+from imgsearch.errors import CommandLine, Sentence
 from imgsearch.text import format_count
 
 
@@ -89,13 +90,18 @@ def command(
         info("Photos are offline, or have changed since they were indexed. They are tried again.")
     if counts.other_model:
         info(
-            f"The faces of {format_count(counts.other_model, 'photo')} were found by another model "
-            "than the others, and are not compared with them. To look for all faces with the "
-            f"current model: imgsearch faces --again"
+            Sentence(
+                f"The faces of {format_count(counts.other_model, 'photo')} were found by "
+                "another model than the others, and are not compared with them. To look for "
+                "all faces with the current model: ",
+                CommandLine("faces --again"),
+            )
         )
     if counts.groups or counts.persons:
         info(
-            f"{format_count(counts.persons, 'person')} with a name, "
-            f"{format_count(counts.groups, 'group')} without. To list and name them: "
-            f"imgsearch people"
+            Sentence(
+                f"{format_count(counts.persons, 'person')} with a name, "
+                f"{format_count(counts.groups, 'group')} without. To list and name them: ",
+                CommandLine("people"),
+            )
         )

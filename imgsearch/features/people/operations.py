@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 from msgspec import Meta
 
-from imgsearch.errors import UsageError
+from imgsearch.errors import CommandLine, Sentence, UsageError
 from imgsearch.features.people.records import (
     DatedFace,
     FaceInPhoto,
@@ -283,8 +283,11 @@ class People:
         faces = stores.faces.all()
         if number not in faces.ids:
             raise UsageError(
-                f"There is no face with the number {face_id} that can be compared. If another "
-                "model found it, look at the photos again: imgsearch faces --again"
+                Sentence(
+                    f"There is no face with the number {face_id} that can be compared. If another "
+                    "model found it, look at the photos again: ",
+                    CommandLine("faces --again"),
+                )
             )
         pairs = similar_faces(faces, number, k)
         found = stores.people.faces([face for face, _ in pairs])
@@ -326,7 +329,10 @@ class People:
 
     def _refuse_unknown(self, person_id: int) -> NoReturn:
         raise UsageError(
-            f"There is no person with the id {person_id}. To list persons: imgsearch people"
+            Sentence(
+                f"There is no person with the id {person_id}. To list persons: ",
+                CommandLine("people"),
+            )
         )
 
     def _require_as_shown(self, shown: ShownPerson | None) -> None:

@@ -9,7 +9,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from imgsearch.decode.xmp_edit import CannotEdit
-from imgsearch.errors import PhotoError
+from imgsearch.errors import CommandLine, PhotoError, Sentence
 from imgsearch.features.people.records import FaceNamesChange
 from imgsearch.features.people.xmp_regions import (
     NamedFace,
@@ -69,10 +69,14 @@ def _plan_names(
     for name in (face.name for each in photos for face in each.faces):
         if character_of_no_name(name) is not None:  # given to a person before it was refused
             problem = f"the name {printable(name)} has a character that no XMP file can hold"
-            cure = (
-                "imgsearch people lists its person; imgsearch people NUMBER --name NAME renames it"
+            cure = Sentence(
+                f"{problem}; ",
+                CommandLine("people"),
+                " lists its person; ",
+                CommandLine("people NUMBER --name NAME"),
+                " renames it",
             )
-            return PlannedFile(change.with_problem(f"{problem}; {cure}"))
+            return PlannedFile(change.with_problem(cure))
     try:
         before = content_of(sidecar)
         change = replace(change, is_new=before is None)

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 import click
 
-from imgsearch.cli.counting import NOTHING_TO_COUNT, Counted, counting_command
-from imgsearch.cli.output import NO_RESULT, info, print_json
+from imgsearch.cli.asked import NOTHING_TO_COUNT, Asked, asks
+from imgsearch.cli.output import NO_RESULT, info
+from imgsearch.features.places.operations import Places
+from imgsearch.records.browse import PlaceCounts
 from imgsearch.text import printable
-
-if TYPE_CHECKING:
-    from imgsearch.records.browse import PlaceCounts
 
 _INDENT = "  "
 
 
-@counting_command("places")
-def command(counted: Counted) -> None:
+@click.command("places")
+@asks(Places.counts)
+def command(asked: Asked[PlaceCounts]) -> None:
     """Count the photos of each country, of its regions, and of their towns.
 
     \b
@@ -32,13 +31,7 @@ def command(counted: Counted) -> None:
     program has written one, or else from the town nearest to the coordinates. Exit code 1 means
     that no photo has a place.
     """
-    from imgsearch.features.places.operations import Places
-
-    places = counted.ask(Places.counts)
-    if counted.as_json:
-        print_json(places)
-    else:
-        _print_counts(places)
+    places = asked.print(_print_counts)
     _print_remarks(places)
     if not places.countries:
         sys.exit(NO_RESULT)

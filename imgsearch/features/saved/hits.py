@@ -34,7 +34,7 @@ def summary_of(
     try:
         photos = photos_of(context, search)
     except QueryError as error:
-        problem = str(error)
+        problem = error.sentence
     return SavedSearchSummary(
         name=search.name,
         line=search.line,

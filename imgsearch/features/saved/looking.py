@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from imgsearch.cli.output import info
-from imgsearch.errors import DiskError, LibraryLocked
+from imgsearch.errors import DiskError, LibraryLocked, Sentence
 from imgsearch.features.saved.operations import Saved
 from imgsearch.service.api import Asking
 
@@ -13,4 +13,4 @@ def looked_at(ask: Asking, name: str) -> None:
     try:
         ask(Saved.mark_looked_at, name)
     except (DiskError, LibraryLocked) as error:
-        info(f"The photos of {name} could not be marked as seen. {error}")
+        info(Sentence(f"The photos of {name} could not be marked as seen. ", error))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 from msgspec import Meta
 from msgspec.structs import replace as replaced
 
-from imgsearch.errors import UsageError
+from imgsearch.errors import CommandLine, Sentence, UsageError
 from imgsearch.features.saved.records import SavedSearch, SavedSearchSummary
 from imgsearch.language.grammar import resolve_query
 from imgsearch.operations.declared import ChosenCount, WithWeak, operation
@@ -93,8 +93,11 @@ class Saved:
             taken = store.named(search.name)
             line = "" if taken is None else f" It is: {taken.line}."
             raise UsageError(
-                f"A search is saved as {search.name!r} already.{line} Choose another name, or "
-                "replace it: imgsearch save --replace"
+                Sentence(
+                    f"A search is saved as {search.name!r} already.{line} Choose another name, or "
+                    "replace it: ",
+                    CommandLine("save --replace"),
+                )
             )
         return summary_of(context, search, frozenset(photos))
 

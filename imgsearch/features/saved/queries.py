@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from imgsearch.errors import QueryError, UsageError
+from imgsearch.errors import CommandLine, QueryError, Sentence, UsageError
 from imgsearch.features.saved.records import PlacedTerm, SavedSearch
 from imgsearch.features.saved.store import SavedSearchStore
 from imgsearch.language.given_names import nearest_or_all, read_name
@@ -57,12 +57,14 @@ def find_saved(store: SavedSearchStore, name: str) -> SavedSearch:
 def unknown_name(name: str, names: Sequence[str]) -> str:
     """Return the message about an unknown saved search; `names` are the existing ones."""
     if not names:
-        return (
-            f"No search is saved as {name!r}, and none at all. To save one: imgsearch save "
-            "beach 'sunset over water'"
+        return Sentence(
+            f"No search is saved as {name!r}, and none at all. To save one: ",
+            CommandLine("save beach 'sunset over water'"),
         )
-    meant = nearest_or_all(name, names, "To list the saved searches: imgsearch saved", "Saved")
-    return f"No search is saved as {name!r}. {meant}"
+    meant = nearest_or_all(
+        name, names, Sentence("To list the saved searches: ", CommandLine("saved")), "Saved"
+    )
+    return Sentence(f"No search is saved as {name!r}. ", meant)
 
 
 def query_of(search: SavedSearch) -> Query:
@@ -71,8 +73,12 @@ def query_of(search: SavedSearch) -> Query:
         query = parse(search.line) if search.line else Query()
     except QueryError as error:
         raise QueryError(
-            f"The saved search {search.name!r} cannot be read: {error} Save it anew: imgsearch "
-            f"save --replace"
+            Sentence(
+                f"The saved search {search.name!r} cannot be read: ",
+                error,
+                " Save it anew: ",
+                CommandLine("save --replace"),
+            )
         ) from None
     terms = list(query.terms)
     for placed in search.examples:

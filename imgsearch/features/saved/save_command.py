@@ -6,6 +6,7 @@ import click
 
 from imgsearch.cli.asked import Asked, asks
 from imgsearch.cli.output import info
+from imgsearch.errors import CommandLine, Sentence
 from imgsearch.features.saved.operations import Saved
 from imgsearch.features.saved.records import SavedSearchSummary
 from imgsearch.records.query import Query
@@ -35,7 +36,7 @@ def command(asked: Asked[SavedSearchSummary]) -> None:
         )
     search = asked.print(_print)
     word = f'"{search.name}"' if " " in search.name else search.name
-    info(f"To search for it: imgsearch search 'saved:{word}'")
+    info(Sentence("To search for it: ", CommandLine(f"search 'saved:{word}'")))
 
 
 def _print(search: SavedSearchSummary) -> None:

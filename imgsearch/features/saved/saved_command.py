@@ -19,6 +19,7 @@ from imgsearch.cli.output import (
     print_json,
 )
 from imgsearch.cli.terminal import standard_output
+from imgsearch.errors import CommandLine, Sentence
 from imgsearch.features.saved.operations import Saved
 from imgsearch.features.saved.output_options import (
     outputs_from_options,
@@ -108,7 +109,11 @@ def _print(searches: Sequence[SavedSearchSummary], as_json: bool) -> None:
             )
     for each in searches:
         if each.problem is not None:
-            info(f"{each.name} cannot be answered: {each.problem}")
+            info(Sentence(f"{each.name} cannot be answered: ", each.problem))
     if not searches:
-        info("No search is saved. To save one: imgsearch save beach 'sunset over water'")
+        info(
+            Sentence(
+                "No search is saved. To save one: ", CommandLine("save beach 'sunset over water'")
+            )
+        )
         sys.exit(NO_RESULT)

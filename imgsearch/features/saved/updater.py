@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 
-from imgsearch.errors import ImgsearchError
+from imgsearch.errors import ImgsearchError, Sentence
 from imgsearch.features.saved.records import OutputsReport, SavedSearchOutputs
 
 UPDATE_EVERY_S = 60.0  # also without a notice: another process may have changed the library
@@ -63,8 +63,10 @@ class OutputsUpdater:
             report = self._update(outputs, self._stop)
             if report.is_change:
                 self._on_report(report)
-        except (ImgsearchError, OSError) as error:
+        except ImgsearchError as error:
+            problem = error.sentence
+        except OSError as error:
             problem = str(error)
         if problem and problem != self._problems.get(outputs.name) and not self._stop.is_set():
-            self._notify(f"{outputs.name}: {problem}")
+            self._notify(Sentence(f"{outputs.name}: ", problem))
         self._problems[outputs.name] = problem

@@ -30,7 +30,6 @@ def command(asked: Asked[tuple[StripPeriod, ...]], paths: bool, save: str | None
     """Show the same thing over time: the best photo of each year, or of each month.
 
     \b
-      imgsearch strip "the old oak" --by month
       imgsearch strip "our house" --save house.webp
       imgsearch strip person:Anna after:2010
       imgsearch strip "a snowman" --paths | xargs open

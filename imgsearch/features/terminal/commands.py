@@ -7,7 +7,7 @@ import sys
 import click
 
 from imgsearch.cli.output import archive_option, archive_settings, data_option, update_copy
-from imgsearch.errors import UsageError
+from imgsearch.errors import CommandLine, Sentence, UsageError
 
 
 @click.command("browse")
@@ -30,7 +30,11 @@ def command(words: tuple[str, ...], address: str | None, data_dir: str | None) -
 
     require_terminal_extra("The browser in the terminal")
     if not is_terminal_for_pictures():
-        raise UsageError("imgsearch browse needs a terminal. For pipes: imgsearch search --paths")
+        raise UsageError(
+            Sentence(
+                "imgsearch browse needs a terminal. For pipes: ", CommandLine("search --paths")
+            )
+        )
     from imgsearch.config import Settings
     from imgsearch.features.terminal.photo_browser import PhotoBrowser
     from imgsearch.library import Library

@@ -16,6 +16,7 @@ from imgsearch.cli.output import (
     print_json,
 )
 from imgsearch.cli.progress import run_with_progress
+from imgsearch.errors import CommandLine, Sentence
 from imgsearch.text import format_count
 
 
@@ -74,10 +75,16 @@ def command(
         info("Photos are offline, or have changed since they were indexed. They are tried again.")
     if report.below_gate:
         info(
-            "Skipped because a small copy shows no text: "
-            f"{format_count(report.below_gate, 'photo')}. To read them as well: "
-            "imgsearch read-text --all"
+            Sentence(
+                "Skipped because a small copy shows no text: "
+                f"{format_count(report.below_gate, 'photo')}. To read them as well: ",
+                CommandLine("read-text --all"),
+            )
         )
     if counts.read:
         photos = format_count(counts.read, "photo")
-        info(f"Text was found in {photos} so far. Search it: imgsearch search text:exit")
+        info(
+            Sentence(
+                f"Text was found in {photos} so far. Search it: ", CommandLine("search text:exit")
+            )
+        )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from datetime import datetime
 
-from imgsearch.errors import UsageError
+from imgsearch.errors import CommandLine, Sentence, UsageError
 from imgsearch.records.answer import ScoreBaseline
 from imgsearch.records.index import EncoderRow, SnapshotInfo
 from imgsearch.store.database import Database
@@ -35,7 +35,9 @@ class EncoderReads:
         """Return the encoder that answers queries. Raises UsageError for an empty library."""
         row = self.current()
         if row is None:
-            raise UsageError("The library is empty. Add photos: imgsearch index FOLDER")
+            raise UsageError(
+                Sentence("The library is empty. Add photos: ", CommandLine("index FOLDER"))
+            )
         return row
 
     def dims(self) -> dict[str, int]:
