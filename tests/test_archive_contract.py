@@ -94,6 +94,11 @@ def strip(library: Library) -> object:
     return [(each.period, each.photos, each.best and each.best.path.name) for each in periods]
 
 
+def pictures_of_a_strip(library: Library) -> object:
+    periods = library.strips.pictures("a boat")
+    return [(each.period, each.photos, each.version) for each in periods]
+
+
 def cover(library: Library) -> object:
     chosen = library.events.cover(list(ids_of(library).values()))
     return chosen and chosen.path.name
@@ -208,6 +213,7 @@ ANSWERED: dict[str, Callable[[Library], object]] = {
     "filters_choices": choices,
     "cameras": lambda library: library.browse.cameras(),
     "over_time": strip,
+    "over_time_pictures": pictures_of_a_strip,
     "duplicates": near_duplicates,
     "Events.cover": cover,
     "Browse.stacks_of": stacks,
@@ -238,6 +244,7 @@ OF_FEATURES = {
     "map_clusters": "places",
     "meaning": "meaning",
     "over_time": "strips",
+    "over_time_pictures": "strips",
     "PictureText.counts": "text",
     "places": "places",
     "search": "text",

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps, ImageSequence
 
-from imgsearch import Library, Settings, UsageError
+from imgsearch import Library, PeriodLength, Settings, UsageError
 from imgsearch.errors import MissingPackage
 from imgsearch.features.strips.operations import Strips
 from imgsearch.service.client import Client
@@ -58,6 +58,19 @@ def test_each_year_shows_its_clear_photo_and_gaps_are_gaps(dated: Library) -> No
     ]
     names = [None if each.best is None else each.best.path.name for each in strip]
     assert names == ["0 sharp.jpg", "2 sharp.jpg", None, None, "6 sharp.jpg"]
+
+
+def test_pictures_are_those_of_the_same_strip(dated: Library) -> None:
+    asked: list[tuple[str | None, PeriodLength]] = [(None, "year"), ("after:2016", "month")]
+    for query, by in asked:
+        strip = dated.strips.over_time(query, by=by)
+        pictures = dated.strips.pictures(query, by=by)
+        assert [(each.period, each.photos, each.photo_id) for each in pictures] == [
+            (each.period, each.photos, each.best and each.best.photo.id) for each in strip
+        ]
+        for period, picture in zip(strip, pictures, strict=True):
+            hash_ = "" if period.best is None else period.best.photo.content_hash
+            assert picture.version == hash_[:12]
 
 
 def test_by_month_and_with_filters(dated: Library) -> None:

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { columnsOf, nameOf, shortNameOf } from "../../imgsearch/features/strips/components/over_time/periods.js";
+import { addressOf, columnsOf, nameOf, shortNameOf, srcOf } from "../../imgsearch/features/strips/components/over_time/periods.js";
 
 const row = (...periods) => periods.map(([period, photos]) => ({ period, photos }));
 const shown = (columns) => columns.map(({ isGap, periods }) => (isGap ? `(${periods.join(" ")})` : periods.join(" ")));
@@ -32,4 +32,17 @@ test("without photos there are no columns", () => {
 test("a year is named by its number, a month in words", () => {
   assert.deepEqual([nameOf("2019"), nameOf("2019-06")], ["2019", "June 2019"]);
   assert.deepEqual([shortNameOf("2019"), shortNameOf("2019-06"), shortNameOf("2019-05")], ["2019", "Jun 2019", "May 2019"]);
+});
+
+test("a period has the picture of its best photo, of a video at its moment, or none", () => {
+  const picture = { period: "2019", photos: 2, photo_id: 7, version: "0123456789ab", at_s: null };
+  assert.equal(srcOf(picture), "/thumbnail/small/7?v=0123456789ab");
+  assert.equal(srcOf({ ...picture, at_s: 1.2346 }), "/thumbnail/small/7?v=0123456789ab&at=1235");
+  assert.equal(srcOf({ ...picture, photo_id: null, version: "" }), "");
+});
+
+test("a period leads to its photos, without those that only their file dates", () => {
+  const query = (address) => Object.fromEntries(new URL(address, "http://page").searchParams);
+  assert.deepEqual(query(addressOf({ q: "a cat" }, "2019-06")), { q: "a cat on:2019-06 -dated:file" });
+  assert.deepEqual(query(addressOf({ photo: "7" }, "2019")), { photo: "7", q: "on:2019 -dated:file" });
 });

@@ -92,6 +92,7 @@ export interface PostOperations {
   "saved/rename": { request: { name: string; new_name: string }; answer: null };
   "saved/remove": { request: { name: string }; answer: null };
   "over-time": { request: { query?: string | QueryBody | null; k?: number; by?: "month" | "year" }; answer: (StripPeriod)[] };
+  "over-time/pictures": { request: { query?: string | QueryBody | null; k?: number; by?: "month" | "year" }; answer: (StripPicture)[] };
 }
 
 /** What each operation by DELETE is given, and its answer. */
@@ -291,3 +292,5 @@ export type LabelCount = { label: string; photos: number };
 export type SavedSearchSummary = { name: string; line: string; example_count: number; k: number | null; include_weak: boolean; saved_at: string; looked_at: string; photos: number; new: number; cover_id: number | null; problem: string | null };
 
 export type StripPeriod = { period: string; photos: number; best: Hit | null };
+
+export type StripPicture = { period: string; photos: number; photo_id: number | null; version: string; at_s: number | null };

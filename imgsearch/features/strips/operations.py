@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from msgspec import Meta
 
-from imgsearch.features.strips.records import StripPeriod, StripReport
+from imgsearch.features.strips.records import StripPeriod, StripPicture, StripReport
 from imgsearch.language.grammar import resolve_query
 from imgsearch.operations.declared import CountedPhotos, operation
 from imgsearch.paths import absolute
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from imgsearch.features.strips.filmstrip import StripSuffix
     from imgsearch.opened.library import OpenedLibrary
 
+_VERSION_DIGITS = 12  # of a content hash
 ByPeriod = Annotated[PeriodLength, Meta(description="Choose a photo of each month or year.")]
 
 
@@ -49,6 +50,19 @@ class Strips:
         found = find_all(prepare(context, resolve_query(query)), k)
         return find_strip(context, photos, found.without_weak(), by)
 
+    @operation("POST /over-time/pictures", reads=True)
+    def pictures(
+        self,
+        query: str | Query | None = None,
+        k: CountedPhotos = 1000,
+        by: ByPeriod = "year",
+    ) -> tuple[StripPicture, ...]:
+        """Choose the best photo of each month or year as `over_time` does, and name it alone.
+
+        This is a fraction of the size of the photos with their facts.
+        """
+        return tuple(map(_picture_of, self.over_time(query, k, by)))
+
     def save(self, strip: Sequence[StripPeriod], place: str | Path) -> StripReport:
         """Write the pictures of a strip to a new file outside of the photo folders.
 
@@ -76,3 +90,11 @@ class Strips:
         from imgsearch.operations.pictures import Pictures
 
         return strip_bytes(strip, suffix, Pictures(self._opened).thumbnail)
+
+
+def _picture_of(period: StripPeriod) -> StripPicture:
+    best = period.best
+    if best is None:
+        return StripPicture(period.period, period.photos)
+    version = best.photo.content_hash[:_VERSION_DIGITS]
+    return StripPicture(period.period, period.photos, best.photo.id, version, best.at_s)

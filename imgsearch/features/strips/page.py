@@ -30,10 +30,7 @@ def page() -> PageFeature:
     )
     return PageFeature(
         views={"over-time": ShownView(view, show)},
-        routes=(
-            Route("/over-time/strip", page_data.strip),
-            Route("/over-time/filmstrip", page_data.filmstrip),
-        ),
+        routes=(Route("/over-time/filmstrip", page_data.filmstrip),),
     )
 
 

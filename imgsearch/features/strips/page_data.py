@@ -1,23 +1,19 @@
-"""The data of the view of the same thing over time, and the file of a strip."""
+"""The file of a strip, for the view of the same thing over time."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Literal, get_args
 
-from msgspec.structs import replace
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, Response
 
 from imgsearch import ImgsearchError, PeriodLength
 from imgsearch.features.strips.records import StripPeriod
-from ui.addresses import START, address_of
-from ui.formatting import alt_text
 from ui.recent_answers import recent_answers
 from ui.responses import NOT_STORED
 from ui.search_state import SearchInput
 from ui.session import session
-from ui.tiles import id_text, thumbnail_url
 
 _PERIODS: Mapping[str, PeriodLength] = {length: length for length in get_args(PeriodLength)}
 # By the end of a file's name: its type.
@@ -26,19 +22,6 @@ _TYPES: Mapping[Literal["jpg", "webp", "mp4"], str] = {
     "webp": "image/webp",
     "mp4": "video/mp4",
 }
-
-
-def strip(request: Request) -> Response:
-    """Return each period of a search, from the first to the last with photos, with its best one.
-
-    `Strips.over_time` answers the same with a whole `Hit` for each, four times as many bytes.
-    """
-    search_input = SearchInput.from_address(request.query_params)
-    try:
-        periods = _strip_of(request)
-    except ImgsearchError as error:
-        return PlainTextResponse(str(error), 422, NOT_STORED)
-    return JSONResponse([_json(period, search_input) for period in periods], headers=NOT_STORED)
 
 
 def filmstrip(request: Request) -> Response:
@@ -66,18 +49,3 @@ def _find_strip(key: tuple[SearchInput, PeriodLength]) -> tuple[StripPeriod, ...
     query = search_input.query()
     with session().library_for(query) as library:
         return library.strips.over_time(query if search_input else None, by=by)
-
-
-def _json(period: StripPeriod, search_input: SearchInput) -> dict[str, object]:
-    """Return a period with its picture and the address of its photos, as the strip counts them."""
-    # Photos with no date but that of their file are in no period.
-    line = f"{search_input.line} on:{period.period} -dated:file".strip()
-    best = period.best
-    return {
-        "period": period.period,
-        "photos": period.photos,
-        "id": "" if best is None else id_text(best.photo.id),
-        "src": "" if best is None else thumbnail_url(best),
-        "alt": "" if best is None else alt_text(best),
-        "address": address_of(START, replace(search_input, line=line).parameters),
-    }

@@ -20,6 +20,20 @@ class StripPeriod(Struct, frozen=True):
     best: Hit | None
 
 
+class StripPicture(Struct, frozen=True):
+    """A period of a strip with the picture of its best photo alone.
+
+    `version` are digits of the photo's content hash, and `at_s` is the moment of a video in
+    seconds. A period without photos has no photo id, and an empty version.
+    """
+
+    period: str
+    photos: int
+    photo_id: int | None = None
+    version: str = ""
+    at_s: float | None = None
+
+
 class StripReport(Struct, frozen=True):
     """What was written of a strip. `missing` are the paths of photos without any picture."""
 

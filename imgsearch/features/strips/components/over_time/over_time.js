@@ -2,17 +2,18 @@
 // searched for; others are added here, and kept in the address.
 
 import { isPlainClick, visit } from "../history/history.js";
-import { NO_SERVER, ask } from "../shared/ask.js";
+import { NO_SERVER, askOperation, queryOf } from "../shared/ask.js";
 import { countOf, element, textButton } from "../shared/dom.js";
 import { mount } from "../shared/page.js";
 import { showPicture } from "../shared/picture.js";
 import { OTHER_PHOTOS, tray } from "../shared/tray.js";
-import { columnsOf, nameOf, shortNameOf } from "./periods.js";
+import { addressOf, columnsOf, nameOf, shortNameOf, srcOf } from "./periods.js";
 
-/** @import { Parameters, Response } from "../types.d.ts" */
-/** @import { By, Column, Period } from "./periods.js" */
+/** @import { StripPicture } from "../operations.d.ts" */
+/** @import { Parameters } from "../types.d.ts" */
+/** @import { By, Column } from "./periods.js" */
 /** @typedef {{ title: string, search: Parameters }} Data */
-/** @typedef {{ key: string, title: string, search: Parameters, line?: string, periods: Period[] | null, problem: string }} Row: periods are null until they have come; a row that was added has its line */
+/** @typedef {{ key: string, title: string, search: Parameters, line?: string, periods: StripPicture[] | null, problem: string }} Row: periods are null until they have come; a row that was added has its line */
 
 /** @type {[By, string][]} */
 const PERIODS = [["year", "Years"], ["month", "Months"]];
@@ -113,8 +114,7 @@ class Strips {
     });
     this.draw();
     await Promise.all(this.rows.map(async (row) => {
-      /** @type {Response<Period[]> | null} */
-      const answer = await ask(`/over-time/strip?${this.parametersOf(row)}`, { cache: "no-store" });
+      const answer = await askOperation("over-time/pictures", { query: queryOf(row.search), by: this.by });
       if (number !== this.loads || !this.box.isConnected) return; // asked again meanwhile
       if (answer?.ok) row.periods = answer.content; else { row.periods = []; row.problem = answer ? answer.content : NO_SERVER; }
       this.draw();
@@ -153,10 +153,10 @@ class Strips {
     return part;
   }
 
-  /** @param {Row} row @param {Period | undefined} found @param {string[]} periods @param {boolean} isGap */
+  /** @param {Row} row @param {StripPicture | undefined} found @param {string[]} periods @param {boolean} isGap */
   cell(row, found, periods, isGap) {
     const cell = element("li", "cell"), first = nameOf(periods[0]), last = nameOf(periods[periods.length - 1]);
-    if (!found?.id) {
+    if (!found || found.photo_id === null) {
       const words = isGap && periods.length > 1 ? `${first} – ${last}` : first;
       cell.classList.add("gap");
       cell.title = `${words}: no photos`;
@@ -169,11 +169,12 @@ class Strips {
     }
     const link = element("a"), image = element("img");
     Object.assign(image, { alt: "", loading: "lazy", draggable: false });
-    showPicture(image, found.src, () => image.replaceWith(element("span", "hole", "No preview available")));
-    link.href = found.address;
+    showPicture(image, srcOf(found), () => image.replaceWith(element("span", "hole", "No preview available")));
+    const address = addressOf(row.search, found.period);
+    link.href = address;
     link.ariaLabel = `${row.title}, ${first}: ${countOf(found.photos)}`;
     link.title = `All of ${first}: ${countOf(found.photos)}`;
-    link.onclick = (event) => { if (isPlainClick(event)) { event.preventDefault(); visit(found.address); } };
+    link.onclick = (event) => { if (isPlainClick(event)) { event.preventDefault(); visit(address); } };
     link.append(image, element("span", "period", shortNameOf(found.period)), element("span", "count", countOf(found.photos)));
     cell.append(link);
     return cell;

@@ -2,13 +2,13 @@
 
 import { monthName } from "../shared/dom.js";
 
-/** @import { StripPeriod } from "../operations.d.ts" */
+/** @import { StripPicture } from "../operations.d.ts" */
+/** @import { Parameters } from "../types.d.ts" */
 /** @typedef {"year" | "month"} By */
-/** @typedef {Pick<StripPeriod, "period" | "photos"> & { id: string, src: string, alt: string, address: string }} Period: "2019" or "2019-06", with its best photo; no id where it has none */
 /** @typedef {{ isGap: boolean, periods: string[] }} Column: a period, or consecutive ones in which no row has a photo */
 
 // The columns of all rows, from the first period of any to the last.
-/** @param {Pick<Period, "period" | "photos">[][]} rows @param {By} by */
+/** @param {Pick<StripPicture, "period" | "photos">[][]} rows @param {By} by */
 export function columnsOf(rows, by) {
   const /** @type {Map<string, boolean>} */ periods = new Map(); // whether some row has a photo
   for (const row of rows) for (const { period, photos } of row) periods.set(period, periods.get(period) || photos > 0);
@@ -28,6 +28,19 @@ function periodsBetween(first, last, by) {
   if (by === "year") for (let year = firstYear; year <= lastYear; year += 1) found.push(pad(year, 4));
   else for (let at = 12 * firstYear + firstMonth - 1; at < 12 * lastYear + lastMonth; at += 1) found.push(`${pad(Math.floor(at / 12), 4)}-${pad(at % 12 + 1, 2)}`);
   return found;
+}
+
+// The address of the picture of a period; "" where it has no photo.
+/** @param {StripPicture} picture */
+export function srcOf({ photo_id: id, version, at_s: at }) {
+  return id === null ? "" : `/thumbnail/small/${id}?v=${version}${at === null ? "" : `&at=${Math.round(at * 1000)}`}`;
+}
+
+// The address of the photos of a period, as the strip counts them: those with no date but that of their file are in none.
+/** @param {Parameters} search of the strip @param {string} period */
+export function addressOf(search, period) {
+  const q = `${search.q ?? ""} on:${period} -dated:file`.trim();
+  return `/?${new URLSearchParams({ ...search, q })}`;
 }
 
 /** @param {string} period */
