@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from msgspec import Meta
 
 from imgsearch.cli import COMMANDS, commands
-from imgsearch.cli.asked import Asked, asks
+from imgsearch.cli.asked import Asked, asks, option_of
 from imgsearch.operations.declared import operation, parameters_of
 from imgsearch.records.changes import Change
 from imgsearch.records.query import Query
@@ -25,7 +25,7 @@ _ABOUT_COMMANDS = "is about the commands, not about a library"
 WITHOUT = {
     **dict.fromkeys(("index", "rebuild", "settle", "copy", "unpack", "pack", "evaluate"), _JOB),
     **dict.fromkeys(("read-text", "faces", "duplicates", "doctor", "album export"), _JOB),
-    **dict.fromkeys(("people", "saved", "label", "teach", "encoders", "correct"), _CHOICE),
+    **dict.fromkeys(("people", "saved", "label", "teach", "encoders"), _CHOICE),
     **dict.fromkeys(("watch", "serve", "ui", "mcp", "browse", "demo"), _PROGRAM),
     **dict.fromkeys(("completion", "help"), _ABOUT_COMMANDS),
     "failures": "follows folders: no operation, since a service changes none",
@@ -34,6 +34,8 @@ WITHOUT = {
     "prune": "follows folders: no operation, since a service changes none",
     "sidecars": "writes files of the user: no operation, since a service writes none",
 }
+
+OTHERWISE = {("correct", "shift_s")}  # parameters that a command reads in its own way
 
 
 class Shelf:
@@ -141,6 +143,19 @@ def test_a_mere_change_has_no_json_and_an_argument_may_be_left_out() -> None:
     assert refused.exit_code == 2 and "--json" in refused.output
 
 
+def test_a_parameter_may_have_no_option_and_one_of_another_operation_is_added() -> None:
+    asked_for: list[object] = []
+
+    @click.command()
+    @asks(Shelf.change, option_of(Shelf.books, "is_read", "--read"), name="")
+    def command(asked: Asked[Change], is_read: bool | None) -> None:
+        asked_for.extend((asked.arguments, is_read))
+
+    assert CliRunner().invoke(command, ["--read"]).exit_code == 0
+    assert asked_for == [{}, True]
+    assert CliRunner().invoke(command, ["a name"]).exit_code == 2
+
+
 def test_a_declaration_that_cannot_be_is_refused_at_once() -> None:
     with pytest.raises(KeyError, match="has no parameter colour"):
         asks(Shelf.books, colour="--colour")(print)
@@ -178,7 +193,10 @@ def test_each_parameter_of_an_operation_is_described_and_has_its_default() -> No
     for name, command in commands_of_operations:
         options = {each.name: each for each in command.params}
         for parameter in parameters_of(operation_of(command)):
-            option = options["words" if parameter.name == "query" else parameter.name]
+            option = options.get("words" if parameter.name == "query" else parameter.name)
+            if option is None:
+                assert (name, parameter.name) in OTHERWISE
+                continue
             if isinstance(option, click.Option):
                 assert option.help, f"{name}: {parameter.name} has no description"
             is_own = parameter.name == "query" or option.nargs == -1 or option.required

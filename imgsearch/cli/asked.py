@@ -117,8 +117,9 @@ def asks(
 
     The function gets an `Asked`, and the values of `options` by name. `spelled` has parameters that
     are spelled otherwise than by their name, as the help shows them: "--stars N", "--hide/--show";
-    "[NAME]" is an argument that may be left out. `--json` is there but for a mere change, for which
-    the library has a sentence.
+    "[NAME]" is an argument that may be left out. "" is no option at all: the function passes the
+    value to `Asked.of`. `--json` is there but for a mere change, for which the library has a
+    sentence.
     """
 
     def declare(function: Callable[Concatenate[Asked[_Answer], ...], None]) -> Callable[..., None]:
@@ -132,7 +133,7 @@ def asks(
                 query = query_from(values.pop(_WORDS))
                 is_needed = _defaults(operation)["query"] is inspect.Parameter.empty
                 values["query"] = query if is_needed or query != Query() else None
-            arguments = {name: values.pop(name) for name in names}
+            arguments = {name: values.pop(name) for name in names if spelled.get(name) != ""}
             asked = Asked(operation, arguments, as_json, address, data_dir)
             function(asked, **values)
 
@@ -162,6 +163,8 @@ def parameter_options(operation: _Operation, **spelled: str) -> list[_Option]:
     made: list[_Option] = []
     for name, default in defaults.items():
         declared = _declared(hints[name])
+        if not spellings[name]:
+            continue
         if declared.is_query:
             made += [click.argument(_WORDS, nargs=-1, metavar="[QUERY]"), query_options]
         elif spellings[name].startswith("-"):
@@ -200,6 +203,11 @@ def _declared(hint: Any) -> _Declared:
     if len(kinds) != 1 or origin is None:
         raise TypeError(f"A command line has no values of the type {hint}.")
     return _declared(kinds[0])._replace(is_optional=True)
+
+
+def option_of(operation: _Operation, name: str, spelling: str) -> _Option:
+    """Return the option of click for one parameter of an operation; None where it is not given."""
+    return _option(name, spelling, _declared(hints_of(operation)[name]), None)
 
 
 def _defaults(operation: _Operation) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from imgsearch.cli.asked import Asked, asks
-from imgsearch.cli.chosen import print_change
+from imgsearch.cli.output import print_change
 from imgsearch.operations.marks import Marks
 from imgsearch.records.changes import Change
 

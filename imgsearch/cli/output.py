@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from imgsearch.config import Settings
     from imgsearch.library import Library
     from imgsearch.progress import Download, RateMeter
+    from imgsearch.records.changes import Change
     from imgsearch.service.api import Asking
 
 _Command = TypeVar("_Command", bound=Callable[..., object])
@@ -250,6 +251,13 @@ def print_json(value: object) -> None:
     from imgsearch.operations.records import dump_json, to_json
 
     click.echo(dump_json(to_json(value), indent=2))
+
+
+def print_change(change: Change) -> None:
+    """Print a change, and how to undo it."""
+    click.echo(printable(change.title))
+    if change.id is not None:
+        info(Sentence("To undo this: ", CommandLine("undo")))
 
 
 class DownloadPrinter:

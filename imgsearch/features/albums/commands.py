@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import click
 
 from imgsearch.cli.asked import Asked, asks
-from imgsearch.cli.chosen import print_change
 from imgsearch.cli.output import (
     NO_RESULT,
     PATH,
@@ -17,6 +16,7 @@ from imgsearch.cli.output import (
     info,
     json_option,
     open_either,
+    print_change,
     print_json,
     print_paths,
 )

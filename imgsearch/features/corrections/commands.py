@@ -9,17 +9,8 @@ from datetime import datetime
 
 import click
 
-from imgsearch.cli.chosen import chosen, chosen_options, chosen_or_none, print_change
-from imgsearch.cli.output import (
-    NO_RESULT,
-    archive_option,
-    asking,
-    data_option,
-    info,
-    json_option,
-    open_either,
-    print_json,
-)
+from imgsearch.cli.asked import Asked, asks, option_of
+from imgsearch.cli.output import NO_RESULT, info, print_change, print_json
 from imgsearch.errors import CommandLine
 from imgsearch.features.corrections.operations import Corrections
 from imgsearch.features.corrections.records import DateAndPlaceChange, PhotoDate, PlannedDate
@@ -46,64 +37,44 @@ def _read_shift(context: click.Context, option: click.Parameter, text: str | Non
 
 
 @click.command("correct")
-@chosen_options
-@click.option(
-    *("--set-date", "to_date"),
-    metavar="DATE",
-    help="Set the date, as exactly as you know it: 1974, 'summer 1974', 1974-07, 1974-07-03T16:30.",
+@asks(
+    Corrections.plan_dates,
+    click.option(
+        "--shift",
+        "shift_s",
+        metavar="TIME",
+        callback=_read_shift,
+        help="Move the dates, of a camera whose clock was wrong: 2h, -1h30m, +1d.",
+    ),
+    option_of(Corrections.set_place, "place", "--set-place PLACE"),
+    click.option(
+        "--forget", is_flag=True, help="Remove the corrections: what the file says counts."
+    ),
+    click.option("--accept", is_flag=True, help="With --from-names: set the proposed dates."),
+    click.option(
+        "--write-sidecars",
+        is_flag=True,
+        help="Write all corrected dates and places into XMP files beside photos, for other "
+        "programs.",
+    ),
+    click.option("--dry-run", is_flag=True, help="Only list the dates or files to write."),
+    click.option(
+        "--adobe-names",
+        is_flag=True,
+        help="With --write-sidecars: call a new file IMG.xmp and not IMG.JPG.xmp.",
+    ),
+    date="--set-date DATE",
+    shift_s="",  # it is read as a text: 2h
 )
-@click.option(
-    "--shift",
-    "shift_s",
-    metavar="TIME",
-    callback=_read_shift,
-    help="Move the dates, of a camera whose clock was wrong: 2h, -1h30m, +1d.",
-)
-@click.option(
-    "--from-names",
-    is_flag=True,
-    help="Propose dates from the names of files and folders to photos without one of their own.",
-)
-@click.option(
-    *("--set-place", "to_place"),
-    metavar="PLACE",
-    help="Set the place: a town, or LAT,LON in degrees.",
-)
-@click.option(
-    "--forget", is_flag=True, help="Take the corrections back: what the file says counts."
-)
-@click.option("--accept", is_flag=True, help="With --from-names: set the proposed dates.")
-@click.option(
-    "--write-sidecars",
-    is_flag=True,
-    help="Write all corrected dates and places into XMP files beside photos, for other programs.",
-)
-@click.option("--dry-run", is_flag=True, help="Only list the dates or files to write.")
-@click.option(
-    "--adobe-names",
-    is_flag=True,
-    help="With --write-sidecars: call a new file IMG.xmp and not IMG.JPG.xmp.",
-)
-@json_option
-@archive_option
-@data_option
 def command(
-    words: tuple[str, ...],
-    photo_ids: tuple[int, ...],
-    k: int | None,
-    show_all: bool,
-    to_date: str | None,
+    asked: Asked[tuple[PlannedDate, ...]],
     shift_s: float | None,
-    from_names: bool,
-    to_place: str | None,
+    place: str | None,
     forget: bool,
     accept: bool,
     write_sidecars: bool,
     dry_run: bool,
     adobe_names: bool,
-    as_json: bool,
-    address: str | None,
-    data_dir: str | None,
 ) -> None:
     """Correct the date or the place of the photos that QUERY finds. No photo is changed.
 
@@ -129,54 +100,54 @@ def command(
     """
     if adobe_names and not write_sidecars:
         raise click.UsageError("--adobe-names needs --write-sidecars.")
+    date, from_names = asked.arguments["date"], asked.arguments["from_names"]
+    given = [date is not None, shift_s is not None, from_names, place is not None, forget]
     if write_sidecars:
-        if chosen_or_none(words, photo_ids, k, show_all) != chosen_or_none((), (), None, False):
+        if any(asked.arguments[name] for name in ("photo_ids", "query", "include_weak")) or (
+            asked.arguments["k"] is not None
+        ):
             raise click.UsageError(
                 "--write-sidecars writes all that was corrected; leave QUERY and its options out."
             )
-        if any((to_date is not None, shift_s is not None, from_names, to_place, forget)):
+        if any(given):
             raise click.UsageError("Give --write-sidecars alone, after the corrections.")
-        _write_sidecars(adobe_names, dry_run, as_json, address, data_dir)
+        _write_sidecars(asked, adobe_names, dry_run)
         return
-    photos = chosen(words, photo_ids, k, show_all, "imgsearch correct in:Scans --set-date 1974")
-    given = [to_date is not None, shift_s is not None, from_names, to_place is not None, forget]
+    asked.require_photos("imgsearch correct in:Scans --set-date 1974")
     if sum(given) != 1:
         raise click.UsageError(
             "Say what to correct, one thing at a time: --set-date, --shift, --from-names, "
             "--set-place or --forget."
         )
-    if (to_place is not None or forget) and (dry_run or as_json):
+    if (place is not None or forget) and (dry_run or asked.as_json):
         raise click.UsageError(
             "--dry-run and --json list dates: give --set-date, --shift or --from-names."
         )
     if accept and not from_names:
         raise click.UsageError("--accept needs --from-names.")
-    with asking(data_dir, address) as ask:
-        if to_place is not None:
-            print_change(ask(Corrections.set_place, **photos, place=to_place))
-            return
-        if forget:
-            print_change(ask(Corrections.forget, **photos))
-            return
-        planned = ask(
-            Corrections.plan_dates, **photos, date=to_date, shift_s=shift_s, from_names=from_names
-        )
-        is_only_planned = dry_run or (from_names and not accept)
-        if as_json:
-            print_json(planned)
-        elif is_only_planned:
-            _print_planned(planned)
-        if not planned:
-            info(f"No date would change: {_why_none(shift_s, from_names)}.")
-            sys.exit(NO_RESULT)
-        if is_only_planned:
-            photos_text = format_count(len(planned), "photo")
-            more = "add --accept" if from_names else "leave out --dry-run"
-            info(f"Nothing was written. To set the dates of {photos_text}, {more}.")
-            return
-        dates = [PhotoDate(each.photo_id, each.after, each.precision) for each in planned]
-        change = ask(Corrections.set_dates, dates)
-    if as_json:
+    if place is not None:
+        print_change(asked.of(Corrections.set_place, place=place))
+        return
+    if forget:
+        print_change(asked.of(Corrections.forget, date=True))
+        return
+    planned = asked.of(Corrections.plan_dates, shift_s=shift_s)
+    is_only_planned = dry_run or (from_names and not accept)
+    if asked.as_json:
+        print_json(planned)
+    elif is_only_planned:
+        _print_planned(planned)
+    if not planned:
+        info(f"No date would change: {_why_none(shift_s, from_names)}.")
+        sys.exit(NO_RESULT)
+    if is_only_planned:
+        photos_text = format_count(len(planned), "photo")
+        more = "add --accept" if from_names else "leave out --dry-run"
+        info(f"Nothing was written. To set the dates of {photos_text}, {more}.")
+        return
+    dates = [PhotoDate(each.photo_id, each.after, each.precision) for each in planned]
+    change = asked.of(Corrections.set_dates, dates=dates)
+    if asked.as_json:
         info(change.title)
     else:
         print_change(change)
@@ -192,16 +163,16 @@ def _why_none(shift_s: float | None, from_names: bool) -> str:
 
 
 def _write_sidecars(
-    adobe_names: bool, dry_run: bool, as_json: bool, address: str | None, data_dir: str | None
+    asked: Asked[tuple[PlannedDate, ...]], adobe_names: bool, dry_run: bool
 ) -> None:
     from imgsearch.cli.sidecars import list_and_write
 
-    with open_either(data_dir, address) as library:
+    with asked.open() as library:
         list_and_write(
             library.corrections.plan_sidecars(adobe_names=adobe_names),
             None if dry_run else library.corrections.write_sidecars,
             _date_and_place,
-            as_json,
+            asked.as_json,
             "The files of your photos state what you corrected here.",
             CommandLine("correct --write-sidecars"),
         )

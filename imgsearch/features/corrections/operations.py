@@ -7,7 +7,9 @@ from contextlib import closing
 from datetime import date as date_
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+from msgspec import Meta
 
 from imgsearch.errors import QueryError, UsageError
 from imgsearch.features.corrections.records import (
@@ -17,7 +19,13 @@ from imgsearch.features.corrections.records import (
     PlannedPlace,
 )
 from imgsearch.operations.chosen import chosen_photos, require_any
-from imgsearch.operations.declared import ResultCount, operation
+from imgsearch.operations.declared import (
+    ChosenCount,
+    ChosenPhotos,
+    ResultCount,
+    WithWeak,
+    operation,
+)
 from imgsearch.records.changes import Change
 from imgsearch.records.ids import as_ids
 from imgsearch.records.named_point import NamedPoint
@@ -33,6 +41,21 @@ if TYPE_CHECKING:
     from imgsearch.progress import Job
     from imgsearch.records.photo import Facts
 
+GivenDate = Annotated[
+    str | None,
+    Meta(
+        description="Set the date, as exactly as you know it: 1974, 'summer 1974', 1974-07, "
+        "1974-07-03T16:30."
+    ),
+]
+FromNames = Annotated[
+    bool,
+    Meta(
+        description="Propose dates from the names of files and folders to photos without one of "
+        "their own."
+    ),
+]
+GivenPlace = Annotated[str, Meta(description="Set the place: a town, or LAT,LON in degrees.")]
 _BEGINNING = "0001-01-01T00:00:00"  # of what a date leaves open
 
 
@@ -59,14 +82,14 @@ class Corrections:
     @operation("POST /corrections/plan", reads=True)
     def plan_dates(
         self,
-        photo_ids: Sequence[int] = (),
+        photo_ids: ChosenPhotos = (),
         query: str | Query | None = None,
-        k: int | None = None,
+        k: ChosenCount = None,
         *,
-        include_weak: bool = False,
-        date: str | None = None,
+        include_weak: WithWeak = False,
+        date: GivenDate = None,
         shift_s: float | None = None,
-        from_names: bool = False,
+        from_names: FromNames = False,
     ) -> tuple[PlannedDate, ...]:
         """List the dates that photos, the answer to a query, or both would get; nothing is written.
 
@@ -129,12 +152,12 @@ class Corrections:
     @operation("POST /corrections/plan-place", reads=True)
     def plan_place(
         self,
-        photo_ids: Sequence[int] = (),
+        photo_ids: ChosenPhotos = (),
         query: str | Query | None = None,
-        k: int | None = None,
+        k: ChosenCount = None,
         *,
-        include_weak: bool = False,
-        place: str,
+        include_weak: WithWeak = False,
+        place: GivenPlace,
     ) -> tuple[PlannedPlace, ...]:
         """List the places that photos, the answer to a query, or both would get by `set_place`.
 
@@ -153,12 +176,12 @@ class Corrections:
     @operation("POST /corrections/place")
     def set_place(
         self,
-        photo_ids: Sequence[int] = (),
+        photo_ids: ChosenPhotos = (),
         query: str | Query | None = None,
-        k: int | None = None,
+        k: ChosenCount = None,
         *,
-        include_weak: bool = False,
-        place: str,
+        include_weak: WithWeak = False,
+        place: GivenPlace,
     ) -> Change:
         """Correct the place of photos, of the answer to a query, or of both.
 
@@ -188,11 +211,11 @@ class Corrections:
     @operation("POST /corrections/forget")
     def forget(
         self,
-        photo_ids: Sequence[int] = (),
+        photo_ids: ChosenPhotos = (),
         query: str | Query | None = None,
-        k: int | None = None,
+        k: ChosenCount = None,
         *,
-        include_weak: bool = False,
+        include_weak: WithWeak = False,
         date: bool = True,
         place: bool = True,
     ) -> Change:

@@ -8,8 +8,7 @@ from collections.abc import Sequence
 import click
 
 from imgsearch.cli.asked import Asked, asks
-from imgsearch.cli.chosen import print_change
-from imgsearch.cli.output import NO_RESULT, info, print_json
+from imgsearch.cli.output import NO_RESULT, info, print_change, print_json
 from imgsearch.features.events.operations import Events
 from imgsearch.features.events.records import PhotoEvent
 from imgsearch.text import format_count, printable
