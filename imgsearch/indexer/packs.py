@@ -109,7 +109,12 @@ def make_pack(
     def write(writer: PackWriter) -> Iterator[int]:
         return store.packs.copy(folder, writer, thumbnail, marks)
 
-    extras = Extras(faces=faces, marks=bool(marks), features=features)
+    extras = Extras(
+        faces=faces,
+        marks=bool(marks),
+        unread=store.packs.has_unread_facts(),
+        features=features,
+    )
     return (yield from _write(file, info, write, total, extras))
 
 
