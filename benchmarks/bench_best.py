@@ -148,13 +148,19 @@ def candidates(data: Path, is_dev: bool) -> Iterator[Path]:
     yield from sorted(path for path in (data / "camera").rglob("*") if path.suffix.lower() in jpegs)
 
 
-def make_pairs(data: Path, folder: Path, is_dev: bool) -> dict[str, list[tuple[str, str]]]:
+def make_pairs(
+    data: Path,
+    folder: Path,
+    is_dev: bool,
+    changes: Mapping[str, tuple[Change, int]] = CHANGES,
+    most: int = PHOTOS,
+) -> dict[str, list[tuple[str, str]]]:
     """Folders of pairs, by the change: the name of each, and that of its original."""
     random = np.random.default_rng(39)
-    pairs: dict[str, list[tuple[str, str]]] = {name: [] for name in CHANGES}
+    pairs: dict[str, list[tuple[str, str]]] = {name: [] for name in changes}
     photos = readable(candidates(data, is_dev))
-    for number, (path, image) in zip(range(PHOTOS), photos, strict=False):
-        for name, (change, quality) in CHANGES.items():
+    for number, (path, image) in zip(range(most), photos, strict=False):
+        for name, (change, quality) in changes.items():
             pair = folder / f"{name}-{number:03}"
             pair.mkdir(parents=True)
             shutil.copyfile(path, pair / "original.jpg")

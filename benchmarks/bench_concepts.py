@@ -46,17 +46,17 @@ from benchmarks.bench_confidence import (
     stems,
     worded,
 )
-from imgsearch.concepts import probe
-from imgsearch.concepts.probe import TrainingSet
 from imgsearch.config import default_cache_dir
 from imgsearch.encoders.base import Encoder
 from imgsearch.encoders.registry import open_encoder
+from imgsearch.features.concepts import probe
+from imgsearch.features.concepts.probe import TrainingSet
 from imgsearch.index.recall import prompts
 from imgsearch.records.answer import Neighbours, ScoreBaseline
 from imgsearch.records.arrays import Vector, Vectors
 from imgsearch.records.photo import PhotoCount
 from imgsearch.search.baseline import SAMPLE_PHOTOS, nouns
-from imgsearch.search.composition import CONCEPT_SHARE, TermKind
+from imgsearch.search.composition import DIRECTION_SHARE, TermKind
 from imgsearch.search.confidence import (
     COMPARED_HITS,
     COUNTED_HITS,
@@ -319,7 +319,7 @@ def print_mixed_verdicts(labelled: LabelledPhotos, embed: TextVectors) -> None:
             if other == concept or (len(both) < 4 and len(np.intersect1d(shown, other_shown))):
                 continue
             text = worded("{a noun}", other)
-            vector = embed.searched([text])[0] + np.float32(CONCEPT_SHARE) * direction
+            vector = embed.searched([text])[0] + np.float32(DIRECTION_SHARE) * direction
             vector /= np.linalg.norm(vector)
             scores = photos @ vector
             scores[draw.examples] = -1
@@ -327,7 +327,7 @@ def print_mixed_verdicts(labelled: LabelledPhotos, embed: TextVectors) -> None:
             best = order[:COUNTED_HITS]
             terms: list[tuple[TermKind, float]] = [
                 (text_kind(NAME, text), 1.0),
-                ("concept", CONCEPT_SHARE),
+                ("direction", DIRECTION_SHARE),
             ]
             verdict = assess(
                 baseline,

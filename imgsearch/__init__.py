@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     )
     from imgsearch.features.albums.operations import Albums as Albums
     from imgsearch.features.albums.records import Album as Album, AlbumPhotos as AlbumPhotos
+    from imgsearch.features.concepts.operations import Concepts as Concepts
+    from imgsearch.features.concepts.records import TaughtConcept as TaughtConcept
     from imgsearch.features.duplicates.operations import Duplicates as Duplicates
     from imgsearch.features.duplicates.proposal import with_kept as with_kept
     from imgsearch.features.duplicates.records import (
@@ -159,7 +161,6 @@ if TYPE_CHECKING:
         Query as Query,
         Region as Region,
         Sort as Sort,
-        TaughtConcept as TaughtConcept,
         Term as Term,
         Understanding as Understanding,
         UnderstoodPart as UnderstoodPart,
@@ -264,7 +265,6 @@ _NAMES = {
         "Query",
         "Region",
         "Sort",
-        "TaughtConcept",
         "Term",
         "Understanding",
         "UnderstoodPart",

@@ -40,6 +40,7 @@ from imgsearch.records.answer import (
     PhotoDetails,
     with_thumbnails,
 )
+from imgsearch.records.extended import explanation_type
 from imgsearch.records.ids import as_ids
 from imgsearch.records.query import Example, Query, Term
 from imgsearch.records.status import Status, UnfinishedJob
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     from imgsearch.encoders.base import Encoder
     from imgsearch.encoders.remote import ProcessGroup
     from imgsearch.features.albums.operations import Albums
+    from imgsearch.features.concepts.operations import Concepts
     from imgsearch.features.duplicates.operations import Duplicates
     from imgsearch.features.events.operations import Events
     from imgsearch.features.labels.operations import Labels
@@ -64,7 +66,6 @@ if TYPE_CHECKING:
     from imgsearch.opened.library import OpenedLibrary
     from imgsearch.operations.browse import Browse
     from imgsearch.operations.changes import ChangeHistory
-    from imgsearch.operations.concepts import Concepts
     from imgsearch.operations.corrections import Corrections
     from imgsearch.operations.encoders import Encoders
     from imgsearch.operations.folders import Folders
@@ -87,7 +88,7 @@ if TYPE_CHECKING:
 # The parts of all libraries besides those of features, which an installation may lack.
 _ALWAYS = frozenset(
     {
-        *("changes", "choices", "concepts", "corrections", "marks"),
+        *("changes", "choices", "corrections", "marks"),
         *("packs", "tray"),
     }
 )
@@ -245,6 +246,7 @@ class Library:
     # Parts of features: type checkers read those of our own here, and Python asks for them.
     if TYPE_CHECKING:
         albums: Albums
+        concepts: Concepts
         duplicates: Duplicates
         events: Events
         labels: Labels
@@ -328,13 +330,6 @@ class Library:
         from imgsearch.operations.changes import ChangeHistory
 
         return ChangeHistory(self._opened)
-
-    @property
-    def concepts(self) -> Concepts:
-        """Concepts that were taught by examples."""
-        from imgsearch.operations.concepts import Concepts
-
-        return Concepts(self._opened)
 
     @property
     def encoders(self) -> Encoders:
@@ -458,7 +453,7 @@ class Library:
             photo_id = context.photos.photo_at(path)
         if photo_id is None:
             reason = self._opened.origin.why_unknown(self._opened.store(), path)
-            return Explanation(path, reason=reason)
+            return explanation_type()(path, reason=reason)
         return explain(prepare(context, resolved), photo_id, path)
 
     # ------------------------------------------------------------------ photos

@@ -264,7 +264,6 @@ class MergeReport(Struct, frozen=True):
     missing: int  # files that are not in the folder, have another size, or are no photos of it
     to_verify: int  # files that have another time; the next indexing run reads them
     beside: tuple[str, ...] = ()  # ids of encoders whose vectors are kept and not searched
-    concepts: int = 0  # that were added
     faces: int = 0  # that were added
     seconds: float = 0.0
     marks: int = 0  # favourites, stars and hidden marks that were added

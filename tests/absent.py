@@ -33,7 +33,8 @@ from ui.features import PageFeature
 CHECKOUT = Path(__file__).parent.parent
 # Of these words, only addresses, filters, names in code, and phrases are of a feature.
 _COMMON_WORDS = {
-    *("events", "label", "labels", "map", "meaning", "only", "people", "places", "saved", "text"),
+    *("events", "label", "labels", "map", "meaning", "only", "people", "places", "saved", "shows"),
+    "text",
 }
 _PHRASES = {
     "events": "occasions|trips? of|titles? of events?",
@@ -46,6 +47,10 @@ _CODE = ("imgsearch", "ui", "pyproject.toml")  # what a process runs from
 
 def _fill_albums(library: Library) -> None:
     library.albums.make("Book", query="a cat", k=3)
+
+
+def _fill_concepts(library: Library) -> None:
+    library.concepts.teach("our cup", like=[1], unlike=[2])
 
 
 def _fill_duplicates(library: Library) -> None:
@@ -85,6 +90,7 @@ def _fill_text(library: Library) -> None:
 # How a library gets rows of each feature, and what it has of them then.
 FILL: dict[str, Callable[[Library], object]] = {
     "albums": _fill_albums,
+    "concepts": _fill_concepts,
     "duplicates": _fill_duplicates,
     "events": _fill_events,
     "labels": _fill_labels,
@@ -95,6 +101,7 @@ FILL: dict[str, Callable[[Library], object]] = {
 }
 ROWS: dict[str, Callable[[Library], object]] = {
     "albums": lambda library: library.albums.photos("Book"),
+    "concepts": lambda library: library.concepts.judged("our cup"),
     "duplicates": lambda library: library.duplicates.choices(),
     "events": lambda library: [each.title for each in library.events.all()],
     "labels": lambda library: library.labels.facets(),
@@ -134,6 +141,7 @@ def words_of(name: str) -> re.Pattern[str]:
     feature = features()[name]
     shown = called(feature.page) if feature.page is not None else PageFeature()
     brought = {*feature.parts, *feature.filters, *feature.queries, *feature.details, *feature.facts}
+    brought |= {*feature.directions, *feature.explained}
     stems = {re.sub("[-_]", "[- _]", each) for each in brought - _COMMON_WORDS}
     stems |= {_PHRASES[each] for each in brought & _PHRASES.keys()}
     views = shown.views.keys() - vars(Library).keys() - _COMMON_WORDS

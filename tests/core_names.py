@@ -6,7 +6,8 @@ from imgsearch import Library
 from imgsearch.cli import COMMANDS
 from imgsearch.features import installed
 from imgsearch.language.fields import FIELDS, OTHER_NAMES
-from imgsearch.records.answer import PhotoDetails
+from imgsearch.language.grammar import _EXAMPLES, _SETTINGS
+from imgsearch.records.answer import Explanation, PhotoDetails
 from imgsearch.records.photo import FACTS
 
 _BEFORE = '''"""The names that the core has itself, so that no other feature takes them.
@@ -31,14 +32,16 @@ def core_names() -> str:
     }
     names = {
         "command": COMMANDS.keys() - installed.commands().keys(),
-        "filter": (FIELDS.keys() | OTHER_NAMES.keys())
+        "filter": (FIELDS.keys() | OTHER_NAMES.keys() | {*_EXAMPLES, *_SETTINGS})
         - installed.filters().keys()
         - installed.queries().keys()
+        - installed.directions().keys()
         - installed.other_filter_names().keys()
         - of_fact_filters,
         "part": {each for each in dir(Library) if not each.startswith("_")}
         - installed.parts().keys(),
         "detail": set(PhotoDetails.__struct_fields__),
+        "explanation": set(Explanation.__struct_fields__),
         "fact": {fact.name for fact in FACTS} - installed.facts().keys(),
         "job": {"index"},
     }

@@ -28,13 +28,15 @@ from imgsearch.archive.items.table import ArchiveItems
 from imgsearch.archive.lance import tables
 from imgsearch.archive.replica.sending import ItemSending
 from imgsearch.features.albums.store import AlbumStore
+from imgsearch.features.concepts.records import ConceptExample, FittedConcept
+from imgsearch.features.concepts.store import ConceptStore
 from imgsearch.features.duplicates.choices import DuplicateChoices
 from imgsearch.features.events.records import PhotoEvent
 from imgsearch.features.events.store import EventTitleStore
 from imgsearch.features.labels.store import LabelStore
 from imgsearch.features.saved.records import PlacedTerm, SavedSearch
 from imgsearch.features.saved.store import SavedSearchStore
-from imgsearch.records.concepts import ConceptExample, ConceptProbe, FittedConcept
+from imgsearch.records.directions import CalibratedDirection
 from imgsearch.records.faces import FoundFace
 from imgsearch.records.files import FileStat, IngestResult
 from imgsearch.records.index import EncoderRow
@@ -81,6 +83,7 @@ class Sharer:
         self.add_photos(contents)
         database = self.store.database
         self.albums = AlbumStore(database)
+        self.concepts = ConceptStore(database)
         self.saved_searches = SavedSearchStore(database)
         self.labels = LabelStore(database)
         self.tray = TrayStore(database)
@@ -136,8 +139,8 @@ class Sharer:
 
     def teach(self, name: str, *examples: ConceptExample) -> None:
         """Teach a concept with these examples alone."""
-        probe = ConceptProbe(name, np.ones(DIM, np.float32), 1.0, 0.0, 0.9, 0.5)
-        self.store.concepts.save(name, examples, self.encoder, FittedConcept(probe, None, None, 9))
+        probe = CalibratedDirection(name, np.ones(DIM, np.float32), 1.0, 0.0, 0.9, 0.5)
+        self.concepts.save(name, examples, self.encoder, FittedConcept(probe, None, None, 9))
 
     def example(self, content: bytes, is_like: bool = True) -> ConceptExample:
         return ConceptExample(content, is_like, self.ids(content)[0])

@@ -14,7 +14,6 @@ from imgsearch.features import installed
 from imgsearch.features.declared import load
 from imgsearch.operations.browse import Browse
 from imgsearch.operations.changes import ChangeHistory
-from imgsearch.operations.concepts import Concepts
 from imgsearch.operations.corrections import Corrections
 from imgsearch.operations.encoders import Encoders
 from imgsearch.operations.folders import Folders
@@ -39,7 +38,6 @@ PARTS: dict[str, type] = {
     "marks": Marks,
     "corrections": Corrections,
     "changes": ChangeHistory,
-    "concepts": Concepts,
     "encoders": Encoders,
     "folders": Folders,
     "packs": Packs,

@@ -32,8 +32,8 @@ from imgsearch.archive.lance.tables import Table
 from imgsearch.archive.lance.writer import LanceWriter
 from imgsearch.archive.replica.sending import ItemSending
 from imgsearch.errors import StorageUnreachable, StoreError, UsageError
+from imgsearch.features.concepts.records import ConceptExample
 from imgsearch.features.labels.records import Classes
-from imgsearch.records.concepts import ConceptExample
 from imgsearch.records.corrections import NamedPoint, PhotoDate
 from imgsearch.records.files import FileStat, IngestResult
 from imgsearch.records.photo import Facts
@@ -185,7 +185,7 @@ def test_everything_that_is_removed_goes_from_another_replica(anna: Sharer, ben:
     ben.store.faces.forget(with_names=True)
     ben.add_photos([])
     ben.labels.delete_facet("scenery")
-    ben.store.concepts.delete("plants")
+    ben.concepts.delete("plants")
     ben.saved_searches.remove("beaches")
     ben.events.set(ben.event(9, 12), "")
     said = settle(anna, ben)
@@ -462,7 +462,7 @@ def test_two_teach_one_concept(anna: Sharer, ben: Sharer) -> None:
     examples = [(photo, is_like) for _, photo, is_like, _ in settle(anna, ben)["examples"]]
     assert examples == [("01", 1), ("02", 1), ("03", 0)]
     # Neither probe was fitted to all of them: it is fitted again with the next update.
-    assert [state.vectors for state in anna.store.concepts.states()] == [0]
+    assert [state.vectors for state in anna.concepts.states()] == [0]
 
 
 def test_a_photo_that_is_added_to_a_removed_album_comes_back_with_it(
@@ -518,7 +518,7 @@ def change_something(replica: Sharer, chosen: random.Random) -> None:
         lambda: replica.labels.save_facet(name, Classes((name, str(first)))),
         lambda: replica.labels.delete_facet(name),
         lambda: replica.teach(name, replica.example(chosen.choice(CONTENTS))),
-        lambda: replica.store.concepts.delete(name),
+        lambda: replica.concepts.delete(name),
         lambda: replica.save_search(name, str(first), photos[0]),
         lambda: replica.saved_searches.rename(name, "Blue"),
         lambda: replica.changes.undo(),

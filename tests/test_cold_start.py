@@ -27,7 +27,7 @@ INDEXER = {
     ),
 }
 # Few queries need these.
-RECORDS = {f"imgsearch.records.{name}" for name in ("concepts", "saved")}
+RECORDS = {"imgsearch.features.concepts.records", "imgsearch.records.directions"}
 DECODERS = {"PIL", "pillow_heif", "rawpy", "av", "imgsearch.decode.reader", "imgsearch.decode.pool"}
 NEVER = {
     *("torch", "open_clip", "timm", "transformers", "streamlit", "onnx", "sentence_transformers"),

@@ -110,7 +110,7 @@ def test_a_few_words_are_turned_away_from_the_usual_caption_as_well() -> None:
 
 
 def test_an_example_counts_half_beside_words_and_wholly_without() -> None:
-    kinds: list[TermKind] = ["short", "image", "image", "concept"]
+    kinds: list[TermKind] = ["short", "image", "image", "direction"]
     weights = np.array([1, 1, -1, 2], np.float32)
     assert np.allclose(shared(kinds, weights), [1, 0.5, -1, 1.2])
     assert np.allclose(shared(kinds[1:], weights[1:]), [1, -1, 1.2])

@@ -19,6 +19,7 @@ from typing import get_args
 import pytest
 
 from imgsearch.cli import main
+from imgsearch.features import installed
 from imgsearch.language.fields import FIELDS
 from imgsearch.records.answer import Level
 
@@ -194,4 +195,5 @@ def test_the_python_example_runs(
 @pytest.mark.features()
 def test_every_filter_is_documented() -> None:
     documented = re.findall(r"^\| `(\w+):", (DOCS / "query-language.md").read_text(), re.MULTILINE)
-    assert set(documented) == {*FIELDS, "t", "sort", "image", "photo", "concept", "plain"}
+    others = {"t", "sort", "image", "photo", "plain", *installed.directions()}
+    assert set(documented) == {*FIELDS, *others}

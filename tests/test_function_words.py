@@ -10,7 +10,7 @@ from typing import get_args
 from imgsearch.language.function_words import Role, words_as
 from tests.factories import CHECKOUT
 
-FOLDERS = ("language", "search", "concepts", "labels")
+FOLDERS = ("language", "search", "features")
 TABLE = CHECKOUT / "imgsearch" / "language" / "function_words.py"
 ROLES = get_args(Role)
 FEW = 3  # words that may be named where they are used: ("of", "the")

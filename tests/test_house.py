@@ -42,7 +42,7 @@ FLOORS = (
     },
     {"decode", "gazetteer", "place_names", "store"},
     {"index", "language"},
-    {"concepts", "encoders"},
+    {"encoders"},
     {"search"},
     {"indexer"},
     {"analysis", "outputs"},
@@ -189,8 +189,8 @@ LOAD_LATE = {
     # on the path of a query: what few queries need
     *("language.fields", "language.phrasing", "language.understanding"),
     *("search.alternatives", "search.baseline", "search.places", "search.remarks"),
-    *("search.unread", "search.vector", "search.worth"),
-    *("store.reads", "store.reading.definitions", "store.reading.names"),
+    *("search.unread", "search.vector"),
+    *("store.reads", "store.reading.names"),
     *("indexer.roots", "records.answer"),
     # of encoders and decoders: one of several kinds
     *("encoders.lite.kind", "encoders.lite.towers", "encoders.lite.weights", "encoders.loader"),

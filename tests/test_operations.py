@@ -395,7 +395,10 @@ def test_every_request_is_understood_or_refused_with_a_sentence(value: object) -
         ({"query": {"filters": "type:png"}}, "query.filters must be a list"),
         ({"query": {"terms": [{}]}}, "An example needs exactly one of"),
         ({"query": {"terms": [{"photo_id": 1, "path": "/a"}]}}, "An example needs exactly one of"),
-        ({"query": {"terms": [{"text": "a", "photo_id": 3}]}}, "one of them"),
+        (
+            {"query": {"terms": [{"text": "a", "photo_id": 3}]}},
+            "A term is one of: a text, an example",
+        ),
         ({"query": {"terms": [{"path": "../a.jpg"}]}}, "absolute"),
         ({"query": {"terms": [{"path": "/a\0.jpg"}]}}, "absolute"),
         ({"query": {"terms": [{"image": "no base64!"}]}}, "image must be the bytes .* in Base64"),

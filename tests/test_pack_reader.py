@@ -17,8 +17,6 @@ from msgspec.structs import replace
 from imgsearch import Library, Settings
 from imgsearch.errors import PackError, PackTooNew, UsageError
 from imgsearch.records.pack import (
-    PackedConcept,
-    PackedExample,
     PackedFile,
     PackedVectors,
 )
@@ -260,7 +258,6 @@ def test_files_beside_a_pack_are_not_taken_for_its_journals(
         ({"folder": "../elsewhere"}, "folder has no name"),
         ({"folder": "a\0b"}, "folder has no name"),
         ({"volume": "1", "volume_path": "a\0b"}, "folder has no name"),
-        ({"concepts": (PackedConcept("a", None, (PackedExample("", True),)),)}, "no content"),
     ],
 )
 def test_an_impossible_pack_is_damage(
@@ -296,6 +293,11 @@ def test_an_impossible_pack_is_damage(
             "another type",
         ),
         ("INSERT INTO named_photos VALUES (3, x'00')", "no content"),
+        pytest.param(
+            "INSERT INTO concept_examples (concept_id, content_hash, is_like) VALUES (1, x'00', 1)",
+            "no content",
+            marks=pytest.mark.features("concepts"),
+        ),
         ("DELETE FROM batches", "another number of photos"),
         ("UPDATE batches SET photos = 3", "another number of photos"),
         ("INSERT INTO batches VALUES (7, 0, '')", "a part has no photo"),
@@ -524,7 +526,9 @@ def large_examples(pack: Path) -> None:
     [
         (long_texts, "more memory than it may"),
         (one_long_text, "too big"),
-        (large_examples, "more memory than they may"),
+        pytest.param(
+            large_examples, "more memory than they may", marks=pytest.mark.features("concepts")
+        ),
     ],
 )
 def test_a_pack_that_takes_much_memory_is_refused_before_it_does(

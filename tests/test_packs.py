@@ -34,8 +34,6 @@ from imgsearch.indexer.packs import PackPlace, find_place, merge_pack
 from imgsearch.indexer.volumes import MountTable
 from imgsearch.progress import Job
 from imgsearch.records.pack import (
-    PackedConcept,
-    PackedExample,
     PackedFile,
     PackedPhoto,
     PackedVectors,
@@ -871,22 +869,24 @@ def test_packs_of_videos_and_of_pages_full_of_text_are_read(tmp_path: Path) -> N
     assert merged(pack, tmp_path / "data") == [replace(each, thumbnail=None) for each in photos]
 
 
+@pytest.mark.features("concepts")
 def test_a_concept_whose_pictures_cannot_be_read_is_left_out(
     tmp_path: Path, open_library: Callable[..., Library]
 ) -> None:
+    pack, elsewhere = tmp_path / "1.imgsearch", write_noise(tmp_path / "elsewhere.png", 77)
     with open_library("first") as library:
         library.index([write_photos(tmp_path / "photos", 3)]).run()
-        library.packs.make(tmp_path / "photos", tmp_path / "1.imgsearch").run()
-    with PackReader(tmp_path / "1.imgsearch") as reader:
-        info = reader.info
-    example = PackedExample("11" * 32, True, picture=b"no picture")
-    info = replace(info, concepts=(PackedConcept("dogs", None, (example,)),))
-    with Store.open(tmp_path / "first") as store:
-        photos = store.packs.photos([1, 2, 3], str(tmp_path / "photos"))
-    pack = write_pack(tmp_path / "2.imgsearch", *photos, info=info)
+        library.concepts.teach("dogs", [elsewhere])
+        library.concepts.teach("first", [tmp_path / "photos" / "0001.png"])
+    with closing(sqlite3.connect(tmp_path / "first" / "library.db")) as database, database:
+        database.execute("UPDATE concept_examples SET picture = ? WHERE picture NOT NULL", (b"?",))
+    with open_library("first") as library:
+        library.packs.make(tmp_path / "photos", pack).run()
+        assert library.packs.verify(pack).run().of_features["concepts"] == ("dogs", "first")
     with open_library("second") as library:
         report = library.packs.merge(pack, at=tmp_path / "photos").run()
-        assert (report.new, report.concepts) == (3, 0)
+        assert (report.new, report.of_features["concepts"]) == (3, 1)
+        assert [each.name for each in library.concepts.all()] == ["first"]
 
 
 def test_a_pack_never_replaces_another_file(
@@ -1216,7 +1216,7 @@ def test_a_pack_that_is_stopped_leaves_the_old_one(
     assert not list(tmp_path.glob(".*.new"))
 
 
-@pytest.mark.features("saved")
+@pytest.mark.features("saved", "concepts")
 def test_saved_searches_and_concepts_go_with_the_photos(
     open_library: Callable[..., Library], album: Path, tmp_path: Path
 ) -> None:
@@ -1233,13 +1233,13 @@ def test_saved_searches_and_concepts_go_with_the_photos(
         alone = library.packs.make(album, tmp_path / "alone.imgsearch", photos_only=True)
         assert alone.run().photos == 11
         info = library.packs.verify(tmp_path / "alone.imgsearch").run()
-        assert (info.of_features["saved"], info.concepts) == ((), ())
+        assert (info.of_features["saved"], info.of_features["concepts"]) == ((), ())
     with open_library("second") as library:
         library.index([write_photos(tmp_path / "other", 30)]).run()
         library.concepts.teach("taken", [tmp_path / "other" / "0001.png"])
         library.saved.save("GARDEN", "in:other")
         report = library.packs.merge(pack, at=album).run()
-        assert (report.of_features["saved"], report.concepts) == (1, 1)
+        assert (report.of_features["saved"], report.of_features["concepts"]) == (1, 1)
         saved = {each.name: each for each in library.saved.all()}
         assert sorted(saved) == ["GARDEN", "like three"]
         assert saved["GARDEN"].line == "in:other", "a name that is taken stays"
@@ -1251,7 +1251,7 @@ def test_saved_searches_and_concepts_go_with_the_photos(
         assert (noise.likes, noise.unlikes) == (2, 1)
         assert library.concepts.get("taken").likes == 1
         again = library.packs.merge(pack, at=album).run()
-        assert (again.of_features["saved"], again.concepts) == (0, 0)
+        assert (again.of_features["saved"], again.of_features["concepts"]) == (0, 0)
 
 
 def ids_by_name(library: Library) -> dict[str, int]:

@@ -18,11 +18,13 @@ from msgspec.structs import replace
 from imgsearch import Classes, Library, Query, Settings, parse
 from imgsearch.cli import commands
 from imgsearch.errors import DiskError, SettingsError, UsageError
+from imgsearch.features.concepts.records import ConceptExample, FittedConcept
+from imgsearch.features.concepts.store import ConceptStore
 from imgsearch.features.labels.store import LabelStore
 from imgsearch.language.completion import typed_end
 from imgsearch.language.fields import FIELDS
 from imgsearch.place_names import _regions_file
-from imgsearch.records.concepts import ConceptExample, ConceptProbe, FittedConcept
+from imgsearch.records.directions import CalibratedDirection
 from imgsearch.records.photo import Facts
 from imgsearch.store.past_queries import PAST_QUERIES_FILE, PastQueries
 from imgsearch.store.store import Store
@@ -63,10 +65,10 @@ def library(tmp_path: Path) -> Iterator[Library]:
         facets = LabelStore(store.database)
         facets.save_facet("rooms", Classes(("kitchen", "living room"), none_of_these=False))
         facets.save_facet("places", Classes(("kitchen", "garden")))
-        probe = ConceptProbe("Our house", random_vectors(1, 2)[0], 1, 0, 0.5, 0.2)
+        probe = CalibratedDirection("Our house", random_vectors(1, 2)[0], 1, 0, 0.5, 0.2)
         example = ConceptExample(b"1", True, 1)
         fitted = FittedConcept(probe, None, None, len(PHOTOS))
-        store.concepts.save("Our house", [example], key, fitted)
+        ConceptStore(store.database).save("Our house", [example], key, fitted)
     with Library.open(tmp_path) as opened:
         opened.saved.save("Vacation Toskana", "in:Toskana")
         yield opened

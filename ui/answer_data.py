@@ -135,8 +135,8 @@ class WholeAnswer(Struct, frozen=True, dict=True):  # for what is computed once
     def is_unjudged(self) -> bool:
         """Whether words were searched for before the library had a measure for their answers.
 
-        Every photo has some score, so only the closest are shown at first. Examples and concepts
-        need no such measure.
+        Every photo has some score, so only the closest are shown at first. Examples and named
+        directions need no such measure.
         """
         terms = self.found.query.terms
         is_about_words = bool(terms) and all(isinstance(each.what, str) for each in terms)

@@ -125,7 +125,7 @@ class ViewerOptions(Struct, frozen=True):
 
     results: str  # address of the view with the results
     search: Mapping[str, str]  # parameters of the search that found the photos
-    concepts: Sequence[str] | None  # those that photos are judged by; None in a library without
+    sections: Sequence[Mapping[str, object]]  # of features: name, module and data
     photo_parameters: Mapping[str, str]  # of the addresses of all photos
     total: str  # number of photos in the list: "300+"
     before: int  # number of photos in the list before those given
@@ -194,10 +194,11 @@ def _tile(
     return {**captioned_tile_json(hit, photo_parameters, marks=marks), "ratio": ratio}
 
 
-def viewer(hits: Sequence[Hit], shown: Hit, options: ViewerOptions) -> int | None:
+def viewer(hits: Sequence[Hit], shown: Hit, options: ViewerOptions) -> tuple[str, int | None]:
     """Return the photo `shown`, its neighbours in `hits`, its possible actions and its details.
 
-    Returns the id of a photo by which the visitor has asked to teach a concept.
+    Returns the name of the form of a feature that the visitor has asked for, else an empty text,
+    and the id of the photo that it is for.
     """
     index = next(number for number, hit in enumerate(hits) if hit.photo.id == shown.photo.id)
     first = max(index - NEIGHBOURS, 0)
@@ -214,11 +215,12 @@ def viewer(hits: Sequence[Hit], shown: Hit, options: ViewerOptions) -> int | Non
             "total": options.total if len(hits) > 1 else "",
             "results": options.results,
             "search": dict(options.search),
-            "concepts": options.concepts,
+            "sections": list(options.sections),
         },
-        on_teach_change=query_line().note_click,
+        on_form_change=query_line().note_click,
     )
-    return number_of(str(result.get("teach") or ""))
+    form, _, photo = str(result.get("form") or "").partition(" ")
+    return form, number_of(photo)
 
 
 def _slide(hit: Hit, options: ViewerOptions, marks: PhotoMarks | None) -> dict[str, object]:
@@ -388,8 +390,8 @@ def shell(
     path; this view has the field if `has_search_field`. `parts` says what can be done with selected
     photos: see `tray_bar.js`; `actions` are modules of features with more of that. Without
     `has_photos`, the library has none yet to search. An image to search by has at most `image_mb`.
-    With `can_log_out`, a button ends the login. Returns which form the visitor has asked for,
-    "teach" or "links", else an empty text.
+    With `can_log_out`, a button ends the login. Returns the name of the form that the
+    visitor has asked for, else an empty text.
     """
     # A click in a view without the field tells nothing of it, see `QueryLine.note_click`.
     noted = query_line().note_click if has_search_field else _rerun

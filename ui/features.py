@@ -111,6 +111,20 @@ class CommandButton(Struct, frozen=True):
     icon: str
 
 
+class ViewerSection(Struct, frozen=True):
+    """A section among the details of a photo, which an ES module draws.
+
+    `module` is its path among the components: see `SectionModule` in components/types.d.ts. Where a
+    photo is opened, `of_search` is called with the search that found it, and where its details are
+    asked for, `of_photo` with the photo: the module gets what they return, which is JSON.
+    """
+
+    name: str
+    module: str
+    of_search: Callable[[SearchInput], object]
+    of_photo: Callable[[Hit], object]
+
+
 class PageFeature(Struct, frozen=True):
     """The share of one feature in the page.
 
@@ -120,12 +134,15 @@ class PageFeature(Struct, frozen=True):
     map at a point, with `{lat}`, `{lon}` and `{zoom}`, to which others lead. `header` draws
     something above the results of a search, `search_button` a button beside the search field of the
     first view, and `shelf` returns links for the start page, to what `shelf_title` names. `card`
-    returns a card for the viewer of a photo, or None, `faces` the faces in it, and `rows` names and
-    texts among what is known about it. `views` are by the path of their address, and `jobs` by
-    their names in `imgsearch.features.declared.Feature`. `library_section` draws a section in the
-    view of the library; it is called with the status, and whether something changes the library.
-    `commands` are by the beginning of a command: "imgsearch read-text". `icons` are those of its
-    kinds of suggestions, and `filter_nouns` the words for values of its filters.
+    returns a card for the viewer of a photo, or None, `faces` the faces in it, `rows` names and
+    texts among what is known about it, and `section` a section with a module of its own. `forms`
+    are dialogs of Python by name, which are called with the ids of photos: `actions` ask for one
+    for the selected photos by the event ASKED_FORM of the tray, a section for the photo that is
+    shown. `views` are by the path of their address, and `jobs` by their names in
+    `imgsearch.features.declared.Feature`. `library_section` draws a section in the view of the
+    library; it is called with the status, and whether something changes the library. `commands` are
+    by the beginning of a command: "imgsearch read-text". `icons` are those of its kinds of
+    suggestions, and `filter_nouns` the words for values of its filters.
     """
 
     part: str | None = None
@@ -139,6 +156,8 @@ class PageFeature(Struct, frozen=True):
     card: Callable[[Hit], Card | None] | None = None
     rows: Callable[[Hit], Sequence[tuple[str, str]]] | None = None
     faces: Callable[[Hit], Sequence[FaceLink]] | None = None
+    section: ViewerSection | None = None
+    forms: Mapping[str, Callable[[Sequence[int]], None]] = {}
     views: Mapping[str, ShownView] = {}
     routes: Sequence[Route] = ()
     jobs: Mapping[str, PageJob] = {}
@@ -172,6 +191,13 @@ def suggestion_icons() -> dict[str, str]:
 def filter_nouns() -> dict[str, str]:
     """Return the words for the values of filters that features bring, by filter."""
     return {name: noun for each in page_features() for name, noun in each.filter_nouns.items()}
+
+
+def show_form(name: str, photos: Callable[[], Sequence[int]]) -> None:
+    """Open the form of a feature for photos, if there is one of this name."""
+    for each in shown_features():
+        if name in each.forms:
+            each.forms[name](photos())
 
 
 def problems() -> tuple[str, ...]:

@@ -84,6 +84,9 @@ def _modules_of(view: str) -> list[str]:
     first += [each.actions for each in page_features() if each.actions is not None]
     if view == "timeline":
         first += [each.headings for each in page_features() if each.headings is not None]
+    if "viewer" in all_views()[view].components:
+        sections = (each.section for each in page_features())
+        first += [each.module for each in sections if each is not None]
     return list(_with_imports(first, lambda name: _TYPES.sub("", component_files.text(name))))
 
 

@@ -68,7 +68,7 @@ _MAX_BYTES = 1000  # of a request to show a file
 
 
 def details(request: Request) -> Response:
-    """Return all that is known of the photo `id`. Judgements are those of the concepts `of`.
+    """Return all that is known of the photo `id`.
 
     It is no operation of the library, which has `Library.photo`: this is what the viewer shows, in
     one request for each photo, with cards of features and what only the page knows of files.
@@ -95,7 +95,7 @@ def _details_json(hit: Hit, request: Request) -> dict[str, object]:
         "cards": _cards_json(hit),
         "path_title": "Path" if len(hit.paths) == 1 else format_count(len(hit.paths), "path"),
         "paths": _paths_json(hit, request),
-        "judged": _judged_json(hit, request) if here.has("concepts") else {},
+        "sections": _sections_json(hit),
     }
 
 
@@ -218,12 +218,10 @@ def _paths_json(hit: Hit, request: Request) -> list[dict[str, object]]:
     ]
 
 
-def _judged_json(hit: Hit, request: Request) -> dict[str, bool | None]:
-    """Return the judgements of the photo, by the names of the requested concepts."""
-    concepts = session().library.concepts
-    known = {concept.name for concept in concepts.all()}
-    asked = [name for name in request.query_params.getlist("of") if name in known]
-    return {name: concepts.judged(name).get(hit.photo.id) for name in asked}
+def _sections_json(hit: Hit) -> dict[str, object]:
+    """Return what the sections of features say of a photo, by their names."""
+    sections = (each.section for each in shown_features() if each.section is not None)
+    return {section.name: section.of_photo(hit) for section in sections}
 
 
 # ------------------------------------------------------------------------- the desktop

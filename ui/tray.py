@@ -7,7 +7,8 @@ from pathlib import Path
 import streamlit as st
 
 from imgsearch import UsageError, expand_home, format_count
-from ui import exports, teaching
+from ui import exports
+from ui.features import show_form as show_form_of_feature
 from ui.session import session
 
 # What the bar offers for the photos of a library, by the part that it takes.
@@ -28,19 +29,10 @@ def offered() -> list[str]:
 
 def show_form(name: str) -> None:
     """Open the form that the bar has asked for, if it has."""
-    if name == "teach":
-        _teach()
-    elif name == "links":
+    if name == "links":
         _link()
-
-
-@st.dialog("Teach from the selected photos")
-def _teach() -> None:
-    photos = session().library.tray.photos().photo_ids
-    if photos:
-        teaching.teach_form(photos, "tray")
     else:
-        st.markdown("No photo is selected any more.")
+        show_form_of_feature(name, lambda: session().library.tray.photos().photo_ids)
 
 
 @st.dialog("Folder of links")

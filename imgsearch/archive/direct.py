@@ -40,7 +40,15 @@ from imgsearch.paths import absolute
 from imgsearch.records.answer import Answer, Hit
 from imgsearch.records.names import NAME_FIELDS
 from imgsearch.records.photo import FACTS, Fact
-from imgsearch.records.query import FACT_TOLERANCE, Filter, FilterSpec, FilterValue, Interval, Query
+from imgsearch.records.query import (
+    FACT_TOLERANCE,
+    DirectionName,
+    Filter,
+    FilterSpec,
+    FilterValue,
+    Interval,
+    Query,
+)
 from imgsearch.text import SCHEME, plain_text, shell_word, without_spaces, words_of
 
 if TYPE_CHECKING:
@@ -104,7 +112,10 @@ class DirectSearch:
         texts = []
         for term in query.terms:
             if not isinstance(term.what, str):
-                self._refuse("An example image or a concept")
+                what = "An example image"
+                if isinstance(term.what, DirectionName):
+                    what = f"{term.what.field}:{term.what.name}"
+                self._refuse(what)
             if term.weight < 0:
                 self._refuse(f"-{term.what}")
             texts.append((term.what, term.weight))

@@ -50,7 +50,6 @@ _CORE_GROUPS: Mapping[str, Mapping[str, str]] = {
     },
     "Organise": {
         "mark": "Mark photos: favourites, stars, hidden.",
-        "teach": "Teach a concept by photos that show it.",
         "correct": "Correct dates and places.",
         "undo": "Undo the last change that you made.",
     },

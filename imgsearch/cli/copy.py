@@ -33,7 +33,7 @@ def command(address: str, faces: bool, as_json: bool, data_dir: str | None) -> N
 
     An archive has vectors, facts, paths, the text in pictures, thumbnails, favourites, stars and
     hidden photos, and the list of unreadable files, in tables that many machines search at once
-    (docs/scale.md). The photos themselves are not copied, nor are concepts and the like, and faces
+    (docs/scale.md). The photos themselves are not copied, nor are albums and the like, and faces
     only with --faces. The library stays as it is. Photos that the archive has already are not
     copied again, so a stopped copy continues; changed facts and marks replace older ones.
     """

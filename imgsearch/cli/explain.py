@@ -84,8 +84,8 @@ def _print(explanation: Explanation) -> None:
         result = f"{'passes' if each.passes else 'FAILS':8}"
         coloured = text.styled(result, "green" if each.passes else "red")
         text.print(f"{coloured}{printable(each.filter)}")
-    for verdict in explanation.concepts:
-        click.echo(printable(f"concept:{verdict.name} {verdict}"))
+    for name, remark in explanation.remarks:
+        click.echo(printable(f"{name} {remark}"))
     if explanation.matched_by:
         names = ", ".join(map(name_of_field, explanation.matched_by))
         click.echo(f"Found by its {names}")

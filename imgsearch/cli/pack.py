@@ -43,7 +43,7 @@ _OF_FEATURES = "".join(f"{packs.title[1]}, " for packs in installed.packs().valu
 @click.option(
     "--photos-only",
     is_flag=True,
-    help=f"Leave out concepts, {_OF_FEATURES}favourites and stars.",
+    help=f"Leave out {_OF_FEATURES}favourites and stars.",
 )
 @click.option(
     "--faces",
@@ -75,7 +75,7 @@ def command(
 
     A pack has vectors, facts, names, text in pictures and thumbnails, not the photos themselves.
     What people made is included, except with --photos-only, as far as it concerns some of the
-    photos: favourites, concepts and the like. Hidden photos stay hidden. Faces and
+    photos: favourites, stars and the like. Hidden photos stay hidden. Faces and
     persons are included only with --faces: whoever has them can recognise these persons elsewhere.
     imgsearch unpack merges the pack into another library, where nothing has to be embedded again.
     The file is an SQLite database; docs/packs.md describes it. It is written completely or not at
@@ -121,8 +121,7 @@ def _verify(pack: str, as_json: bool, data_dir: str | None) -> None:
     with open_library(data_dir) as library:
         info = run_with_progress(library.packs.verify(pack), "Verifying")
     if as_json:
-        names = {"concepts": [each.name for each in info.concepts]}
-        printed = {**asdict(info), **names, "made_at": info.made_at.isoformat()}
+        printed = {**asdict(info), "made_at": info.made_at.isoformat()}
         of_features = printed.pop("of_features")
         packed = {
             packs.key or name: of_features.get(name, ())

@@ -41,7 +41,7 @@ def command(
       imgsearch suggest --clear
 
     The command completes the last words of QUERY to the name of a person, a place, a folder, a
-    keyword, a camera, a lens, a concept or another name of the library, and adds queries
+    keyword, a camera, a lens or another name of the library, and adds queries
     that were typed on the page; without QUERY, it prints the newest of these. After the colon of a
     filter with names or words as values, such as type:, it prints these values. An archive records
     no queries. Exit code 1 means that there is no suggestion.

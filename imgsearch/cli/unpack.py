@@ -107,8 +107,8 @@ def command(
         f"{report.texts} with new text; {format_count(report.files, 'file')} added in "
         f"{report.folder} in {report.seconds:.1f} s"
     )
-    if report.concepts or any(report.of_features.values()):
-        counts = [format_count(report.concepts, "concept")]
+    if any(report.of_features.values()):
+        counts = []
         for name, packs in installed.packs().items():
             number = report.of_features.get(name, 0)
             counts.append(f"{number:,} {packs.title[number != 1]}")

@@ -56,7 +56,9 @@ class ValueFilter(NamedTuple):
     the SQL condition of a photo, a `SqlCondition` (both of `imgsearch.store.filters`). `read` names
     a function that makes a value of what was typed, and raises ValueError with a sentence; `write`
     names its inverse. Without them a value is the text. `other_names` are names that other programs
-    give the filter, which are read as well. With `suggested_as`, the word for one value among
+    give the filter, which are read as well. `check` names a function that is called with the
+    database and a value, and raises QueryError for one that finds nothing for a reason that its
+    user should know, such as an unknown name. With `suggested_as`, the word for one value among
     suggestions, `suggested` names a function that returns its values: it is called with the
     database and the line that is typed. `choices` names one that is called with the database and
     returns the values with their numbers of photos (`imgsearch.records.browse.KindOfChoices`).
@@ -68,6 +70,7 @@ class ValueFilter(NamedTuple):
     read: str | None = None
     write: str | None = None
     other_names: tuple[str, ...] = ()
+    check: str | None = None
     suggested_as: str | None = None
     suggested: str | None = None
     choices: str | None = None
@@ -90,6 +93,21 @@ class NamedQuery(NamedTuple):
     looked: str | None = None
 
 
+class NamedDirection(NamedTuple):
+    """Names that stand for directions among the vectors of photos, as `concept:max` does.
+
+    Such a name is a term of a query, beside words and examples. `term` names its class, a subclass
+    of `imgsearch.records.query.DirectionName`. Its module has two functions. `names(database)`
+    returns all names, and `direction(database, encoder, name)` the direction that an encoder, an
+    `EncoderRow`, has learned for one, a `CalibratedDirection` (`imgsearch.records.directions`); it
+    raises QueryError for an unknown name.
+    """
+
+    suggested_as: str  # the kind of a suggested name
+    term: str
+    module: str
+
+
 class Part(NamedTuple):
     """A part of a library, with the operations of the feature.
 
@@ -107,6 +125,20 @@ class Detail(NamedTuple):
 
     type: Any
     made_by: str
+
+
+class Explained(NamedTuple):
+    """A field of the explanation of a photo's rank: its type, a tuple, and two functions.
+
+    `type` names the type, which loads when it is first needed. `made_by` names a function that
+    returns the value: it is called with the context of a search, the query, the id of the photo and
+    its vectors (`PhotoVectors`). `remarks` names one that is called with the value, and returns
+    names and texts for people.
+    """
+
+    type: str
+    made_by: str
+    remarks: str
 
 
 class FactFilter(NamedTuple):
@@ -141,13 +173,16 @@ class InPacks(NamedTuple):
     `is_to_pack(store)` says whether a library has any; `copy(connection)` copies, from the attached
     database `library`, those with photos of the pack; `names(reader)` returns the names of those
     that a pack has; and `merge(store, reader)` adds them to a library and returns how many were
-    added. The tables are in `imgsearch.store.feature_rows`. In JSON it goes by `key`, or else by
-    the name of the feature.
+    added. With `from_vectors`, it is `merge(context, store, encoder, reader)`, with the context of
+    an indexer and the row of its encoder: it is called once everything that is made of the vectors
+    is up to date, and not at all in a library without an encoder. The tables are in
+    `imgsearch.store.feature_rows`. In JSON it goes by `key`, or else by the name of the feature.
     """
 
     title: tuple[str, str]
     module: str
     key: str | None = None
+    from_vectors: bool = False
 
 
 class FeatureJob(NamedTuple):
@@ -200,7 +235,10 @@ class Feature(NamedTuple):
     `methods` are those of a part that a library has as well, with the part. `own_words` names a
     function that is called with the database and returns words by which its user calls things.
     `after_indexing` names a function that brings up to date what is made of the vectors: it is
-    called with the context of the indexer, the store and the row of the encoder. `after_faces`
+    called with the context of the indexer, the store and the row of the encoder. `taste` names a
+    function that learns from the favourites of a library, for the order `sort:best`: it is called
+    with the `Reads` of the library and the row of the encoder, and returns a `Taste`
+    (`imgsearch.records.worth`). `after_faces`
     names one that follows faces from a pack or an archive: it is called with the store, and how
     many came, or None for any number. `page` names a function that returns its share in the web
     page, and `components` the package with its ES modules: see `ui.features`. `exports` are the
@@ -214,12 +252,15 @@ class Feature(NamedTuple):
     commands: Mapping[str, ListedCommand] = {}
     filters: Mapping[str, NamedFilter | ValueFilter] = {}
     queries: Mapping[str, NamedQuery] = {}
+    directions: Mapping[str, NamedDirection] = {}
     details: Mapping[str, Detail] = {}
+    explained: Mapping[str, Explained] = {}
     facts: Mapping[str, StatedFact] = {}
     packs: InPacks | None = None
     taken: Mapping[str, str] = {}
     items: str | None = None
     after_indexing: str | None = None
+    taste: str | None = None
     own_words: str | None = None
     after_faces: str | None = None
     watching: WhileWatching | None = None

@@ -15,10 +15,12 @@ from imgsearch.errors import MissingPackage
 from imgsearch.features.core_names import CORE_NAMES
 from imgsearch.features.declared import (
     Detail,
+    Explained,
     Feature,
     FeatureJob,
     InPacks,
     ListedCommand,
+    NamedDirection,
     NamedFilter,
     NamedQuery,
     Part,
@@ -36,8 +38,8 @@ from imgsearch.plugins import (
 
 # Our own: the folders of this package, in the order in which users see what they bring.
 OWN = (
-    *("albums", "assistant", "places", "events", "meaning", "people", "duplicates", "labels"),
-    *("saved", "strips", "terminal", "text"),
+    *("albums", "assistant", "concepts", "places", "events", "meaning", "people", "duplicates"),
+    *("labels", "saved", "strips", "terminal", "text"),
 )
 GROUP = "imgsearch.features"  # of the entry points of other packages
 
@@ -193,6 +195,11 @@ def queries() -> dict[str, NamedQuery]:
     return _all(_queries)
 
 
+def directions() -> dict[str, NamedDirection]:
+    """Return the names that stand for directions among vectors, of all features."""
+    return _all(_directions)
+
+
 def parts() -> dict[str, Part]:
     """Return the parts of a library that features bring, by name."""
     return _all(_parts)
@@ -206,6 +213,11 @@ def methods() -> dict[str, str]:
 def details() -> dict[str, Detail]:
     """Return the fields that features add to the details of a photo."""
     return _all(_details)
+
+
+def explained() -> dict[str, Explained]:
+    """Return the fields that features add to the explanation of a photo's rank."""
+    return _all(_explained)
 
 
 def facts() -> dict[str, StatedFact]:
@@ -231,6 +243,12 @@ def after_indexing() -> dict[str, str]:
         for name, feature in features().items()
         if feature.after_indexing is not None
     }
+
+
+def taste() -> str | None:
+    """Return the name of the function that learns from favourites: that of the first feature."""
+    named = (feature.taste for feature in features().values())
+    return next((each for each in named if each is not None), None)
 
 
 def after_faces() -> tuple[str, ...]:
@@ -313,6 +331,10 @@ def _queries(feature: Feature) -> Mapping[str, NamedQuery]:
     return feature.queries
 
 
+def _directions(feature: Feature) -> Mapping[str, NamedDirection]:
+    return feature.directions
+
+
 def _parts(feature: Feature) -> Mapping[str, Part]:
     return feature.parts
 
@@ -327,6 +349,7 @@ def _filter_names(feature: Feature) -> Mapping[str, object]:
     return {
         **feature.filters,
         **feature.queries,
+        **feature.directions,
         **{each.name: each for each in of_facts if each is not None},
         **{name: each for each in values for name in each.other_names},
     }
@@ -340,12 +363,17 @@ def _details(feature: Feature) -> Mapping[str, Detail]:
     return feature.details
 
 
+def _explained(feature: Feature) -> Mapping[str, Explained]:
+    return feature.explained
+
+
 # What is named in a feature, by what it is: each of these names is given once.
 _NAMED: Mapping[str, Callable[[Feature], Mapping[str, object]]] = {
     "command": _commands,
     "filter": _filter_names,
     "part": _parts,
     "detail": _details,
+    "explanation": _explained,
     "fact": _facts,
     "job": _jobs,
 }

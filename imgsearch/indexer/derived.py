@@ -1,4 +1,4 @@
-"""Updates what is made of the vectors: index, baseline, concepts, and more of features."""
+"""Updates what is made of the vectors: index, baseline, hubness, and more of features."""
 
 from __future__ import annotations
 
@@ -7,12 +7,11 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
-from imgsearch.concepts import teaching
 from imgsearch.errors import EncoderError, ImgsearchError, MissingPackage, UsageError
 from imgsearch.features import installed
 from imgsearch.features.declared import is_ours, load
 from imgsearch.index import build, snapshot
-from imgsearch.indexer.embedding import ConceptEmbedder, embed_queries, encode_texts
+from imgsearch.indexer.embedding import embed_queries, encode_texts
 from imgsearch.search import baseline, hubness
 
 if TYPE_CHECKING:
@@ -47,10 +46,9 @@ def update_index(context: IndexingContext, store: Store, row: EncoderRow) -> Non
 
 
 def refresh_derived(context: IndexingContext, store: Store, row: EncoderRow) -> None:
-    """Update the score baseline, the hubness of photos, concepts and what features make."""
+    """Update the score baseline, the hubness of photos, and what features make."""
     refresh_baseline(context, store, row)
     hubness.refresh(store, row, context.settings.cache_dir, partial(encode_texts, context, row))
-    teaching.update_concepts(store, row, ConceptEmbedder(context, store, row))
     for name, function in installed.after_indexing().items():
         follow = load(function)
         try:

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Generator, Sequence
-from contextlib import closing, suppress
+from collections.abc import Generator
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from imgsearch.concepts import teaching
-from imgsearch.errors import PhotoError, QueryError, UsageError
 from imgsearch.indexer import pack_notes, packs
 from imgsearch.indexer.derived import (
     encoder_may_lack,
@@ -20,7 +18,6 @@ from imgsearch.indexer.derived import (
     refresh_from_faces,
     update_index,
 )
-from imgsearch.indexer.embedding import ConceptEmbedder
 from imgsearch.indexer.thumbnails import ThumbnailKeeper
 from imgsearch.progress import Progress
 from imgsearch.records.index import EncoderRow
@@ -34,8 +31,6 @@ from imgsearch.store.thumbnails import ThumbnailStore
 if TYPE_CHECKING:
     from imgsearch.indexer.context import IndexingContext
     from imgsearch.progress import MergeReport
-    from imgsearch.records.pack import PackedConcept
-    from imgsearch.store.store import Store
 
 
 def unpack(
@@ -58,14 +53,15 @@ def unpack(
                 refresh_from_faces(store, None)
             of_features = pack_notes.merge_of_features(store, reader, context.notify)
             row = store.reads.encoders.current()
-            concepts = 0
             if row is not None:
-                concepts = _refresh_after_merge(context, store, row, reader.info.concepts)
+                with encoder_may_lack(context, "The pack was merged"):
+                    update_index(context, store, row)
+                    refresh_derived(context, store, row)
+                    of_features |= pack_notes.merge_from_vectors(context, store, row, reader)
     others = (each.encoder_id for each in reader.info.encoders)
     return replace(
         report,
         beside=tuple(id for id in others if row is None or id != row.encoder_id),
-        concepts=concepts,
         of_features=of_features,
         seconds=round(time.monotonic() - started, 3),
     )
@@ -88,19 +84,3 @@ def _place_of_merge(
     if encoder is not None:
         context.encoders.check(EncoderRow(0, encoder.encoder_id, encoder.name, encoder.dim))
     return packs.find_place(reader, at, offline, known, context.mounts)
-
-
-def _refresh_after_merge(
-    context: IndexingContext, store: Store, row: EncoderRow, concepts: Sequence[PackedConcept]
-) -> int:
-    """Update what is derived from the vectors; returns how many concepts were added."""
-    added = 0
-    with encoder_may_lack(context, "The pack was merged"):
-        update_index(context, store, row)
-        refresh_derived(context, store, row)
-        for lesson in pack_notes.lessons(store, concepts):
-            # Its examples do not suffice here, or it is none that imgsearch has made.
-            with suppress(UsageError, PhotoError, QueryError):
-                teaching.teach(store, row, lesson, ConceptEmbedder(context, store, row))
-                added += 1
-    return added

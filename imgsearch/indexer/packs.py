@@ -13,7 +13,6 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from imgsearch import c_memory, private_files
 from imgsearch.decode.formats import is_photo_name
@@ -84,7 +83,7 @@ def make_pack(
 
     None stands for the hidden folder in the folder itself; elsewhere in `photo_folders`, nothing
     may be written. `thumbnail` finds the stored thumbnail of a photo by its content. With
-    `photos_only`, concepts, favourites, stars and the things of features are left
+    `photos_only`, favourites, stars and the things of features are left
     out; photos that are hidden stay hidden. With `faces`, the faces of the photos go with them, and
     the persons that they belong to. Raises FolderError for a folder without photos of the library,
     UsageError, LibraryLocked while another process writes this pack, and DiskError.
@@ -103,8 +102,6 @@ def make_pack(
     info = describe(Path(folder).name, store.vectors.all_encoders(), place)
     features = () if photos_only else pack_notes.features_to_pack(store)
     marks = store.marks.kinds() & ({"hidden"} if photos_only else {"favourite", "hidden", "rating"})
-    if not photos_only:
-        info = replace(info, concepts=pack_notes.packed_concepts(store))
 
     def write(writer: PackWriter) -> Iterator[int]:
         return store.packs.copy(folder, writer, thumbnail, marks)

@@ -6,9 +6,11 @@ import re
 
 from msgspec import Struct
 
+from imgsearch.features import installed
 from imgsearch.language.fields import FIELDS, OTHER_NAMES
 
-COMPLETED = (*FIELDS, "concept", "sort")  # prefixes before a colon whose values can be completed
+# Prefixes before a colon whose values can be completed.
+COMPLETED = (*FIELDS, *installed.directions(), "sort")
 MAX_PHRASE_WORDS = 5  # of a name
 # An item of the grammar; the quote of the last one may be open.
 _ITEM = re.compile(r'(?:[^\s"]|"(?:[^"\\]|\\.)*(?:"|\\?$))+', re.DOTALL)

@@ -339,10 +339,6 @@ _CORE_FIELDS: dict[str, Field] = {
     "keyword": text_field(
         "TEXT", "with this keyword, or with it as one level of a hierarchical keyword"
     ),
-    "shows": text_field(
-        "CONCEPT",
-        "that show this concept, taught with imgsearch teach, surely or likely; or CONCEPT/sure",
-    ),
     "in": text_field("FOLDER", "in a folder of this name, at any depth; or below this /path"),
     "root": text_field("FOLDER", "in this indexed folder, given by name or path"),
     "name": text_field("TEXT", "whose file name contains TEXT"),

@@ -2,8 +2,8 @@
 
 line    = item*
 item    = WORD | phrase | ["-"] [NUMBER ":"] (WORD | phrase | example) | ["-"] filter | setting
-example = ("image:" | "concept:" | "plain:") (WORD | phrase) | "photo:" DIGITS
-filter  = NAME ":" value ("|" value)*         NAME is one of FIELDS
+example = ("image:" | "plain:" | KIND ":") (WORD | phrase) | "photo:" DIGITS
+filter  = NAME ":" value ("|" value)*         NAME is one of FIELDS, KIND a direction of a feature
 setting = "t:" NUMBER | "sort:" ("relevance" | "date" | "path" | "best")
 phrase  = '"' (any character, with " and \\ written \\" and \\\\) '"'
 """
@@ -22,6 +22,8 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from imgsearch.errors import QueryError
+from imgsearch.features import installed
+from imgsearch.features.declared import load
 from imgsearch.language.fields import FIELDS, OTHER_NAMES, decimal_text
 from imgsearch.language.negation import names_anything, split_negations
 from imgsearch.language.phrasing import asks_for_any_photo
@@ -29,13 +31,13 @@ from imgsearch.paths import absolute
 from imgsearch.records.ids import as_id
 from imgsearch.records.query import (
     MINUS_WEIGHT,
+    DirectionName,
     Example,
     Filter,
     FilterValue,
     Query,
     Region,
     Sort,
-    TaughtConcept,
     Term,
 )
 from imgsearch.text import in_usual_characters, is_utf8
@@ -48,7 +50,7 @@ _TO_SPACE_OR_BAR = re.compile(r'[^\s"|]+')
 _PHRASE = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)
 _REGION = r"\s*,\s*".join([r"(\d+(?:\.\d+)?)(%?)"] * 4) + "$"
 _SORTS: tuple[Sort, ...] = get_args(Sort)
-_EXAMPLES = ("image", "photo", "concept", "plain")  # before one word or phrase
+_EXAMPLES = ("image", "photo", *installed.directions(), "plain")  # before one word or phrase
 _MAX_ID_DIGITS = 19
 _SETTINGS = ("t", "sort")
 
@@ -130,6 +132,12 @@ def term_of(text: str, default_weight: float = 1.0) -> Term:
     if not rest.strip():
         raise QueryError(EMPTY_TEXT)
     return Term(rest.strip(), weight)
+
+
+def direction_term(field: str, name: str) -> DirectionName:
+    """Return the name of a direction, of the kind that a feature calls `field`."""
+    term: DirectionName = load(installed.directions()[field].term)(name)
+    return term
 
 
 def example_of(text: str, default_weight: float = 1.0) -> Term:
@@ -278,8 +286,8 @@ class _Reader(Struct):
         elif name == "photo":
             with _query_errors(self.line, at):
                 self.terms.append(Term(Example(_photo_id(text)), weight))
-        elif name == "concept":
-            self.terms.append(Term(TaughtConcept(text.strip()), weight))
+        elif name in installed.directions():
+            self.terms.append(Term(direction_term(name, text.strip()), weight))
         elif name == "image":
             self.terms.append(Term(Example(Path(text)), weight))
         else:
@@ -387,7 +395,7 @@ def _split_weight(text: str, default: float) -> tuple[float, str]:
     return (-weight if negated else weight), text[found.end() :]
 
 
-def _reads_as_itself(what: str | Example | TaughtConcept) -> bool:
+def _reads_as_itself(what: str | Example | DirectionName) -> bool:
     """Return whether this is text that `parse` reads as these words without quotes."""
     if not isinstance(what, str) or what != " ".join(what.split()):
         return False
@@ -420,8 +428,8 @@ def _what_text(term: Term) -> str:
         if term.weight == 1:
             return _quoted(what) if term.is_quoted else f"plain:{_quoted_if_needed(what, '')}"
         return what if " " not in what and _reads_as_itself(what) else _quoted(what)
-    if isinstance(what, TaughtConcept):
-        return f"concept:{_quoted_if_needed(what.name, '')}"
+    if isinstance(what, DirectionName):
+        return f"{what.field}:{_quoted_if_needed(what.name, '')}"
     if not is_expressible(term):
         raise ValueError("A line cannot express an example given as bytes or with a region.")
     if isinstance(what.source, int):
@@ -484,10 +492,10 @@ def check_k(k: int, what: str = "results") -> None:
 
 
 def _words_of(term: Term) -> str:
-    """Return the text of a term or the name of a concept; empty for an example."""
+    """Return the text of a term or the name of a direction; empty for an example."""
     if isinstance(term.what, Example):
         return ""
-    return term.what.name if isinstance(term.what, TaughtConcept) else term.what
+    return term.what.name if isinstance(term.what, DirectionName) else term.what
 
 
 def _source_of(term: Term) -> str | Path | int | bytes:

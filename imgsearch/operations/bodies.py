@@ -9,16 +9,31 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeAlias, get_args
+from typing import TYPE_CHECKING, Any, TypeAlias, get_args
 
 import msgspec
 from msgspec import field
 from msgspec.structs import replace
 
 from imgsearch.errors import QueryError, UsageError
-from imgsearch.language.grammar import check_size, parse, resolve_query, to_text
-from imgsearch.records.concepts import ExampleSource
-from imgsearch.records.query import Example, Filter, Query, Region, Sort, TaughtConcept, Term
+from imgsearch.features import installed
+from imgsearch.language.grammar import (
+    check_size,
+    direction_term,
+    parse,
+    resolve_query,
+    to_text,
+)
+from imgsearch.records.query import (
+    DirectionName,
+    Example,
+    ExampleSource,
+    Filter,
+    Query,
+    Region,
+    Sort,
+    Term,
+)
 from imgsearch.text import path_text
 
 KeptImages: TypeAlias = Callable[[str], bytes]  # returns the bytes of a kept image, by its id
@@ -104,11 +119,8 @@ class ExampleBody(SourceBody):
         return Example(source, None if self.region is None else self.region.record())
 
 
-class TermBody(Body):
-    """A text, a concept or an example, and its weight."""
-
+class _TermBody(Body):
     text: str | None = None
-    concept: str | None = None
     photo_id: int | None = None
     image: bytes | None = None
     path: str | None = None
@@ -121,14 +133,37 @@ class TermBody(Body):
     def record(self, kept_images: KeptImages | None) -> Term:
         """Return the term. Raises UsageError and QueryError, and PhotoError as `SourceBody`."""
         others = (self.photo_id, self.image, self.path, self.kept_image, self.region)
-        if self.text is None and self.concept is None:
+        texts = {
+            "text": self.text,
+            **{each: getattr(self, each) for each in installed.directions()},
+        }
+        given = [(each, text) for each, text in texts.items() if text is not None]
+        if not given:
             return Term(ExampleBody(*others).record(kept_images), self.weight)
-        if set(others) != {None} or None not in (self.text, self.concept):
-            raise UsageError("A term is a text, an example or a concept: one of them.")
-        if self.concept is not None:
-            return Term(TaughtConcept(self.concept), self.weight)
-        assert self.text is not None
-        return Term(self.text, self.weight, self.is_free, self.is_quoted)
+        if set(others) != {None} or len(given) > 1:
+            known = ", ".join(
+                ["a text", "an example", *(f"a {each}" for each in installed.directions())]
+            )
+            raise UsageError(f"A term is one of: {known}.")
+        ((field_name, text),) = given
+        if field_name != "text":
+            return Term(direction_term(field_name, text), self.weight)
+        return Term(text, self.weight, self.is_free, self.is_quoted)
+
+
+if TYPE_CHECKING:
+    TermBody = _TermBody
+else:
+    # With a field for each kind of names that stand for directions.
+    TermBody = msgspec.defstruct(
+        "TermBody",
+        [(each, str | None, None) for each in installed.directions()],
+        bases=(_TermBody,),
+        namespace={"__doc__": "A text, an example or another kind of term, and its weight."},
+        kw_only=True,
+        forbid_unknown_fields=True,
+        omit_defaults=True,
+    )
 
 
 class QueryBody(Body):
@@ -190,8 +225,8 @@ def _term_form(term: Term) -> dict[str, Any]:
     if isinstance(term.what, str):
         marks = {name: True for name in ("is_free", "is_quoted") if getattr(term, name)}
         return {"text": term.what, "weight": term.weight, **marks}
-    if isinstance(term.what, TaughtConcept):
-        return {"concept": term.what.name, "weight": term.weight}
+    if isinstance(term.what, DirectionName):
+        return {term.what.field: term.what.name, "weight": term.weight}
     return {**example_form(term.what), "weight": term.weight}
 
 

@@ -2,32 +2,17 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from imgsearch.features import installed
 from imgsearch.features.declared import load
-from imgsearch.records.answer import PhotoDetails
+from imgsearch.records.extended import details_type
 
 if TYPE_CHECKING:
     from imgsearch.opened.library import OpenedLibrary
-
-
-@cache
-def details_type() -> type[PhotoDetails]:
-    """Return the type of the details: `PhotoDetails` with a field for each one of a feature."""
-    made = msgspec.defstruct(
-        PhotoDetails.__name__,
-        [(name, detail.type) for name, detail in installed.details().items()],
-        bases=(PhotoDetails,),
-        namespace={"__doc__": PhotoDetails.__doc__},
-        kw_only=True,
-        frozen=True,
-    )
-    assert issubclass(made, PhotoDetails)  # for type checkers
-    return made
+    from imgsearch.records.answer import PhotoDetails
 
 
 def with_details(opened: OpenedLibrary, details: PhotoDetails) -> PhotoDetails:

@@ -33,11 +33,11 @@ class Packs:
 
         `pack` is the file to write, whole or not at all; it may not be in a photo folder. With
         `inside`, the folder carries its pack in a hidden folder. What people made with the photos,
-        such as concepts, favourites and stars, goes with it, unless `photos_only`
-        is set; hidden photos stay hidden in any case. Faces with their vectors, which are biometric
-        data, and the persons that they belong to go with it only if `faces` is set. docs/packs.md
-        describes the file. Raises UsageError, FolderError for a folder without photos of the
-        library, LibraryLocked while another process writes this pack, and DiskError.
+        such as favourites and stars, goes with it, unless `photos_only` is set; hidden photos stay
+        hidden in any case. Faces with their vectors, which are biometric data, and the persons that
+        they belong to go with it only if `faces` is set. docs/packs.md describes the file. Raises
+        UsageError, FolderError for a folder without photos of the library, LibraryLocked while
+        another process writes this pack, and DiskError.
         """
         from imgsearch.indexer.packs import make_pack
         from imgsearch.progress import Job
@@ -80,18 +80,17 @@ class Packs:
         """Merge a pack into the library, which is created if needed.
 
         Photos are recognised by their content, facts that were read later win, and what is there
-        already stays: merging again, also after an interruption, adds nothing twice. Concepts
-        and the like are added where their names are free, and marks where a
-        photo has none of that kind. If the pack has faces, they are added where nobody has looked
-        for faces here, and persons of one name are joined. `pack` may be a folder that carries its
-        pack. `at` is the folder where its photos are; without it they are looked for. With
-        `offline` they are taken to be there though it is not connected now. `beside` keeps vectors
-        of an encoder that the library does not use.
+        already stays: merging again, also after an interruption, adds nothing twice. What people
+        made is added where its name is free, and marks where a photo has none of that kind. If the
+        pack has faces, they are added where nobody has looked for faces here, and persons of one
+        name are joined. `pack` may be a folder that carries its pack. `at` is the folder where its
+        photos are; without it they are looked for. With `offline` they are taken to be there though
+        it is not connected now. `beside` keeps vectors of an encoder that the library does not use.
 
         An archive takes photos with their facts, text, pictures, marks and vectors, and keeps the
         facts that it has. It takes faces and persons only with `faces`, since everybody who can
-        read the archive can read them; a library always does. It takes no concepts and the like,
-        and no photo of which no file is in the folder.
+        read the archive can read them; a library always does. It takes nothing else that people
+        made, and no photo of which no file is in the folder.
 
         Raises PackError, PhotosNotFound, EncoderMismatch, UsageError, LibraryLocked and DiskError.
         """

@@ -26,10 +26,9 @@ from imgsearch.operations.bodies import (
     source_form,
 )
 from imgsearch.operations.declared import Declaration, part_of
-from imgsearch.operations.details import details_type
-from imgsearch.records.answer import PhotoDetails
-from imgsearch.records.concepts import ExampleSource
-from imgsearch.records.query import Example, Query
+from imgsearch.records.answer import Explanation, PhotoDetails
+from imgsearch.records.extended import details_type, explanation_type
+from imgsearch.records.query import Example, ExampleSource, Query
 
 _IN_PATH = re.compile(r"\{(\w+)\}")  # parameters in the path of a route
 _SEQUENCES = (Sequence, Iterable)
@@ -38,6 +37,11 @@ _BODIES: Mapping[object, type[Body]] = {
     Query: QueryBody,
     Example: ExampleBody,
     ExampleSource: SourceBody,
+}
+# The types of results to which features add fields.
+_EXTENDED: Mapping[object, Callable[[], type[Struct]]] = {
+    PhotoDetails: details_type,
+    Explanation: explanation_type,
 }
 
 
@@ -122,7 +126,7 @@ def operation_of(function: Callable[..., Any]) -> Operation:
         part_of(function),
         function,
         request_type(function, f"{declared.method}_{name}", _as_is),
-        details_type() if returned is PhotoDetails else returned,
+        extended() if (extended := _EXTENDED.get(returned)) else returned,
     )
 
 

@@ -290,22 +290,6 @@ class FoundPhotos(Struct, frozen=True, eq=False):
         return list(map(self.level_of, self.ids.tolist(), self.scores.tolist()))
 
 
-class ConceptVerdict(Struct, frozen=True):
-    """The verdict of a concept on one photo. `judged` is the user's own: like, unlike or none."""
-
-    name: str
-    score: float
-    probability: float
-    level: Literal["sure", "likely"] | None
-    judged: bool | None = None
-
-    def __str__(self) -> str:
-        verdict = self.level or "not likely"
-        said = {True: ", and was taught as an example", False: ", and was taught as unlike it"}
-        more = "" if self.judged is None else said[self.judged]
-        return f"is {verdict} here (probability {self.probability:.2f}){more}"
-
-
 class TermShare(Struct, frozen=True):
     """The contribution of one term to a photo's score: all shares add up to the score.
 
@@ -335,7 +319,7 @@ class PhotoDetails(Struct, frozen=True):
     hit: Hit
     text: PhotoText | None
     marks: PhotoMarks | None = None
-    # Features add fields: see `imgsearch.operations.details`. Type checkers read ours here.
+    # Features add fields: see `imgsearch.records.extended`. Type checkers read ours here.
     if TYPE_CHECKING:
         albums: tuple[str, ...] = ()
 
@@ -346,7 +330,7 @@ class Explanation(Struct, frozen=True):
     `reason` is a sentence about the photo's absence, None if it is in the answer. `rank`
     counts from 1 among the photos that pass all filters; None if this one does not, or if there
     are no terms and no `sort:best`. `matched_by` are its names that match words of the query, and
-    `concepts` the verdict of each concept in the query. `score` is the sum of the `shares` of the
+    `remarks` names and texts with more about it. `score` is the sum of the `shares` of the
     terms and of `hubness`, what it loses for being near texts of all kinds, or gains for being far.
     With `sort:best`, `worth` has the reasons for its place.
     """
@@ -362,8 +346,11 @@ class Explanation(Struct, frozen=True):
     text: PhotoText | None = None  # None if the text of the photo was not read yet
     text_lines: tuple[TextLine, ...] = ()  # lines that match `text:` filters or words
     matched_by: tuple[MatchedField, ...] = ()
-    concepts: tuple[ConceptVerdict, ...] = ()
+    remarks: tuple[tuple[str, str], ...] = ()
     worth: Worth | None = None
+    # Features add fields, as to `PhotoDetails`.
+    if TYPE_CHECKING:
+        concepts: tuple[Any, ...] = ()
 
 
 class ScoreBaseline(Struct, frozen=True, eq=False):

@@ -55,22 +55,6 @@ class PackEncoder(Struct, frozen=True):
     is_current: bool
 
 
-class PackedExample(Struct, frozen=True):
-    """An example of a concept; `picture` is WebP, for an example from outside the library."""
-
-    content_hash: str  # hexadecimal
-    is_like: bool
-    picture: bytes | None = None
-
-
-class PackedConcept(Struct, frozen=True):
-    """A taught concept, and the words that describe it, if any."""
-
-    name: str
-    words: str | None
-    examples: tuple[PackedExample, ...]
-
-
 class PackedPerson(Struct, frozen=True):
     """A person of a pack with faces, by its id there; without a name, a group of faces.
 
@@ -87,12 +71,12 @@ class PackInfo(Struct, frozen=True):
     """The statements of a pack about itself.
 
     `folder` is the name, without parents, of the folder that contains all paths; `volume` and
-    `volume_path` locate it if its drive can be identified. `concepts` belong to the whole
-    library. `fact_names`, the facts that the pack knows (an older imgsearch knew fewer), and
-    the numbers of photos and files are counted when it is written. With `has_faces` it carries the
-    faces of its photos, with their vectors, and `persons`. With `has_marks` it carries marks of its
-    photos. With `has_unread`, some photos were not read for all of these facts, which are unknown
-    for them. `of_features` has, by feature, the names of the things that people made with them.
+    `volume_path` locate it if its drive can be identified. `fact_names`, the facts that the pack
+    knows (an older imgsearch knew fewer), and the numbers of photos and files are counted when it
+    is written. With `has_faces` it carries the faces of its photos, with their vectors, and
+    `persons`. With `has_marks` it carries marks of its photos. With `has_unread`, some photos were
+    not read for all of these facts, which are unknown for them. `of_features` has, by feature, the
+    names of the things that people made with them.
     """
 
     made_by: str
@@ -104,7 +88,6 @@ class PackInfo(Struct, frozen=True):
     fact_names: tuple[str, ...] = ()
     photos: int = 0
     files: int = 0
-    concepts: tuple[PackedConcept, ...] = ()
     has_faces: bool = False
     persons: tuple[PackedPerson, ...] = ()
     has_marks: bool = False

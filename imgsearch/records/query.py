@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -74,8 +74,18 @@ class Example(Struct, frozen=True):
     region: Region | None = None  # use only this part
 
 
-class TaughtConcept(Struct, frozen=True):
-    """The name of a concept taught by examples: see `imgsearch.records.concepts`."""
+# A path, the id of a photo of the library, or the bytes of an image file.
+ExampleSource: TypeAlias = str | Path | int | bytes
+
+
+class DirectionName(Struct, frozen=True):
+    """A name that stands for a direction among vectors: `concept:max`. Features have the kinds.
+
+    `field` is the word before the colon. A kind is a class of its own, since cursors are made of
+    the `repr` of a query.
+    """
+
+    field: ClassVar[str]
 
     name: str
 
@@ -85,7 +95,7 @@ MINUS_WEIGHT = 1.0  # of a term with a minus and no number
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Term:
-    """A text, an example or a concept with its weight; a negative weight asks for photos unlike it.
+    """A text, an example or a named direction, and its weight; a negative one asks for the unlike.
 
     `is_free` marks words typed outside of quotes, which a search first checks for names and dates.
     The mark does not count when terms are compared. `is_quoted` marks words in quotes without a
@@ -94,7 +104,7 @@ class Term:
     are replaced (`in_usual_characters`), so that every reader of the text sees the same words.
     """
 
-    what: str | Example | TaughtConcept
+    what: str | Example | DirectionName
     weight: float = 1.0
     is_free: bool = dataclasses.field(default=False, repr=False, compare=False)
     is_quoted: bool = dataclasses.field(default=False, repr=False)

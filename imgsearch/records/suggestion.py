@@ -22,7 +22,7 @@ class Suggestion(Struct, frozen=True):
     """One completion of a query line.
 
     `kind` is the word for what is suggested: query, person, place, country, folder, keyword,
-    camera, lens, creator, concept, format, shape, state, source, month, order,
+    camera, lens, creator, format, shape, state, source, month, order,
     choice, color, or the word of a feature.
     `text` is the name, as the library spells it, the value, or the past query. `line` is the typed
     line with a filter in place of its unfinished words, or the past query. `photos` is the number

@@ -27,8 +27,9 @@ if TYPE_CHECKING:
 
     from imgsearch.records.arrays import Vector, Vectors
 
-# The kind of a term; "short" is a text averaged over templates, see `encoders.prompts`.
-TermKind: TypeAlias = Literal["text", "short", "image", "concept"]
+# The kind of a term; "short" is a text averaged over templates, see `encoders.prompts`, and
+# "direction" what a name such as `concept:max` stands for.
+TermKind: TypeAlias = Literal["text", "short", "image", "direction"]
 
 _ALIKE = 1e-3  # the least part of a negative term that must differ from the positive terms
 
@@ -38,18 +39,18 @@ _TURN_FROM_WORDS: dict[TermKind, float] = {
     "short": 1.5,
     "text": 0.4,
     "image": 1.5,
-    "concept": 1.0,
+    "direction": 1.0,
 }
 _TURN_FROM_EXAMPLE: dict[TermKind, float] = {
     "short": 0.3,
     "text": 0.15,
     "image": 1.0,
-    "concept": 0.5,
+    "direction": 0.5,
 }
-_TURN_FROM_CONCEPT = 0.15  # whatever the positive term: a concept is far from the usual photo
-# Photos differ more along a concept than along words. A positive concept therefore gets this part
+_TURN_FROM_DIRECTION = 0.15  # whatever the positive term: it is far from the usual photo
+# Photos differ more along a direction than along words. A positive one therefore gets this part
 # of its weight, so that both count the same in a query (benchmarks/bench_concepts.py).
-CONCEPT_SHARE = 0.6
+DIRECTION_SHARE = 0.6
 # An example beside words gets this part of its weight: at the whole of it, the answer is little but
 # photos like the example (benchmarks/bench_examples.py).
 EXAMPLE_SHARE = 0.5
@@ -87,7 +88,7 @@ def negative_rows(
     if usual_caption is not None:
         of_short = sum(share for kind, share in shares if kind == "short")
         usual_share = _USUAL_SHARE_LESS_MEAN_NOUN if is_less_mean_noun else _USUAL_SHARE
-        usual = [0.0 if kind == "concept" else usual_share * of_short for kind in kinds]
+        usual = [0.0 if kind == "direction" else usual_share * of_short for kind in kinds]
         rows = vectors + np.array(usual, np.float32)[:, None] * usual_caption
         lengths: NDArray[np.float32] = np.linalg.norm(rows, axis=1, keepdims=True)
         lengths = np.maximum(lengths, 1e-6)
@@ -107,8 +108,8 @@ def negative_rows(
 
 def _turn(positive: TermKind, negative: TermKind, is_less_mean_noun: bool) -> float:
     """Return the tangent of the angle by which a term of weight -1 turns a positive one."""
-    if negative == "concept":
-        return _TURN_FROM_CONCEPT
+    if negative == "direction":
+        return _TURN_FROM_DIRECTION
     if negative == "image":
         return _TURN_FROM_EXAMPLE[positive]
     if positive == "short" and is_less_mean_noun:
@@ -140,18 +141,18 @@ def factors(positive: Vectors, negative: Vector) -> tuple[Vector, Vector]:
 
 
 def shared(kinds: Sequence[TermKind], weights: Vector) -> Vector:
-    """Return the weights (terms,) of a query with the shares of positive concepts and examples.
+    """Return the weights (terms,) of a query with the shares of positive directions and examples.
 
-    A concept has its share in any query, and an example beside positive words.
+    A direction has its share in any query, and an example beside positive words.
     """
     import numpy as np
 
     is_positive = weights > 0
     has_words = any(
-        kind not in ("image", "concept") and positive
+        kind not in ("image", "direction") and positive
         for kind, positive in zip(kinds, is_positive.tolist(), strict=True)
     )
-    shares = {"concept": CONCEPT_SHARE, "image": EXAMPLE_SHARE if has_words else 1.0}
+    shares = {"direction": DIRECTION_SHARE, "image": EXAMPLE_SHARE if has_words else 1.0}
     factors = np.array([shares.get(kind, 1.0) for kind in kinds], np.float32)
     return np.where(is_positive, weights * factors, weights)
 

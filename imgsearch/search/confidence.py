@@ -87,7 +87,7 @@ class Thresholds(Struct, frozen=True):
         of_few = self.unsure_words_of_few / max(candidates.vectors, FEW_PHOTOS)
         words = self.unsure_words_share * by_chance + of_few
         image = min(self.unsure_image, self.unsure_image_share * by_chance)
-        of_kind = {"text": words, "short": words, "image": image, "concept": image}
+        of_kind = {"text": words, "short": words, "image": image, "direction": image}
         return _mean_of(of_kind, query)
 
     def found_from(self, query: ScoredQuery) -> float:
@@ -96,7 +96,7 @@ class Thresholds(Struct, frozen=True):
             "text": self.found_text,
             "short": self.found_short,
             "image": self.found_image,
-            "concept": self.found_image,
+            "direction": self.found_image,
         }
         return _mean_of(of_kind, query)
 
@@ -356,10 +356,10 @@ def unrelated_queries(baseline: ScoreBaseline, query: ScoredQuery) -> Vectors:
     import numpy as np
 
     banks = {"text": baseline.prompts, "short": baseline.nouns, "image": baseline.photos}
-    if any(kind == "concept" for kind, _ in query.terms):
-        # A concept is a direction away from the usual photo: see `imgsearch.concepts.probe`.
+    if any(kind == "direction" for kind, _ in query.terms):
+        # It points away from the usual photo: see `CalibratedDirection`.
         away = baseline.photos - baseline.mean
-        banks["concept"] = away / np.maximum(np.linalg.norm(away, axis=1, keepdims=True), 1e-6)
+        banks["direction"] = away / np.maximum(np.linalg.norm(away, axis=1, keepdims=True), 1e-6)
     rows = max(len(banks[kind]) for kind, _ in query.terms)
     total = np.zeros((rows, len(query.vector)), np.float32)
     for position, (kind, weight) in enumerate(query.terms):

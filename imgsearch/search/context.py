@@ -12,7 +12,6 @@ from msgspec.structs import replace
 from imgsearch.language.understanding import understand
 from imgsearch.place_names import place_names
 from imgsearch.records.query import Example, Filter, Query, Selection, Understanding
-from imgsearch.search.concepts import checked
 from imgsearch.search.named import names_hidden, with_known_names
 from imgsearch.search.named_queries import with_named_queries
 from imgsearch.search.places import located
@@ -45,11 +44,10 @@ def selection_of(
 ) -> Selection:
     """Return the photos that pass these filters; `online` are the ids of the reachable roots.
 
-    Raises QueryError for an unknown town, concept or name.
+    Raises QueryError for an unknown town or name.
     """
-    definitions = reads.definitions
     conditions = tuple(
-        located(reads.names, cache_dir, checked(definitions, with_known_names(definitions, each)))
+        located(reads.names, cache_dir, with_known_names(reads.definitions, each))
         for each in filters
     )
     return Selection(conditions, online, among)
@@ -103,8 +101,7 @@ class SearchContext(Struct, frozen=True):
     def selection(self, filters: tuple[Filter, ...], among: Ids | None = None) -> Selection:
         """Return the photos that pass these filters, hidden ones only if a filter names these.
 
-        Of photos that are given, hidden ones stay. Raises QueryError for an unknown town, concept
-        or name.
+        Of photos that are given, hidden ones stay. Raises QueryError for an unknown town or name.
         """
         selection = selection_of(
             self.reads,

@@ -52,7 +52,7 @@ class ByKey(Struct, frozen=True):
 def write(query: Query, end: ByScore | ByTwoScores | ByKey, learned: bytes = b"") -> str:
     """Return the cursor for the page after `end`.
 
-    `learned` identifies the current versions of the query's concepts. Teaching them again changes
+    `learned` identifies the current versions of the query's directions. Learning one again changes
     all scores, which makes the cursor invalid.
     """
     fields: list[object] = [_fingerprint(query, learned)]
@@ -68,8 +68,8 @@ def write(query: Query, end: ByScore | ByTwoScores | ByKey, learned: bytes = b""
 def read_by_score(cursor: str | None, query: Query, learned: bytes = b"") -> ByTwoScores:
     """Return the end of the previous page of a ranked answer; without a cursor, the beginning.
 
-    Raises QueryError for a cursor of another query, for a cursor older than the last teaching of a
-    concept in the query (see `write`), and for text that is not a cursor.
+    Raises QueryError for a cursor of another query, for a cursor older than the last version of a
+    direction in the query (see `write`), and for text that is not a cursor.
     """
     if cursor is None:
         return ByTwoScores(None, None)
@@ -115,7 +115,7 @@ def _fields(cursor: str, query: Query, learned: bytes = b"") -> list[Any]:
     if fingerprint != _fingerprint(query, learned):
         if learned:
             raise QueryError(
-                "This cursor belongs to another query, or its concept was taught again since. "
+                "This cursor belongs to another query, or what it names was taught again since. "
                 "Search again from the first page."
             )
         raise QueryError(

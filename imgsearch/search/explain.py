@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
+from imgsearch.features import installed
+from imgsearch.features.declared import load
 from imgsearch.language.grammar import is_expressible, to_text
 from imgsearch.records.answer import Explanation, FilterResult, TermShare
+from imgsearch.records.extended import explanation_type
 from imgsearch.records.names import MatchedField
 from imgsearch.records.query import Filter, Query, Selection, Term
-from imgsearch.search.concepts import verdicts
 from imgsearch.search.context import SearchContext
 from imgsearch.search.named import names_hidden
 from imgsearch.search.picture_text import lines_of_query
@@ -18,6 +21,9 @@ from imgsearch.search.prepared import PreparedQuery
 from imgsearch.search.ranking import rank
 from imgsearch.search.stacking import hidden_by_stack
 from imgsearch.search.worth import best_order, worths_of
+
+if TYPE_CHECKING:
+    from imgsearch.records.photo import PhotoVectors
 
 _FIRST_LIMIT = 200  # photos ranked at first; ten times as many while the photo is not among them
 
@@ -41,11 +47,11 @@ def _explain(query: PreparedQuery, photo_id: int, path: Path) -> Explanation:
     parts = context.photos.vectors_of([photo_id]).get(photo_id)
     if parts is None:
         no_vector = f"It has no vector of {context.row.name} yet. To finish, run: imgsearch index"
-        return Explanation(path, no_vector, photo, filters=filters)
-    concepts = verdicts(context.reads.definitions, context.row, exact, photo_id, parts)
+        return explanation_type()(path, no_vector, photo, filters=filters)
+    of_features = _of_features(context, exact, photo_id, parts)
     if not exact.terms:
         hidden = _why_hidden(query, photo_id)
-        return Explanation(path, hidden, photo, filters=filters, concepts=concepts)
+        return explanation_type()(path, hidden, photo, filters=filters, **of_features)
     embedded = query.vector
     vector = parts.vectors[parts.best_part(embedded.vector)]
     cosines = embedded.term_vectors @ vector
@@ -72,7 +78,7 @@ def _explain(query: PreparedQuery, photo_id: int, path: Path) -> Explanation:
         if names is not None and context.photos.within([photo_id], names.selection):
             fields = context.photos.names.fields_with_any([photo_id], names.phrases)
             matched_by = fields[photo_id]
-    return Explanation(
+    return explanation_type()(
         path,
         reason,
         photo,
@@ -82,8 +88,22 @@ def _explain(query: PreparedQuery, photo_id: int, path: Path) -> Explanation:
         score - cosine if embedded.hubness_share else None,
         filters,
         matched_by=matched_by,
-        concepts=concepts,
+        **of_features,
     )
+
+
+def _of_features(
+    context: SearchContext, exact: Query, photo_id: int, parts: PhotoVectors
+) -> dict[str, Any]:
+    """Return the fields that features add to an explanation, and their remarks."""
+    values = {
+        name: load(each.made_by)(context, exact, photo_id, parts)
+        for name, each in installed.explained().items()
+    }
+    remarks: list[tuple[str, str]] = []
+    for name, each in installed.explained().items():
+        remarks += load(each.remarks)(values[name])
+    return {**values, "remarks": tuple(remarks)}
 
 
 def _with_worth(query: PreparedQuery, explanation: Explanation) -> Explanation:

@@ -120,7 +120,7 @@ def bank_vectors(
 def hubness_share_of(encoder_id: str, kind: TermKind) -> float:
     """Return the share of hubness to subtract from scores with a term of this kind.
 
-    Scores with images and concepts have none of it: hubs were measured with texts.
+    Scores with images and named directions have none of it: hubs were measured with texts.
     """
     shares = hubness_shares(encoder_id)
     return {"text": shares.text, "short": shares.short}.get(kind, 0.0)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from imgsearch.errors import QueryError
 from imgsearch.features import installed
-from imgsearch.features.declared import load
+from imgsearch.features.declared import NamedFilter, ValueFilter, load
 from imgsearch.store.reading.definitions import DefinitionReads
 from imgsearch.text import plain_text
 
@@ -17,8 +17,11 @@ if TYPE_CHECKING:
 
 def with_known_names(definitions: DefinitionReads, condition: Filter) -> Filter:
     """Return the filter. Raises QueryError if it is one of a feature, with an unknown name."""
-    declared = installed.named_filters().get(condition.field)
-    if declared is not None:
+    declared = installed.filters().get(condition.field)
+    if isinstance(declared, ValueFilter) and declared.check is not None:
+        for value in condition.values:
+            definitions.check(declared.check, str(value))
+    if isinstance(declared, NamedFilter):
         names = definitions.names_for(condition.field)
         known = set(map(plain_text, names))
         for value in condition.values:

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from imgsearch.errors import QueryError
 from imgsearch.search.baseline import LibraryBaseline
-from imgsearch.search.concepts import learned_concepts
+from imgsearch.search.directions import learned_directions
 from imgsearch.search.name_search import NameMatches, find_names
 from imgsearch.search.unread import Reading, read_words
 from imgsearch.search.vector import QueryVector, embed
@@ -89,8 +89,8 @@ class PreparedQuery(Struct, frozen=True, dict=True):  # a dict for what is compu
 
     @lazily
     def learned(self) -> bytes:
-        """Return the current versions of the concepts in the query: see `learned_concepts`."""
-        return learned_concepts(self.context.reads.definitions, self.context.row, self.exact)
+        """Return the current versions of the directions in the query: see `learned_directions`."""
+        return learned_directions(self.context.reads.definitions, self.context.row, self.exact)
 
 
 def prepare(context: SearchContext, query: Query) -> PreparedQuery:

@@ -15,10 +15,10 @@ from imgsearch.features import installed
 from imgsearch.language.completion import typed_end
 from imgsearch.language.fields import FIELDS
 from imgsearch.language.function_words import BEFORE_PERSON, BEFORE_PLACE, LINKS, words_as
-from imgsearch.language.grammar import check_k, to_text
+from imgsearch.language.grammar import check_k, direction_term, to_text
 from imgsearch.records.names import NameField
 from imgsearch.records.photo import YES_OR_NO_FILTERS
-from imgsearch.records.query import MINUS_WEIGHT, Filter, Query, Sort, TaughtConcept, Term
+from imgsearch.records.query import MINUS_WEIGHT, Filter, Query, Sort, Term
 from imgsearch.records.suggestion import Suggestion
 from imgsearch.text import words_of
 
@@ -43,8 +43,6 @@ _VALUES: dict[str, str] = {
     "camera": "camera",
     "lens": "lens",
     "creator": "creator",
-    "shows": "concept",
-    "concept": "concept",
     "root": "folder",
     "type": "format",
     "orientation": "shape",
@@ -56,13 +54,14 @@ _VALUES: dict[str, str] = {
     **dict.fromkeys(YES_OR_NO_FILTERS, "choice"),
     **{name: declared.suggested_as for name, declared in installed.named_filters().items()},
     **{name: declared.suggested_as for name, declared in installed.queries().items()},
+    **{name: declared.suggested_as for name, declared in installed.directions().items()},
     **{
         name: declared.suggested_as or name
         for name, declared in installed.suggested_filters().items()
     },
 }
 _OF_FEATURES = (*installed.queries(), *installed.named_filters())
-_NAMED = ("camera", "lens", *installed.suggested_filters(), "shows", *_OF_FEATURES)
+_NAMED = ("camera", "lens", *installed.suggested_filters(), *_OF_FEATURES)
 _MAX_VALUES = 3  # among names of all kinds
 _PLACE_FIELDS: tuple[NameField, ...] = ("country", "place")
 _MAX_PLACES = 10  # names in other languages that are looked up for one phrase
@@ -203,12 +202,10 @@ def _values_of(known: SuggestionReads, field: str, line: str) -> list[tuple[str,
         "camera": lambda: known.distinct_values("camera"),
         "lens": lambda: known.distinct_values("lens"),
         "creator": lambda: known.distinct_values("creator"),
-        "shows": known.concept_names,
-        "concept": known.concept_names,
         "root": lambda: _roots(known),
         "sort": lambda: [sort for sort in get_args(Sort) if sort != Query().sort],
     }
-    if field in _OF_FEATURES:
+    if field in _OF_FEATURES or field in installed.directions():
         return [(name, name) for name in known.names_for(field)]
     if field in installed.suggested_filters():
         return [(name, name) for name in known.suggested_for(field, line)]
@@ -255,8 +252,8 @@ def _suggestion(
 
 def _query_of(field: str, value: str, negated: bool) -> Query:
     """Return a query with only this value, of a filter or another name before a colon."""
-    if field == "concept":
-        return Query((Term(TaughtConcept(value), -MINUS_WEIGHT if negated else 1.0),))
+    if field in installed.directions():
+        return Query((Term(direction_term(field, value), -MINUS_WEIGHT if negated else 1.0),))
     if field == "sort":
         return Query(sort=next(sort for sort in get_args(Sort) if sort == value))
     return Query(filters=(Filter(field, (FIELDS[field].read(value),), negated),))

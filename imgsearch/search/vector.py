@@ -13,11 +13,10 @@ from imgsearch.errors import ImgsearchError, QueryError
 from imgsearch.language.everyday import is_everyday
 from imgsearch.language.grammar import EMPTY_TEXT
 from imgsearch.language.things import things_in
-from imgsearch.records.query import Example, Query, Region, TaughtConcept, Term
+from imgsearch.records.query import DirectionName, Example, Query, Region, Term
 from imgsearch.search import composition
 from imgsearch.search.baseline import LibraryBaseline
 from imgsearch.search.composition import TermKind
-from imgsearch.search.concepts import probe_of
 from imgsearch.search.confidence import ScoredQuery
 from imgsearch.search.context import SearchContext
 from imgsearch.search.example_files import content_hash_of
@@ -108,10 +107,9 @@ def _embed(context: SearchContext, query: Query, baseline: LibraryBaseline | Non
     for term in query.terms:
         if isinstance(term.what, str):
             vectors.append(text_vectors[texts_meant(encoder_id, term.what.strip())])
-        elif isinstance(term.what, TaughtConcept):
-            vectors.append(
-                probe_of(context.reads.definitions, context.row, term.what.name).direction
-            )
+        elif isinstance(term.what, DirectionName):
+            found = context.reads.definitions.direction(term.what, context.row)
+            vectors.append(found.direction)
         else:
             vector, photo_id = _embed_example(context, term.what)
             vectors.append(vector)
@@ -148,7 +146,7 @@ def _embed(context: SearchContext, query: Query, baseline: LibraryBaseline | Non
             things=np.stack([text_vectors[group] for group in things]) if things else None,
         ),
         example_ids=frozenset(example_ids),
-        # Vectors of texts and directions of concepts lie off the manifold of photos, so more lists
+        # Vectors of texts and named directions lie off the manifold of photos, so more lists
         # of the index are probed.
         kind="image" if set(kinds) == {"image"} else "text",
         hubness_share=_hubness_share(encoder_id, kinds, weights),
@@ -257,8 +255,8 @@ def _composed(
 
 
 def _kind(context: SearchContext, term: Term) -> TermKind:
-    if isinstance(term.what, TaughtConcept):
-        return "concept"
+    if isinstance(term.what, DirectionName):
+        return "direction"
     if not isinstance(term.what, str):
         return "image"
     return text_kind(context.row.name, term.what.strip())

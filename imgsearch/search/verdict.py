@@ -13,8 +13,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from imgsearch.records.answer import Neighbours, Verdict
-from imgsearch.search.concepts import concept_verdict, only_concept
 from imgsearch.search.confidence import COUNTED_HITS
+from imgsearch.search.directions import only_direction, verdict_of_direction
 
 if TYPE_CHECKING:
     from imgsearch.records.query import Query
@@ -42,10 +42,10 @@ def decide(query: PreparedQuery, nearest: Sequence[tuple[int, float]]) -> Decisi
     """Decide on the verdict, given the nearest photos as (id, score), best first.
 
     Nothing can be said about a query that the encoder cannot read, nor in a library that is too
-    small for a baseline. A concept that is searched for alone is compared with bounds of its own,
-    any other query with unrelated queries: see `confidence`. Photos with the names in a query are
-    found, whatever they show. Where nothing would be found and the query `narrows` the library, all
-    photos that pass are possible.
+    small for a baseline. A named direction that is searched for alone is compared with bounds of
+    its own, any other query with unrelated queries: see `confidence`. Photos with the names in a
+    query are found, whatever they show. Where nothing would be found and the query `narrows` the
+    library, all photos that pass are possible.
     """
     by_meaning = _by_meaning(query, nearest)
     if by_meaning is None:
@@ -91,7 +91,7 @@ def _by_meaning(query: PreparedQuery, nearest: Sequence[tuple[int, float]]) -> V
     scores = np.array([score for _, score in nearest[:COUNTED_HITS]], np.float32)
     verdict = query.baseline.assess(query.vector.scored, Neighbours(ids, scores), query.among)
     context = query.context
-    probe = only_concept(context.reads.definitions, context.row, query.exact)
-    if probe is None:
+    direction = only_direction(context.reads.definitions, context.row, query.exact)
+    if direction is None:
         return verdict
-    return concept_verdict(probe, verdict, [score for _, score in nearest])
+    return verdict_of_direction(direction, verdict, [score for _, score in nearest])

@@ -20,13 +20,22 @@ from math import isnan, log2
 from typing import TYPE_CHECKING
 
 from imgsearch.errors import QueryError
+from imgsearch.features import installed
+from imgsearch.features.declared import load
 from imgsearch.records.photo import LOOKS, Photo
-from imgsearch.records.worth import BestOrder, PictureMeasures, ReasonName, Worth, WorthReason
+from imgsearch.records.worth import (
+    BestOrder,
+    PictureMeasures,
+    ReasonName,
+    Taste,
+    Worth,
+    WorthReason,
+)
 from imgsearch.search.stacking import hidden_by_stack, stacks_of
 
 if TYPE_CHECKING:
     from imgsearch.records.query import Selection
-    from imgsearch.records.worth import Numbers, Taste
+    from imgsearch.records.worth import Numbers
     from imgsearch.search.context import SearchContext
 
 MAX_ORDERED = 1_000_000  # photos of one answer
@@ -218,10 +227,16 @@ def _frame_points(
 
 def _taste(context: SearchContext) -> Taste:
     """Return the taste of a library, cached until anything in it changes."""
-    from imgsearch.concepts.taste import learn_taste  # for `sort:best` only
-
     reads, row = context.reads, context.row
-    return reads.recent.get(("taste", row.key), lambda: learn_taste(reads, row))
+
+    def learn() -> Taste:
+        named = installed.taste()
+        if named is None:
+            return Taste(frozenset(reads.definitions.favourites()))
+        learned: Taste = load(named)(reads, row)
+        return learned
+
+    return reads.recent.get(("taste", row.key), learn)
 
 
 def _taste_points(context: SearchContext, ids: Sequence[int]) -> dict[int, float]:

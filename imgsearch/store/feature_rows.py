@@ -40,6 +40,7 @@ FEATURE_ROWS: Mapping[str, FeatureRows] = {  # by the name of the feature
         in_packs=("albums", "album_photos"),
         packed_since="albums",
     ),
+    "concepts": FeatureRows("concepts", in_all_packs=True),
     "duplicates": FeatureRows("duplicate_choices"),
     "events": FeatureRows("event_titles", "titles of events"),
     "labels": FeatureRows("facets"),

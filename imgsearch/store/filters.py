@@ -272,15 +272,6 @@ def _keyword(context: ConditionContext, value: FilterValue) -> SqlCondition:
     )
 
 
-def _shows(context: ConditionContext, value: FilterValue) -> SqlCondition:
-    name, _, level = plain_text(str(value)).partition("/")
-    return SqlCondition(
-        "photos.id IN (SELECT photo_id FROM concept_photos JOIN concepts "
-        "ON concepts.id = concept_id WHERE plain_name = ? AND (? != 'sure' OR level = 'sure'))",
-        (name.strip(), level.strip()),
-    )
-
-
 def in_list(key: str) -> SqlCondition:
     """Return the condition that a photo is in a list: see `imgsearch.store.photo_lists`."""
     listed = "SELECT photo_id FROM album_photos JOIN albums ON albums.id = album_id WHERE key = ?"
@@ -485,7 +476,6 @@ CONDITIONS: dict[str, Condition] = {
     "dated": _dated,
     "near": _near,
     "keyword": _keyword,
-    "shows": _shows,
     "in": _in,
     "root": _root,
     "name": _name,

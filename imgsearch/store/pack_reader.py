@@ -23,8 +23,6 @@ from imgsearch.features.declared import load
 from imgsearch.installation import update_command
 from imgsearch.paths import database_uri
 from imgsearch.records.pack import (
-    PackedConcept,
-    PackedExample,
     PackedFile,
     PackedPerson,
     PackEncoder,
@@ -38,7 +36,7 @@ from imgsearch.store.thumbnails import checksum
 
 _MAX_BATCH_BYTES = 64_000_000  # in memory: characters take up to four bytes, names have an index
 _MAX_VALUE_BYTES = 2_000_000  # a picture of an example is the largest value
-_MAX_NOTES_BYTES = 64_000_000  # of saved searches, and of concepts with all their pictures
+_MAX_NOTES_BYTES = 64_000_000  # of what is not of single photos, with all its pictures
 _THUMBNAILS_BYTES = 8_000_000  # that are read at once
 # Steps of SQLite's machine for opening a pack and reading its schema; an honest one takes 3,000.
 _OPENING_STEPS = 1_000_000
@@ -214,7 +212,6 @@ class PackReader:
             fact_names=self._fact_names(),
             photos=photos,
             files=files,
-            concepts=self._concepts(),
             has_faces=self._extras.faces,
             of_features={
                 name: tuple(load(packs.module).names(self))
@@ -231,18 +228,6 @@ class PackReader:
     def _fact_names(self) -> tuple[str, ...]:
         columns = {name for _, name, *_ in self._connection.execute("PRAGMA table_info(photos)")}
         return tuple(fact.name for fact in FACTS if fact.name in columns | LIST_FACTS.keys())
-
-    def _concepts(self) -> tuple[PackedConcept, ...]:
-        examples: dict[int, list[PackedExample]] = {}
-        query = "SELECT concept_id, content_hash, is_like, picture FROM concept_examples"
-        for concept_id, content_hash, is_like, picture in self._notes(query):
-            example = PackedExample(pack_checks.hash_text(content_hash), bool(is_like), picture)
-            examples.setdefault(concept_id, []).append(example)
-        query = "SELECT id, name, words FROM concepts ORDER BY plain_name"
-        return tuple(
-            PackedConcept(name, words, tuple(examples.get(concept_id, ())))
-            for concept_id, name, words in self._notes(query)
-        )
 
     def _persons(self) -> tuple[PackedPerson, ...]:
         if not self._extras.faces:
@@ -285,8 +270,8 @@ class PackReader:
             left -= 1000 + sum(len(value) for value in row if isinstance(value, str | bytes))
             if left < 0:
                 raise ValueError(
-                    "its searches, concepts, persons, encoders or the things of features take "
-                    "more memory than they may"
+                    "its persons, its encoders or the things of features take more memory than "
+                    "they may"
                 )
             yield row
 

@@ -26,7 +26,6 @@ from imgsearch.store import pack_format
 from imgsearch.store.pack_format import NO_EXTRAS, Extras, moment_text
 from imgsearch.store.sql import FACT_COLUMNS, LIST_FACTS, to_columns, with_pragmas
 from imgsearch.store.thumbnails import checksum
-from imgsearch.text import plain_text
 
 # A batch has fewer photos where they have long texts, many keywords or many vectors.
 _BATCH_BYTES = 6_000_000
@@ -60,7 +59,7 @@ class PackWriter:
         self.connection.close()
 
     def begin(self, info: PackInfo) -> None:
-        """Write what belongs to the whole pack: its folder, encoders and concepts."""
+        """Write what belongs to the whole pack: its folder and encoders."""
         with self._transaction():
             pack_format.create(self.connection, self.extras)
             self._add_notes(info)
@@ -85,21 +84,6 @@ class PackWriter:
                 for each in info.encoders
             ],
         )
-        for number, concept in enumerate(info.concepts, 1):
-            execute(  # without what it has learned, which the vectors of a library decide
-                "INSERT INTO concepts (id, name, words, plain_name, taught_at, last_seq, vectors, "
-                "direction, slope, intercept) VALUES (?, ?, ?, ?, ?, 0, 0, x'', 0, 0)",
-                (number, concept.name, concept.words, plain_text(concept.name),
-                 moment_text(info.made_at)),
-            )  # fmt: skip
-            many(
-                "INSERT INTO concept_examples (concept_id, content_hash, is_like, picture) "
-                "VALUES (?, ?, ?, ?)",
-                [
-                    (number, bytes.fromhex(each.content_hash), each.is_like, each.picture)
-                    for each in concept.examples
-                ],
-            )
 
     def add(self, photos: Sequence[PackedPhoto]) -> None:
         """Write photos, at most `PHOTOS_AT_ONCE`; `writing_pack` translates its errors."""

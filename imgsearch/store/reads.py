@@ -77,6 +77,11 @@ class Reads:
         self._database.close()
 
     @property
+    def database(self) -> Database:
+        """The database, of which features read their own tables."""
+        return self._database
+
+    @property
     def data_dir(self) -> Path:
         """The data folder of the library."""
         return self._database.data_dir

@@ -223,7 +223,7 @@ text_lines = table(
 # Photos that were passed over, since a reader saw no text in a small copy of them.
 text_looks = table("text_looks", column("photo_id"), column("reader"))
 
-# Concepts taught by examples: see `imgsearch.records.concepts`.
+# Concepts taught by examples.
 concepts = table(
     "concepts",
     column("id"),

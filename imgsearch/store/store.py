@@ -14,7 +14,6 @@ from imgsearch.errors import UsageError
 from imgsearch.records.files import FileStat, IngestResult
 from imgsearch.records.photo import PhotoVectors
 from imgsearch.store import schema
-from imgsearch.store.concepts import ConceptStore
 from imgsearch.store.database import Database
 from imgsearch.store.faces import FaceStore
 from imgsearch.store.failures import FailureStore, record_failure
@@ -42,7 +41,7 @@ _UPSERT_PATH = _insert.on_conflict_do_update(
 class Store:
     """One library's database. Safe to use from several threads.
 
-    `reads` is what queries read; `files`, `photos`, `vectors`, `concepts`, `failures`,
+    `reads` is what queries read; `files`, `photos`, `vectors`, `failures`,
     `picture_text` and `faces` read the rest and write. One process at a time writes: see
     `imgsearch.store.lock.writing`. `marks`, `people` and `unfinished` need no lock.
     """
@@ -53,7 +52,6 @@ class Store:
         self.files = FileStore(database, self.reads)
         self.photos = PhotoStore(database, self.reads)
         self.vectors = VectorStore(database)
-        self.concepts = ConceptStore(database)
         self.failures = FailureStore(database, self.reads)
         self.picture_text = PictureTextStore(database)
         self.faces = FaceStore(database)

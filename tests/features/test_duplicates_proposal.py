@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from PIL import Image, ImageFilter
 
 from imgsearch import DuplicateGroup, Hit, Library, Photo, Settings
@@ -99,6 +100,26 @@ def test_a_darker_copy_never_takes_the_place_of_a_photo() -> None:
     assert choice(proposed(edited, first))[2] == "+ older"
     like = proposed(hit(1, "z", lightness=50.0), hit(2, "a", lightness=49.0), hit(3, "b"))
     assert next(iter(choice(like))) == 2, "about as light, or not known"
+
+
+def test_a_more_strongly_compressed_copy_never_takes_the_place_of_a_photo() -> None:
+    """Whatever its path and the date of its file; a PNG has more bytes for the same pixels."""
+    earlier = NOON - timedelta(days=9)
+    original = replace(hit(1, "z"), photo=replace(hit(1).photo, size_bytes=400_000))
+    saved_again = hit(2, "a", date=earlier)
+    saved_again = replace(saved_again, photo=replace(saved_again.photo, size_bytes=100_000))
+    as_png = hit(3, "b", format="PNG")
+    as_png = replace(as_png, photo=replace(as_png.photo, size_bytes=2_000_000))
+    assert choice(proposed(original, saved_again)) == {
+        1: "+ less compressed",
+        2: "more strongly compressed",
+    }
+    group = proposed(original, as_png)
+    assert choice(group)[3] == "+ as good as the others; the first by its path"
+    darker = hit(2, "a", date=earlier, lightness=20.0)
+    darker = replace(darker, photo=replace(darker.photo, size_bytes=900_000))
+    light = hit(1, "z", lightness=50.0)
+    assert choice(proposed(light, darker)) == {1: "+ lighter", 2: "darker"}, "though it is larger"
 
 
 def test_a_photo_with_its_own_date_is_kept_of_two_of_one_size() -> None:

@@ -7,8 +7,7 @@ import { openPage } from "./page.js";
 await openPage("/photo?id=1");
 const { rowsOfExplanation } = await import("../../ui/components/viewer/details.js");
 
-const NONE = { path: "/a.jpg", reason: null, photo: null, rank: null, score: null, shares: [], hubness: null, filters: [], text: null, text_lines: [], matched_by: [], concepts: [], worth: null };
-const concept = { name: "Max", score: 1, probability: 0.934, level: "sure", judged: null };
+const NONE = { path: "/a.jpg", reason: null, photo: null, rank: null, score: null, shares: [], hubness: null, filters: [], text: null, text_lines: [], matched_by: [], remarks: [], worth: null };
 
 test("rank, score, the share of each term, and whether filters match", () => {
   const shares = [{ term: "a dog", cosine: 0.4056, share: 0.3 }, { term: "-ca\tt", cosine: 0.1, share: -0.0501 }];
@@ -26,9 +25,9 @@ test("what a photo loses for being near every text, or gains", () => {
   assert.deepEqual(rowsOfExplanation({ ...NONE, hubness: 0.01 }), [["Nearness to all texts", "adds 0.010"]]);
 });
 
-test("concepts with their verdict, and what the visitor has said", () => {
-  const said = (given) => rowsOfExplanation({ ...NONE, concepts: [{ ...concept, ...given }] })[0];
-  assert.deepEqual(said({}), ["concept:Max", "is sure here (probability 0.93)"]);
-  assert.deepEqual(said({ level: null, judged: false })[1], "is not likely here (probability 0.93), and was taught as unlike it");
-  assert.deepEqual(said({ judged: true })[1], "is sure here (probability 0.93), and was taught as an example");
+test("what features remark", () => {
+  const remarks = [["concept:M\tax", "is sure here (probability 0.93)"]];
+  assert.deepEqual(rowsOfExplanation({ ...NONE, remarks, score: 0.25 }), [
+    ["concept:M\\tax", "is sure here (probability 0.93)"], ["Score", "0.250"],
+  ]);
 });

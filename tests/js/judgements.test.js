@@ -6,7 +6,7 @@ import { openPage, until } from "./page.js";
 
 let answer = () => ({ content: {} });
 const { requests } = await openPage("/photo", (request) => answer(request));
-const { Judgements } = await import("../../ui/components/viewer/judgements.js");
+const { Judgements } = await import("../../imgsearch/features/concepts/components/concepts/judgements.js");
 
 let known, judgements;
 beforeEach(() => {

@@ -11,12 +11,12 @@ export interface GetOperations {
   "tray": { request: {}; answer: PickedPhotos };
   "corrections/places": { request: { text: string; k?: number }; answer: (NamedPoint)[] };
   "changes": { request: {}; answer: (Change)[] };
-  "concepts": { request: {}; answer: (Concept)[] };
   "encoders": { request: {}; answer: (EncoderInfo)[] };
   "encoders/stored": { request: {}; answer: (StoredEncoder)[] };
   "encoders/trial": { request: {}; answer: EncoderTrial | null };
   "albums": { request: {}; answer: (Album)[] };
   "albums/photos": { request: { name: string }; answer: AlbumPhotos };
+  "concepts": { request: {}; answer: (Concept)[] };
   "people/counts": { request: {}; answer: FaceCounts };
   "people": { request: { hidden?: boolean }; answer: (Person)[] };
   "people/{person_id}/faces": { request: { person_id: number; k?: number }; answer: (Face)[] };
@@ -58,9 +58,6 @@ export interface PostOperations {
   "corrections/forget": { request: { photo_ids?: (number)[]; query?: string | QueryBody | null; k?: number | null; include_weak?: boolean; date?: boolean; place?: boolean }; answer: Change };
   "changes/undo": { request: { change_id?: number | null }; answer: Change };
   "changes/redo": { request: { change_id?: number | null }; answer: Change };
-  "concepts/teach": { request: { name: string; like?: (SourceBody)[]; unlike?: (SourceBody)[]; withdraw?: (SourceBody)[]; words?: string | null; new?: boolean }; answer: Concept };
-  "concepts/judge": { request: { name: string; k?: number }; answer: (Hit)[] };
-  "concepts/forget": { request: { name: string }; answer: boolean };
   "encoders/use": { request: { name: string }; answer: StoredEncoder };
   "encoders/drop": { request: { name: string }; answer: DroppedEncoder };
   "encoders/trial": { request: { name: string; photos?: number; queries?: (string)[] }; answer: EncoderTrial };
@@ -69,6 +66,9 @@ export interface PostOperations {
   "albums/take-out": { request: { name: string; photo_ids?: (number)[]; query?: string | QueryBody | null; k?: number | null; include_weak?: boolean }; answer: Change };
   "albums/rename": { request: { name: string; new_name: string }; answer: Change };
   "albums/remove": { request: { name: string }; answer: Change };
+  "concepts/teach": { request: { name: string; like?: (SourceBody)[]; unlike?: (SourceBody)[]; withdraw?: (SourceBody)[]; words?: string | null; new?: boolean }; answer: Concept };
+  "concepts/judge": { request: { name: string; k?: number }; answer: (Hit)[] };
+  "concepts/forget": { request: { name: string }; answer: boolean };
   "places": { request: { query?: string | QueryBody | null; k?: number }; answer: PlaceCounts };
   "map/clusters": { request: { area: MapArea; zoom: number; query?: string | QueryBody | null; k?: number }; answer: (MapCluster)[] };
   "events": { request: { query?: string | QueryBody | null; k?: number }; answer: (PhotoEvent)[] };
@@ -102,7 +102,7 @@ export interface DeleteOperations {
 
 export type QueryBody = { line?: string | null; terms?: (TermBody)[]; filters?: (string)[]; min_score?: number | null; sort?: string | null };
 
-export type TermBody = { text?: string | null; concept?: string | null; photo_id?: number | null; image?: string | null; path?: string | null; kept_image?: string | null; region?: RegionBody | null; weight?: number; is_free?: boolean; is_quoted?: boolean };
+export type TermBody = { text?: string | null; photo_id?: number | null; image?: string | null; path?: string | null; kept_image?: string | null; region?: RegionBody | null; weight?: number; is_free?: boolean; is_quoted?: boolean; concept?: string | null };
 
 export type RegionBody = { x: number; y: number; width: number; height: number; percent?: boolean };
 
@@ -138,7 +138,7 @@ export type Verdict = { state: "found" | "nothing" | "unsure"; strength: number;
 
 export type UnderstoodPart = { words: string; filters: string; undo: string; rest: string };
 
-export type Explanation = { path: string; reason: string | null; photo: Photo | null; rank: number | null; score: number | null; shares: (TermShare)[]; hubness: number | null; filters: (FilterResult)[]; text: PhotoText | null; text_lines: (TextLine)[]; matched_by: ("country" | "creator" | "description" | "file_name" | "folder" | "headline" | "keywords" | "people" | "place" | "title" | "text")[]; concepts: (ConceptVerdict)[]; worth: Worth | null };
+export type Explanation = { path: string; reason: string | null; photo: Photo | null; rank: number | null; score: number | null; shares: (TermShare)[]; hubness: number | null; filters: (FilterResult)[]; text: PhotoText | null; text_lines: (TextLine)[]; matched_by: ("country" | "creator" | "description" | "file_name" | "folder" | "headline" | "keywords" | "people" | "place" | "title" | "text")[]; remarks: ([string, string])[]; worth: Worth | null; concepts: (ConceptVerdict)[] };
 
 export type TermShare = { term: string; cosine: number; share: number };
 
@@ -204,10 +204,6 @@ export type PlannedPlace = { photo_id: number; path: string; before: NamedPoint 
 
 export type NamedPoint = { lat: number; lon: number; town: string | null; region: string | null; country: string | null; near_town: boolean };
 
-export type Concept = { name: string; words: string | null; likes: number; unlikes: number; sure: number; likely: number; test: ConceptTest | null; is_ready: boolean; taught_at: string };
-
-export type ConceptTest = { precision: number; recall: number; above: number; unlike_above: number | null; separates: boolean };
-
 export type EncoderInfo = { name: string; dim: number; size_mb: number; licence: string; accuracy: string; weights_here: boolean; note: string };
 
 export type StoredEncoder = { name: string; encoder_id: string; state: "building" | "current" | "kept"; photos: number; missing: number; vectors: number; size_bytes: number };
@@ -223,6 +219,10 @@ export type TrialQuery = { text: string; source: string; right: (number)[]; befo
 export type Album = { name: string; photos: number; missing: number; made_at: string; cover_id: number | null };
 
 export type AlbumPhotos = { name: string; photo_ids: (number)[]; missing_ids: (number)[] };
+
+export type Concept = { name: string; words: string | null; likes: number; unlikes: number; sure: number; likely: number; test: ConceptTest | null; is_ready: boolean; taught_at: string };
+
+export type ConceptTest = { precision: number; recall: number; above: number; unlike_above: number | null; separates: boolean };
 
 export type PlaceCounts = { countries: (CountryCount)[]; unnamed: number; unknown: number };
 

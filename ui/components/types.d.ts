@@ -101,6 +101,7 @@ export interface TrayEvents {
   "other-photos": undefined;
   "asked-changes": undefined;
   "asked-correction": string[];
+  "asked-form": string;
 }
 
 /** A target of custom events with these names and details. */
@@ -132,6 +133,8 @@ export interface FeatureAction {
   act: () => void;
   /** Whether it stays in sight on a phone. */
   isFirst?: boolean;
+  /** Whether it comes last, and is only an icon where there is little room. */
+  isMinor?: boolean;
 }
 
 /** What the module of a feature may export: actions for the selected photos, and for all photos of a list, and keys for photos in a grid. */
@@ -139,4 +142,16 @@ export interface FeatureModule {
   forSelection?(): FeatureAction[];
   forLists?: { icon: string; label: string; name: string; act: (ids: string[]) => void }[];
   shortcuts?: [key: string, text: string][];
+}
+
+/** A section among the details of a photo. `show` is called for each photo that is shown, and when its details come. */
+export interface DetailsSection {
+  node: HTMLElement;
+  show(photo: string, ofSearch: unknown): void;
+}
+
+/** The module of a section of a feature: `ViewerSection` in ui/features.py says where its data come from. */
+export interface SectionModule {
+  /** `known` has what Python says of a photo, as soon as that has come; `askForm` opens a form of Python for a photo. */
+  makeSection(context: { known(photo: string): unknown; askForm(name: string, photo: string): void }): DetailsSection;
 }

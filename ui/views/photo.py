@@ -11,11 +11,11 @@ from imgsearch import (
     ImgsearchError,
     printable,
 )
-from ui import cards, elements, teaching
+from ui import cards, elements
 from ui.addresses import START, address_of, number_of, parameters_here
 from ui.answer_data import photos_around
 from ui.elements import NEIGHBOURS, ViewerOptions
-from ui.features import PhotosAround, feature_views
+from ui.features import PhotosAround, feature_views, show_form, shown_features
 from ui.navigation import go_to
 from ui.search_state import NEWEST, SearchInput, remembered_list
 from ui.session import session
@@ -44,21 +44,29 @@ def show() -> None:
     search_input = SearchInput.from_address(parameters)
     hits, before, total = _list_of(parameters, search_input, found[0])
     hit = next(hit for hit in hits if hit.photo.id == found[0].photo.id)
-    here = session()
-    taught_by = elements.viewer(
+    form, photo_id = elements.viewer(
         hits,
         hit,
         ViewerOptions(
             results=_results_address(parameters, search_input, hit.photo.id),
             search=search_input.parameters,
-            concepts=teaching.judged_concepts(search_input.line) if here.has("concepts") else None,
+            sections=_sections(search_input),
             photo_parameters=parameters,
             total=total,
             before=before,
         ),
     )
-    if taught_by is not None:
-        teaching.teach_dialog(taught_by)
+    if photo_id is not None:
+        show_form(form, lambda: [photo_id])
+
+
+def _sections(search_input: SearchInput) -> list[dict[str, object]]:
+    """Return the sections of features among the details, with what they are given."""
+    sections = (each.section for each in shown_features() if each.section is not None)
+    return [
+        {"name": each.name, "module": each.module, "data": each.of_search(search_input)}
+        for each in sections
+    ]
 
 
 def _photo_of(text: str) -> list[Hit]:

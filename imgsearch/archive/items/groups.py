@@ -5,7 +5,6 @@ from __future__ import annotations
 from msgspec import Struct
 
 from imgsearch.archive.items.base import ItemGroup
-from imgsearch.archive.items.of_concepts import ConceptItems
 from imgsearch.archive.items.of_people import FaceItems, OwnPersonItems, PersonItems
 from imgsearch.archive.items.of_photos import CorrectionItems, MarkItems
 from imgsearch.features import installed
@@ -17,7 +16,6 @@ _CORE: tuple[ItemGroup, ...] = (
     PersonItems(),
     OwnPersonItems(),
     FaceItems(),
-    ConceptItems(),
 )
 
 

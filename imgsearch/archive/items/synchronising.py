@@ -48,7 +48,7 @@ def pull(database: Database, since: Callable[[int], ItemChanges]) -> bool:
     """Take what others have made into a replica; returns whether there was something new.
 
     `since` is that of `SharedItems`. Nothing is lost or doubled where it is interrupted at any
-    moment: the next call goes on. Labels and concepts may change, so the caller holds the lock of
+    moment: the next call goes on. What is made of vectors may change: the caller holds the lock of
     the library's writer, and brings what is derived up to date afterwards. Raises as the storage
     does, for instance StorageUnreachable.
     """

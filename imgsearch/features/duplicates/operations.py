@@ -86,9 +86,9 @@ class Duplicates:
         The group with the best pair comes first. Every photo that need not be kept resembles one
         that is, with at least this score. Preferred is a photo in one of the folders `prefer`, a
         RAW file, the larger photo, the sharper, the one with a date of its own, the older, the
-        lighter, the one in the better folder, in this order. A smaller photo of another moment
-        stays as well if it is sharper. A photo and a video never replace each other. Nothing is
-        read but the database.
+        lighter, the less compressed, the one in the better folder, in this order. A smaller photo
+        of another moment stays as well if it is sharper. A photo and a video never replace each
+        other. Nothing is read but the database.
         """
         from imgsearch.features.duplicates.proposal import propose_among
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from math import inf
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -26,6 +26,8 @@ from imgsearch.features.duplicates.records import (
 )
 from imgsearch.features.duplicates.sharpness import is_sharper
 from imgsearch.records.answer import Hit
+from imgsearch.records.photo import Photo
+from imgsearch.records.worth import LOSSY
 from imgsearch.search.hits import make_hits
 from imgsearch.text import words_of
 
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
 # Of the numbers of pixels: above it, a photo is a smaller copy, whose sharpness does not count.
 LARGER_RATIO = 1.05
 DARKER_RATIO = 0.95  # of the lightness: below it, a photo is a darker copy
+COMPRESSED_RATIO = 0.75  # of a JPEG's bits: below it, a photo is a more strongly compressed copy
 OLDER_S = 1.0  # pictures taken within a second are equally old
 SAME_DURATION_S = 0.5
 # Words in the names of folders where copies end up, in the languages of common systems.
@@ -52,10 +55,13 @@ _SHARPER_SHOT = "of another moment, and sharper than the larger one"
 _SAME_SHOT = "of the same shot as the kept photo"
 
 
+_BestOf: TypeAlias = Callable[[Sequence[int]], Sequence[int]]
+
+
 class _Criterion(Struct, frozen=True):
     """One step of the choice: which of some photos go on to the next, and how that is said."""
 
-    best_of: Callable[[Sequence[int]], Sequence[int]]  # photo ids, at least one
+    best_of: _BestOf  # photo ids, at least one
     better: str  # of the photo that is kept
     worse: Callable[[Hit, Hit], str]  # of another, with the photo that is kept
 
@@ -92,9 +98,9 @@ def propose(
     `hits` has the photos by id; pairs of others are left out. `raw_pairs` are the (developed, RAW)
     photos of one shot. The kept photo is chosen by these criteria, in order: a photo in one of the
     folders `prefer`; a RAW file; the larger, by more than 5 %; the sharper; the larger at all; the
-    one with a date in its metadata; the older by that date; the lighter; the older by the date of
-    its file; the one that is not in a folder of copies or downloads. A smaller photo of another
-    moment stays as well if it is sharper.
+    one with a date in its metadata; the older by that date; the lighter; the JPEG that is less
+    strongly compressed; the older by the date of its file; the one that is not in a folder of
+    copies or downloads. A smaller photo of another moment stays as well if it is sharper.
     """
     shots = {frozenset(pair) for pair in raw_pairs}
     linked = [
@@ -204,6 +210,8 @@ def _criteria(
     # copy may have an older one. A photo without any date counts as the newest.
     ages_s = {photo_id: -_seconds(hit) for photo_id, hit in hits.items()}
     own_ages_s = {each: ages_s[each] if own_dates[each] else 0.0 for each in hits}
+    lightness = {photo_id: hit.photo.facts.lightness for photo_id, hit in hits.items()}
+    bits = {photo_id: _bits_per_pixel(hit.photo) for photo_id, hit in hits.items()}
     originals = {photo_id: not _is_among_copies(hit) for photo_id, hit in hits.items()}
 
     def sharpest(ids: Sequence[int]) -> Sequence[int]:
@@ -214,14 +222,18 @@ def _criteria(
         of_best = sharpness.get(best, ())
         return [one for one in ids if not is_sharper(of_best, sharpness.get(one, ()))]
 
-    def lightest(ids: Sequence[int]) -> Sequence[int]:
-        known = {each: hits[each].photo.facts.lightness for each in ids}
-        most = max((each for each in known.values() if each is not None), default=0.0)
-        return [
-            photo_id
-            for photo_id, lightness in known.items()
-            if lightness is None or lightness >= DARKER_RATIO * most
-        ]
+    def near_highest(facts: Mapping[int, float | None], ratio: float) -> _BestOf:
+        """Return the choice of the photos with at least a share of the highest known value.
+
+        A photo whose value is unknown stays.
+        """
+
+        def best_of(ids: Sequence[int]) -> Sequence[int]:
+            known = [value for each in ids if (value := facts[each]) is not None]
+            least = ratio * max(known, default=0.0)
+            return [each for each in ids if (value := facts[each]) is None or value >= least]
+
+        return best_of
 
     larger = _Criterion(
         lambda ids: _highest(ids, pixels),
@@ -252,7 +264,13 @@ def _criteria(
             lambda hit, best: "without a date of its own",
         ),
         replace(older, best_of=lambda ids: _highest(ids, own_ages_s, within=OLDER_S)),
-        _Criterion(lightest, "lighter", lambda hit, best: "darker"),
+        _Criterion(near_highest(lightness, DARKER_RATIO), "lighter", lambda hit, best: "darker"),
+        # A JPEG that was saved again is often as large, and may have an older file.
+        _Criterion(
+            near_highest(bits, COMPRESSED_RATIO),
+            "less compressed",
+            lambda hit, best: "more strongly compressed",
+        ),
         older,
         _Criterion(
             lambda ids: _highest(ids, originals),
@@ -268,6 +286,12 @@ def _highest(
     """Return the photos with the highest value, a share of it, or at most `within` less."""
     highest = max(values[one] for one in ids)
     return [one for one in ids if values[one] >= share * highest - within]
+
+
+def _bits_per_pixel(photo: Photo) -> float | None:
+    """Return the bits that a JPEG has for each pixel; None for other formats."""
+    pixels = photo.width_px * photo.height_px
+    return 8 * photo.size_bytes / pixels if photo.facts.format == LOSSY and pixels else None
 
 
 def _can_replace(one: Hit, other: Hit) -> bool:

@@ -40,7 +40,7 @@ def command(counted: Counted, by: str, paths: bool, save: str | None) -> None:
     """Show the same thing over time: the best photo of each year, or of each month.
 
     \b
-      imgsearch strip concept:oak --by month
+      imgsearch strip "the old oak" --by month
       imgsearch strip "our house" --save house.webp
       imgsearch strip person:Anna after:2010
       imgsearch strip "a snowman" --paths | xargs open

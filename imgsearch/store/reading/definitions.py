@@ -1,18 +1,18 @@
-"""Reads the definitions of users, such as concepts."""
+"""Reads the definitions of users, such as queries with a name."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from imgsearch.features import installed
-from imgsearch.features.declared import load
+from imgsearch.features.declared import NamedDirection, NamedFilter, NamedQuery, load
 from imgsearch.store.database import Database
 from imgsearch.store.recent_reads import RecentReads
-from imgsearch.text import plain_text
 
 if TYPE_CHECKING:
-    from imgsearch.records.concepts import ConceptProbe
-    from imgsearch.records.query import StoredQuery
+    from imgsearch.records.directions import CalibratedDirection
+    from imgsearch.records.index import EncoderRow
+    from imgsearch.records.query import DirectionName, StoredQuery
 
 
 class DefinitionReads:
@@ -28,14 +28,18 @@ class DefinitionReads:
         return stored
 
     def names_for(self, filter_name: str) -> list[str]:
-        """Return all names that a filter of a feature takes."""
-        modules = {
-            name: declared.module
-            for of_features in (installed.named_filters(), installed.queries())
-            for name, declared in of_features.items()
+        """Return all names that a filter or another word before a colon takes, of a feature."""
+        named: dict[str, NamedFilter | NamedQuery | NamedDirection] = {
+            **installed.named_filters(),
+            **installed.queries(),
+            **installed.directions(),
         }
-        names: list[str] = load(modules[filter_name]).names(self._database)
+        names: list[str] = load(named[filter_name].module).names(self._database)
         return names
+
+    def check(self, named: str, value: str) -> None:
+        """Raise QueryError for a value that a filter cannot take: see `ValueFilter.check`."""
+        load(named)(self._database, value)
 
     def hides_photos(self) -> bool:
         """Return whether any photo is hidden."""
@@ -47,48 +51,11 @@ class DefinitionReads:
         query = "SELECT photo_id FROM marks WHERE kind = 'favourite' ORDER BY photo_id"
         return [photo_id for (photo_id,) in self._database.fetch_all(query)]
 
-    def concept_names(self) -> list[str]:
-        """Return the names of all concepts, sorted."""
-        return [
-            name
-            for (name,) in self._database.fetch_all("SELECT name FROM concepts ORDER BY plain_name")
-        ]
+    def direction(self, what: DirectionName, encoder: EncoderRow) -> CalibratedDirection:
+        """Return the direction that a name stands for, as an encoder has learned it.
 
-    def concept(self, name: str, encoder_key: int) -> ConceptProbe | None:
-        """Return the concept of this name, in any case and accents, as this encoder has learned it.
-
-        None for an unknown one, and for one that the encoder has not learned.
+        Raises QueryError for an unknown name.
         """
-        import numpy as np
-
-        from imgsearch.records.concepts import ConceptProbe  # lazy: few queries name one
-
-        row = self._database.fetch_one(
-            "SELECT name, direction, slope, intercept, sure_from, likely_from FROM concepts "
-            "WHERE plain_name = ? AND encoder_key = ?",
-            plain_text(name),
-            encoder_key,
-        )
-        if row is None:
-            return None
-        name, direction, slope, intercept, *bounds = row
-        sure_from, likely_from = (float("inf") if each is None else each for each in bounds)
-        vector = np.frombuffer(direction, "<f4")
-        return ConceptProbe(name, vector, slope, intercept, sure_from, likely_from)
-
-    def concept_photo_count(self, name: str) -> int:
-        """Count the photos in which a concept is likely or sure to be."""
-        query = (
-            "SELECT count(*) FROM concept_photos JOIN concepts ON id = concept_id "
-            "WHERE plain_name = ?"
-        )
-        return int(self._database.fetch_one(query, plain_text(name))[0])
-
-    def concept_judgements(self, name: str) -> dict[int, bool]:
-        """Return the library's photos that are examples of a concept, and whether each is liked."""
-        query = (
-            "SELECT photo_id, is_like FROM concept_examples JOIN concepts ON id = concept_id "
-            "WHERE plain_name = ? AND photo_id IS NOT NULL ORDER BY photo_id"
-        )
-        rows = self._database.fetch_all(query, plain_text(name))
-        return {photo_id: bool(is_like) for photo_id, is_like in rows}
+        module = load(installed.directions()[what.field].module)
+        found: CalibratedDirection = module.direction(self._database, encoder, what.name)
+        return found

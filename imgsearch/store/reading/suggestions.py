@@ -55,10 +55,6 @@ class SuggestionReads:
         )
         return [value for (value,) in self._database.fetch_all(query)]
 
-    def concept_names(self) -> list[str]:
-        """Return the names of all concepts, sorted."""
-        return self._definitions.concept_names()
-
     def names_for(self, filter_name: str) -> list[str]:
         """Return all names that a filter of a feature takes."""
         return self._definitions.names_for(filter_name)

@@ -24,7 +24,7 @@ const MARGIN_PX = 4, NARROW_PX = 420; // on a phone, the list is wider than the 
 /** @type {Record<Kind, string>} */
 const ICONS = {
   query: "history", person: "person", place: "location_on", country: "public", folder: "folder", keyword: "sell",
-  camera: "photo_camera", lens: "camera", creator: "person", concept: "school", format: "image", shape: "aspect_ratio", choice: "rule",
+  camera: "photo_camera", lens: "camera", creator: "person", format: "image", shape: "aspect_ratio", choice: "rule",
   source: "event", month: "event", order: "sort", color: "label", label: "label", state: "label", clear: "delete",
 };
 const LIST = "imgsearch-suggestions", OPTION = "imgsearch-suggestion-";

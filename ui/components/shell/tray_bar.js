@@ -6,7 +6,7 @@ import { NO_SERVER, ask } from "../shared/ask.js";
 import { countOf, element, find, focusIn, icon, innermost, listen } from "../shared/dom.js";
 import { isTyping } from "../shared/page.js";
 import { Menu } from "./menu.js";
-import { ASKED_CHANGES, ASKED_CORRECTION, CHANGED, TOLD, tray } from "../shared/tray.js";
+import { ASKED_CHANGES, ASKED_CORRECTION, ASKED_FORM, CHANGED, TOLD, tray } from "../shared/tray.js";
 
 /** @import { Response, Told } from "../types.d.ts" */
 
@@ -15,7 +15,7 @@ const SELECTING = "imgsearch-selecting"; // class of the document while the bar 
 const MOST_COPIED = 500, TOO_MANY = "Above 1 GB or 500 photos, create a folder of links instead."; // as ui/zip_copies.py
 const SHEETS = [["pdf", "PDF", "20 photos a page"], ["jpeg", "JPEG", "one picture, up to 200 photos"]];
 const NARROW = matchMedia("(max-width: 767px)"), ON_NARROW = ["close", "favorite", "visibility_off"]; // the others are behind a button
-const MINOR = ["folder_zip", "grid_on", "list", "data_object", "folder_special", "school"]; // only icons where there is little room
+const MINOR = ["folder_zip", "grid_on", "list", "data_object", "folder_special"]; // only icons where there is little room
 const TOLD_MS = 8000;
 const PICKED = "/?q=is%3Apicked";
 
@@ -23,7 +23,7 @@ export class TrayBar {
   shown = "";
   timer = 0;
 
-  // `askForm` is called with the name of a form of Python: "teach" or "links".
+  // `askForm` is called with the name of a form of Python: see ui/tray.py.
   /** @param {HTMLElement} box @param {(name: string) => void} askForm */
   constructor(box, askForm) {
     this.askForm = askForm;
@@ -45,6 +45,7 @@ export class TrayBar {
       listen(tray, CHANGED, () => this.show()),
       listen(tray, TOLD, ({ detail }) => this.tell(detail)),
       listen(tray, ASKED_CORRECTION, ({ detail }) => this.correct(detail)),
+      listen(tray, ASKED_FORM, ({ detail }) => this.form(detail)),
       listen(tray, ASKED_CHANGES, () => this.showChanges()),
       listen(window, "popstate", () => this.show()),
       listen(NARROW, "change", () => this.show()),
@@ -82,9 +83,11 @@ export class TrayBar {
     const ids = () => [...tray.ids], photos = () => ids().map((id) => ({ id }));
     const isFew = number <= MOST_COPIED;
     const has = (/** @type {string} */ part) => tray.has(part);
+    const ofFeatures = (/** @type {boolean} */ areMinor) => more.filter(({ isMinor = false }) => isMinor === areMinor)
+      .map(({ icon, label, act }) => /** @type {[string, string, () => void, boolean]} */ ([icon, label, act, true]));
     const /** @type {[sign: string, label: string, act: () => void, isThere: boolean, refusal?: string][]} */ actions = [
       ["close", "Clear", () => tray.clear(), true],
-      ...more.map(({ icon, label, act }) => /** @type {[string, string, () => void, boolean]} */ ([icon, label, act, true])),
+      ...ofFeatures(false),
       ["compare", "Compare", () => this.compare(), true, this.canCompare ? "" : `Select ${FEWEST_COMPARED} to ${MOST_COMPARED} photos to compare them.`],
       ["favorite", "Favourite", () => tray.mark(photos(), { favourite: true }), has("marks")],
       ["visibility_off", "Hide", () => tray.mark(photos(), { hidden: true }), has("marks")],
@@ -94,9 +97,11 @@ export class TrayBar {
       ["list", "Paths", () => this.export("paths", "photos.txt"), true],
       ["data_object", "JSON", () => this.export("json", "photos.json"), true],
       ["folder_special", "Folder of links", () => this.form("links"), has("files")],
-      ["school", "Teach from these", () => this.form("teach"), has("files")],
+      ...ofFeatures(true),
     ];
-    const [clear, ...further] = actions.filter(([, , , isThere]) => isThere).map(([sign, label, act, , refusal]) => button(sign, label, act, refusal));
+    const minor = [...MINOR, ...more.filter(({ isMinor }) => isMinor).map(({ icon }) => icon)];
+    const [clear, ...further] = actions.filter(([, , , isThere]) => isThere)
+      .map(([sign, label, act, , refusal]) => button(sign, label, act, minor.includes(sign), refusal));
     const nodes = [clear, count, ...further];
     const first = [...ON_NARROW, ...more.filter((each) => each.isFirst).map((each) => each.icon)];
     const isFirst = (/** @type {HTMLElement} */ node) => !NARROW.matches || node === count || first.includes(node.dataset.action ?? "");
@@ -234,13 +239,13 @@ export class TrayBar {
   }
 }
 
-/** @param {string} name @param {string} label @param {() => void} act @param {string} [refusal] */
-function button(name, label, act, refusal = "") {
+/** @param {string} name @param {string} label @param {() => void} act @param {boolean} isMinor @param {string} [refusal] */
+function button(name, label, act, isMinor, refusal = "") {
   const node = element("button");
   node.append(icon(name), element("span", "", label));
   Object.assign(node, { type: "button", onclick: act, disabled: Boolean(refusal), title: refusal });
   node.dataset.action = name;
-  if (MINOR.includes(name)) { node.classList.add("minor"); node.title ||= label; }
+  if (isMinor) { node.classList.add("minor"); node.title ||= label; }
   return node;
 }
 

@@ -1,15 +1,13 @@
-// What is known of a photo, in a drawer beside it: facts, corrections, place, faces, files, concepts, and why a search found
-// it. Those of the neighbours are fetched ahead, so they come with the picture.
+// What is known of a photo, in a drawer beside it: facts, corrections, place, faces, files, sections of features, and why a
+// search found it. Those of the neighbours are fetched ahead, so they come with the picture.
 
 import { isPlainClick, visit } from "../history/history.js";
 import { NO_SERVER, ask, askOperation, queryOf } from "../shared/ask.js";
 import { element, icon, printable, setFirst, textButton } from "../shared/dom.js";
 import { ASKED_CORRECTION, OTHER_PHOTOS, tray } from "../shared/tray.js";
-import { Judgements } from "./judgements.js";
 
-/** @import { ConceptVerdict, Explanation } from "../operations.d.ts" */
-/** @import { Response } from "../types.d.ts" */
-/** @import { Judged } from "./judgements.js" */
+/** @import { Explanation } from "../operations.d.ts" */
+/** @import { DetailsSection, Response, SectionModule } from "../types.d.ts" */
 /** @import { Slide } from "./media.js" */
 /** @import { StreetMap } from "./street_map.js" */
 /** @import { Data } from "./viewer.js" */
@@ -21,7 +19,7 @@ import { Judgements } from "./judgements.js";
 /**
  * What the library knows of a photo: ui/photo_data.py. `remarks` are icons and sentences; without a part of the library,
  * what it would say is null.
- * @typedef {{ facts: Rows, remarks: [icon: string, text: string][], corrected: Corrected[] | null, place: PlaceOnMap | null, faces: FaceOfPhoto[], cards: Card[], path_title: string, paths: { path: string, can_be_shown: boolean }[], judged: Record<string, Judged> }} Content
+ * @typedef {{ facts: Rows, remarks: [icon: string, text: string][], corrected: Corrected[] | null, place: PlaceOnMap | null, faces: FaceOfPhoto[], cards: Card[], path_title: string, paths: { path: string, can_be_shown: boolean }[], sections: Record<string, unknown> }} Content
  */
 /** @typedef {Promise<Response<Content> | null>} Asked */
 /** @typedef {{ at: number, answer: Asked, content?: Content }} Entry: when it was asked for, and what has come */
@@ -39,9 +37,9 @@ export class Details {
   shown = "";
   timer = 0;
 
-  // `askTeaching` is called with the id of the photo for which a concept is to be taught.
-  /** @param {Data} data @param {(id: string) => void} askTeaching */
-  constructor(data, askTeaching) {
+  // `askForm` is called with the name of a form of Python, and the id of the photo that it is for.
+  /** @param {Data} data @param {(name: string, id: string) => void} askForm */
+  constructor(data, askForm) {
     this.data = data;
     /** @type {Map<string, Entry>} */
     this.kept = new Map(); // by id
@@ -51,12 +49,11 @@ export class Details {
     this.parts = element("div", "parts");
     this.problem = element("p", "problem");
     this.problem.role = "alert";
-    this.judgements = new Judgements((id) => this.known(id)?.judged ?? {});
-    this.teach = button("Teach a concept", () => { if (this.slide) askTeaching(this.slide.id); }, "school");
-    this.concepts = element("section", "part");
-    this.concepts.append(element("h2", "", "Concepts"), this.judgements.node, this.teach);
+    /** @type {Map<string, DetailsSection>} */
+    this.sections = new Map(); // of features, by their names
     this.why = element("section", "part");
-    this.node.append(element("h2", "", "Details"), this.facts, this.problem, this.parts, this.concepts, this.why);
+    this.node.append(element("h2", "", "Details"), this.facts, this.problem, this.parts, this.why);
+    for (const { name, module } of data.sections) this.addSection(name, module, askForm);
     this.onOthers = () => { this.kept.clear(); if (this.slide) this.load(this.slide); };
     tray.addEventListener(OTHER_PHOTOS, this.onOthers);
   }
@@ -71,8 +68,7 @@ export class Details {
   show(slide, ahead, data) {
     const search = new URLSearchParams(data.search).toString(), isOther = this.slide?.id !== slide.id || this.search !== search;
     Object.assign(this, { slide, data, search });
-    this.concepts.hidden = !data.concepts;
-    this.judgements.update(slide.id, data.concepts ?? []);
+    this.showSections();
     if (isOther) {
       this.draw(slide, this.known(slide.id));
       this.why.replaceChildren();
@@ -91,9 +87,8 @@ export class Details {
   fetch({ id }) {
     const kept = this.kept.get(id);
     if (kept && performance.now() - kept.at < FRESH_MS) return kept.answer;
-    const parameters = new URLSearchParams([["id", id], ...(this.data.concepts ?? []).map((name) => ["of", name])]);
     /** @type {Asked} */
-    const answer = ask(`/photo/details?${parameters}`, { cache: "no-store" });
+    const answer = ask(`/photo/details?${new URLSearchParams({ id })}`, { cache: "no-store" });
     /** @type {Entry} */
     const entry = { at: performance.now(), answer, content: kept?.content };
     entry.answer = answer.then((come) => {
@@ -118,7 +113,7 @@ export class Details {
     const answer = await this.fetch(slide);
     if (this.slide !== slide && this.slide?.id !== slide.id) return; // another photo is shown
     if (answer?.ok) this.draw(slide, answer.content); else this.draw(slide, null, answer ? answer.content : NO_SERVER);
-    this.judgements.mark();
+    this.showSections();
   }
 
   /** @param {Slide} slide @param {Content | null} content @param {string} [problem] */
@@ -133,6 +128,25 @@ export class Details {
     this.parts.replaceChildren(...(content ? [
       ...corrections(slide, content.corrected), ...this.place(content.place), ...faces(content.faces), ...cardsOf(content.cards), this.paths(slide, content),
     ] : []));
+  }
+
+  // ---------------------------------------------------------------- sections of features
+
+  /** @param {string} name @param {string} module @param {(name: string, id: string) => void} askForm */
+  async addSection(name, module, askForm) {
+    const place = element("div"); // sections have an order, and modules come in any
+    this.why.before(place);
+    /** @type {SectionModule | null} */
+    const loaded = await import(`../${module}`).catch(() => null);
+    if (!loaded) { place.replaceWith(element("p", "problem", "A part of this page could not be loaded. Reload the page.")); return; }
+    const section = loaded.makeSection({ known: (id) => this.known(id)?.sections[name], askForm });
+    place.replaceWith(section.node);
+    this.sections.set(name, section);
+    this.showSections();
+  }
+
+  showSections() {
+    if (this.slide) for (const { name, data } of this.data.sections) this.sections.get(name)?.show(this.slide.id, data);
   }
 
   // ---------------------------------------------------------------- the place
@@ -284,18 +298,12 @@ const follow = (link) => (event) => { if (isPlainClick(event)) { event.preventDe
 
 // Why a search found a photo.
 /** @param {Explanation} explanation @returns {Rows} */
-export function rowsOfExplanation({ rank, score, shares, hubness, filters, concepts }) {
+export function rowsOfExplanation({ rank, score, shares, hubness, filters, remarks }) {
   const /** @type {Rows} */ rows = rank ? [["Rank", rank.toLocaleString("en")]] : [];
-  for (const each of concepts) rows.push([`concept:${each.name}`, verdictOf(each)]);
+  rows.push(...remarks);
   if (score !== null) rows.push(["Score", score.toFixed(3)]);
   for (const { term, share, cosine } of shares) rows.push([term, `adds ${share < 0 ? "" : "+"}${share.toFixed(3)} (alone ${cosine.toFixed(3)})`]);
   if (hubness !== null) rows.push(["Nearness to all texts", `${hubness < 0 ? "takes" : "adds"} ${Math.abs(hubness).toFixed(3)}`]);
   for (const { filter, passes } of filters) rows.push([filter, passes ? "matches" : "does not match"]);
   return rows.map(([name, value]) => [printable(name), value]);
-}
-
-/** @param {ConceptVerdict} verdict */
-function verdictOf({ level, probability, judged }) {
-  const taught = judged === null ? "" : `, and was taught as ${judged ? "an example" : "unlike it"}`;
-  return `is ${level ?? "not likely"} here (probability ${probability.toFixed(2)})${taught}`;
 }

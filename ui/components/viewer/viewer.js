@@ -14,8 +14,8 @@ import { pictureOf, preload } from "./media.js";
 /** @import { Slide } from "./media.js" */
 /**
  * A part of a list of photos, of which `first` is the place of the first slide, and `index` that of the photo to show.
- * `keeps` says whether marks are kept, `total` how many photos there are, and `concepts` is null without that part.
- * @typedef {{ slides: Slide[], first: number, index: number, list: string, total: string, results: string, search: Parameters, keeps: boolean, concepts: string[] | null }} Data
+ * `keeps` says whether marks are kept, `total` how many photos there are, and `sections` are those of features among the details.
+ * @typedef {{ slides: Slide[], first: number, index: number, list: string, total: string, results: string, search: Parameters, keeps: boolean, sections: { name: string, module: string, data: unknown }[] }} Data
  */
 
 const FOLLOW_AFTER_MS = 150; // after the last step, so that a key held down does not queue up runs
@@ -27,9 +27,9 @@ const isNarrow = () => matchMedia("(max-width: 640px)").matches; // there they a
 
 /** @param {HTMLElement & { viewer?: Viewer | null }} box @param {StreamlitComponent<Data>} component */
 export default function (box, { data, setTriggerValue }) {
-  const askTeaching = (/** @type {string} */ id) => setTriggerValue("teach", id);
-  box.viewer ??= new Viewer(box, data, askTeaching);
-  box.viewer.update(data, askTeaching);
+  const askForm = (/** @type {string} */ name, /** @type {string} */ id) => setTriggerValue("form", `${name} ${id}`);
+  box.viewer ??= new Viewer(box, data, askForm);
+  box.viewer.update(data, askForm);
   return () => queueMicrotask(() => { if (!box.isConnected) { box.viewer?.close(); box.viewer = null; } });
 }
 
@@ -37,11 +37,11 @@ class Viewer {
   remarkTimer = 0;
   remarked = "";
 
-  /** @param {HTMLElement} box @param {Data} data @param {(id: string) => void} askTeaching */
-  constructor(box, data, askTeaching) {
+  /** @param {HTMLElement} box @param {Data} data @param {(name: string, id: string) => void} askForm */
+  constructor(box, data, askForm) {
     this.box = box;
     this.data = data;
-    this.askTeaching = askTeaching;
+    this.askForm = askForm;
     /** @type {Slide[]} */
     this.slides = []; // by position in the list; those that Python has not sent are missing
     this.list = "";
@@ -93,7 +93,7 @@ class Viewer {
     const { select, favourite, hide, similar, ...rest } = others;
     actions.append(select, favourite, this.stars, hide, ...Object.values(rest), this.words, similar);
     bar.append(results, previous, next, this.position, this.status, actions);
-    this.details = new Details(data, (id) => this.askTeaching(id));
+    this.details = new Details(data, (name, id) => this.askForm(name, id));
     this.stage = element("div", "stage");
     this.stage.append(this.frame, this.details.node);
     this.remarks = element("div", "remarks"); // why the file cannot be read now
@@ -126,10 +126,10 @@ class Viewer {
 
   get current() { return this.slides[this.index]; }
 
-  /** @param {Data} data @param {(id: string) => void} askTeaching */
-  update(data, askTeaching) {
+  /** @param {Data} data @param {(name: string, id: string) => void} askForm */
+  update(data, askForm) {
     this.data = data;
-    this.askTeaching = askTeaching;
+    this.askForm = askForm;
     if (this.list !== data.list) { this.list = data.list; this.slides = []; }
     data.slides.forEach((slide, number) => { this.slides[data.first + number] = slide; });
     const asked = normalized(location.href);

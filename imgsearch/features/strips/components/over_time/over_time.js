@@ -41,7 +41,7 @@ class Strips {
     for (const [by, label] of PERIODS) this.lengths.append(button(label, () => this.choose(by)));
     this.form = element("form", "add");
     this.field = element("input");
-    Object.assign(this.field, { type: "text", placeholder: "our house, person:Anna, concept:oak", ariaLabel: "Another thing", autocomplete: "off", maxLength: 500 });
+    Object.assign(this.field, { type: "text", placeholder: "our house, person:Anna, the old oak", ariaLabel: "Another thing", autocomplete: "off", maxLength: 500 });
     const add = button("Add a row", null, "add");
     add.type = "submit";
     this.form.append(this.field, add);

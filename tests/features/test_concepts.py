@@ -14,9 +14,9 @@ from PIL import Image
 
 from imgsearch import Library
 from imgsearch.cli import commands
-from imgsearch.concepts import probe
-from imgsearch.concepts.probe import TrainingSet
 from imgsearch.errors import QueryError, UsageError
+from imgsearch.features.concepts import probe
+from imgsearch.features.concepts.probe import TrainingSet
 from imgsearch.language.grammar import parse, to_text
 from imgsearch.records.answer import Hit
 from tests.factories import random_vectors, unit, wait_until

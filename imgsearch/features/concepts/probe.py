@@ -16,7 +16,7 @@ import numpy as np
 from msgspec import Struct
 from msgspec.structs import replace
 
-from imgsearch.records.concepts import ConceptTest
+from imgsearch.features.concepts.records import ConceptTest
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -2,7 +2,7 @@
 
 Which photos show a concept, and how a concept is fitted, follows from the photos of
 each replica, so it is no item. A concept that has come in is fitted the next time that concepts are
-brought up to date (`imgsearch.concepts.teaching.update_concepts`).
+brought up to date (`update_concepts` in `imgsearch.features.concepts.teaching`).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import ClassVar
 
 from msgspec import Struct
 
-from imgsearch.archive.items.base import LiveItem
+from imgsearch.archive.items.base import ItemGroup, LiveItem
 from imgsearch.archive.items.item import (
     CONTENT,
     ItemName,
@@ -150,3 +150,6 @@ def _teach(
                 *(example.source, example.picture),
             ),
         )
+
+
+GROUPS: tuple[ItemGroup, ...] = (ConceptItems(),)

@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from msgspec import Struct
 
-from imgsearch.concepts import probe
 from imgsearch.errors import UsageError
-from imgsearch.records.concepts import ConceptExample, ConceptLevel, ConceptProbe, FittedConcept
+from imgsearch.features.concepts import probe
+from imgsearch.features.concepts.reading import learned
+from imgsearch.features.concepts.records import ConceptExample, FittedConcept
+from imgsearch.features.concepts.store import ConceptStore
+from imgsearch.records.directions import CalibratedDirection, Level
 from imgsearch.store.reading.vectors import CHUNK_ROWS, photo_starts
 
 if TYPE_CHECKING:
@@ -58,7 +61,7 @@ def teach(store: Store, row: EncoderRow, lesson: Lesson, embed: Embedder) -> Non
     one that is taken by another concept if the lesson is new, and if no liked example is left.
     """
     name = valid_name(lesson.name)
-    state = store.concepts.state_of(name)
+    state = ConceptStore(store.database).state_of(name)
     if state is not None and lesson.is_new:
         raise UsageError(
             f"There is a concept {state.name!r} already. Choose another name, or add to that one: "
@@ -69,7 +72,7 @@ def teach(store: Store, row: EncoderRow, lesson: Lesson, embed: Embedder) -> Non
             f"The list of examples is empty. Name photos that show it: imgsearch teach {name} "
             "--like PHOTO PHOTO PHOTO"
         )
-    known = [] if state is None else store.concepts.examples(state.id)
+    known = [] if state is None else ConceptStore(store.database).examples(state.id)
     examples = {each.content_hash: each for each in (*known, *lesson.judged)}
     missing = lesson.withdrawn - examples.keys()
     if missing:
@@ -86,7 +89,7 @@ def teach(store: Store, row: EncoderRow, lesson: Lesson, embed: Embedder) -> Non
         raise UsageError(f"The words are too long: at most {MAX_WORDS_CHARS} characters.")
     embedded = _embedded(examples.values(), embed)
     fitted = _fit(store, row, name, embedded, words or None, embed)
-    concept_id = store.concepts.save(
+    concept_id = ConceptStore(store.database).save(
         name if state is None else state.name, embedded, row.key, fitted
     )
     _find_photos(store, row, concept_id, 0, fitted.probe, embedded)
@@ -100,19 +103,19 @@ def update_concepts(store: Store, row: EncoderRow, embed: Embedder) -> None:
     """
     vectors = store.vectors.count(row.key)
     last_seq = store.reads.vectors.last_seq(row.key)
-    for state in store.concepts.states():
+    for state in ConceptStore(store.database).states():
         is_fitted = state.encoder_key == row.key
-        examples = store.concepts.examples(state.id)
+        examples = ConceptStore(store.database).examples(state.id)
         growth = abs(vectors - state.vectors) > _REFIT_GROWTH * state.vectors
         seq = state.last_seq
         if any(each.is_like for each in examples) and (growth or not is_fitted):
             known = examples if is_fitted else [replace(each, vector=None) for each in examples]
             examples = _embedded(known, embed)
             fitted = _fit(store, row, state.name, examples, state.words, embed)
-            store.concepts.refit(state.id, examples, row.key, fitted)
+            ConceptStore(store.database).refit(state.id, examples, row.key, fitted)
             seq, is_fitted = 0, True
         if is_fitted and seq < last_seq:
-            fitted_probe = store.reads.definitions.concept(state.name, row.key)
+            fitted_probe = learned(store.database, row.key, state.name)
             assert fitted_probe is not None
             _find_photos(store, row, state.id, seq, fitted_probe, examples)
 
@@ -170,7 +173,7 @@ def _fit(
     held_out = probe.hold_out(training)
     calibrated = probe.calibrate(training, direction, held_out)
     return FittedConcept(
-        ConceptProbe(
+        CalibratedDirection(
             name,
             direction,
             calibrated.slope,
@@ -215,7 +218,7 @@ def _find_photos(
     row: EncoderRow,
     concept_id: int,
     after_seq: int,
-    fitted: ConceptProbe,
+    fitted: CalibratedDirection,
     examples: Sequence[ConceptExample],
     chunk_rows: int = CHUNK_ROWS,
 ) -> None:
@@ -227,10 +230,10 @@ def _find_photos(
             found.pop(photo_id, None)
             if judged[photo_id]:
                 found[photo_id] = "sure"
-        store.concepts.add_photos(concept_id, seq, found.items())
+        ConceptStore(store.database).add_photos(concept_id, seq, found.items())
 
 
-def _levels(fitted: ConceptProbe, ids: Ids, vectors: Vectors) -> Iterator[tuple[int, ConceptLevel]]:
+def _levels(fitted: CalibratedDirection, ids: Ids, vectors: Vectors) -> Iterator[tuple[int, Level]]:
     """Yield the photos from likely on, each with its level by its best part."""
     starts = photo_starts(ids)
     scores = np.maximum.reduceat(vectors @ fitted.direction, starts)

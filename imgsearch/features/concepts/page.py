@@ -6,10 +6,16 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from imgsearch import ImgsearchError, Query, TaughtConcept, Term, format_count, to_text
+from imgsearch.errors import ImgsearchError
+from imgsearch.features.concepts.records import TaughtConcept
+from imgsearch.language.grammar import to_text
+from imgsearch.records.answer import Hit
+from imgsearch.records.query import Query, Term
+from imgsearch.text import format_count
 from ui.answer_data import forget_answers
+from ui.features import PageFeature, ViewerSection
 from ui.formatting import alt_text, escape_markdown
-from ui.search_state import open_search
+from ui.search_state import SearchInput, open_search
 from ui.session import session
 from ui.tiles import thumbnail_url
 
@@ -18,23 +24,48 @@ PROPOSED, COLUMNS = 6, 3  # photos to judge next
 SHOW_IT, DO_NOT = "show it", "do not show it"
 
 
+def page() -> PageFeature:
+    """Return the share of concepts in the page."""
+    return PageFeature(
+        part="concepts",
+        actions="concepts/actions.js",
+        section=ViewerSection("concepts", "concepts/section.js", judged_concepts, judgements),
+        forms={"teach": teach_by_selection, "teach-photo": teach_by_photo},
+        icons={"concept": "school"},
+    )
+
+
 def concept_line(name: str) -> str:
     """Return the query line that finds a concept."""
     return to_text(Query((Term(TaughtConcept(name)),)))
 
 
-def judged_concepts(line: str) -> list[str]:
+def judged_concepts(search_input: SearchInput) -> list[str]:
     """Return the names of the concepts that a photo is judged by, those in a query first."""
     concepts = [each for each in session().library.concepts.all() if each.is_ready]
-    asked_for = line.casefold()
+    asked_for = search_input.line.casefold()
     concepts.sort(key=lambda each: each.name.casefold() not in asked_for)
     return [concept.name for concept in concepts[:MAX_SHOWN]]
 
 
+def judgements(hit: Hit) -> dict[str, bool]:
+    """Return the concepts that the photo is an example of, and whether it is a liked one."""
+    return session().library.concepts.of_photo(hit.photo.id)
+
+
 @st.dialog("Teach a concept")
-def teach_dialog(photo_id: int) -> None:
-    """Teach a concept by one photo."""
-    teach_form([photo_id], "photo")
+def teach_by_photo(photos: Sequence[int]) -> None:
+    """Teach a concept by the photo that is shown."""
+    teach_form(photos, "photo")
+
+
+@st.dialog("Teach from the selected photos")
+def teach_by_selection(photos: Sequence[int]) -> None:
+    """Teach a concept by the selected photos."""
+    if photos:
+        teach_form(photos, "tray")
+    else:
+        st.markdown("No photo is selected any more.")
 
 
 def teach_form(ids: Sequence[int], key: str) -> None:

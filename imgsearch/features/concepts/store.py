@@ -11,14 +11,14 @@ from msgspec.structs import asdict
 from sqlalchemy import Connection, delete, func, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
-from imgsearch.records.concepts import (
+from imgsearch.features.concepts.records import (
     Concept,
     ConceptExample,
-    ConceptLevel,
     ConceptState,
     ConceptTest,
     FittedConcept,
 )
+from imgsearch.records.directions import Level
 from imgsearch.store import schema
 from imgsearch.store.database import Database
 from imgsearch.text import plain_text
@@ -31,7 +31,7 @@ _concepts, _examples, _photos = (
 
 
 class ConceptStore:
-    """The part of a store that knows concepts. What a query needs of them is in `Reads`."""
+    """The part of a store that knows concepts. What a query needs of them, `reading` reads."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -152,7 +152,7 @@ class ConceptStore:
             _write_examples(connection, concept_id, examples)
 
     def add_photos(
-        self, concept_id: int, last_seq: int, levels: Iterable[tuple[int, ConceptLevel]]
+        self, concept_id: int, last_seq: int, levels: Iterable[tuple[int, Level]]
     ) -> None:
         """Store the verdicts on photos up to `last_seq`, all or nothing; ids with their levels."""
         rows = [

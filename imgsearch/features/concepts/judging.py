@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 from imgsearch.decode.reader import decode, decode_bytes
 from imgsearch.decode.thumbnails import encode_thumbnail
 from imgsearch.errors import ImgsearchError, QueryError
+from imgsearch.features.concepts import reading
+from imgsearch.features.concepts.records import ConceptExample
 from imgsearch.language.grammar import example_of
 from imgsearch.paths import absolute
-from imgsearch.records.concepts import ConceptExample, ExampleSource
 from imgsearch.records.ids import as_id
-from imgsearch.records.query import Example
-from imgsearch.search.concepts import probe_of
+from imgsearch.records.query import Example, ExampleSource
 from imgsearch.search.example_files import content_hash_of
 from imgsearch.search.vector import stored_vector
 
@@ -53,12 +53,13 @@ def photos_to_judge(context: SearchContext, name: str, k: int) -> list[int]:
     1994), among those that score highest. Of photos that are nearly alike, all but
     one come last. Raises QueryError for an unknown concept.
     """
-    probe = probe_of(context.reads.definitions, context.row, name)
-    judged = context.reads.definitions.concept_judgements(name)
-    wanted = _CANDIDATES + len(judged) + context.reads.definitions.concept_photo_count(name)
-    found = context.photos.nearest(probe.direction, wanted, kind="text")
+    database = context.reads.database
+    concept = reading.direction(database, context.row, name)
+    judged = reading.judgements(database, name)
+    wanted = _CANDIDATES + len(judged) + reading.photo_count(database, name)
+    found = context.photos.nearest(concept.direction, wanted, kind="text")
     scored = [
-        (abs(probe.probability(score) - 0.5), photo_id)
+        (abs(concept.probability(score) - 0.5), photo_id)
         for photo_id, score in zip(found.ids.tolist(), found.scores.tolist(), strict=True)
         if photo_id not in judged
     ]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from imgsearch.concepts import probe
+from imgsearch.features.concepts import probe
 from imgsearch.records.worth import Taste
 
 if TYPE_CHECKING:

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
 from msgspec import Struct
 
+from imgsearch.records.directions import Level
+from imgsearch.records.query import DirectionName
 from imgsearch.text import format_count
 
 if TYPE_CHECKING:
     from imgsearch.records.arrays import Vector
+    from imgsearch.records.directions import CalibratedDirection
 
-ConceptLevel: TypeAlias = Literal["sure", "likely"]
-# A path, the id of a photo of the library, or the bytes of an image file.
-ExampleSource: TypeAlias = str | Path | int | bytes
+
+class TaughtConcept(DirectionName, frozen=True):
+    """The name of a concept taught by examples, as a term of a query."""
+
+    field: ClassVar = "concept"
 
 
 class ConceptTest(Struct, frozen=True):
@@ -96,42 +100,12 @@ class ConceptExample:
     vector: Vector | None = field(default=None, repr=False, compare=False)
 
 
-class ConceptProbe(Struct, frozen=True):
-    """A concept as a query uses it: a direction (dim,) of length 1, and its calibration.
-
-    The probability that a photo with the score s shows the concept is 1 / (1 + exp(-z)), where
-    z = `slope` · s + `intercept` (Platt 1999).
-    """
-
-    name: str
-    direction: Vector
-    slope: float
-    intercept: float
-    sure_from: float
-    likely_from: float
-
-    def probability(self, score: float) -> float:
-        """Return the probability that a photo with this score shows the concept, from 0 to 1."""
-        z = max(-60.0, min(60.0, self.slope * score + self.intercept))
-        return 1 / (1 + math.exp(-z))
-
-    def score_of(self, probability: float) -> float:
-        """Return the score of a photo that shows the concept with this probability (0 to 1)."""
-        return (math.log(probability / (1 - probability)) - self.intercept) / self.slope
-
-    def level(self, score: float) -> ConceptLevel | None:
-        """Return the verdict on a photo with this score; None below likely."""
-        if score >= self.sure_from:
-            return "sure"
-        return "likely" if score >= self.likely_from else None
-
-
 class FittedConcept(Struct, frozen=True):
     """A probe with its cross-validation, the words that it was fitted with, if any, and the number
     of vectors in the library at that time.
     """
 
-    probe: ConceptProbe
+    probe: CalibratedDirection
     test: ConceptTest | None
     words: str | None
     vectors: int
@@ -148,3 +122,22 @@ class ConceptState(Struct, frozen=True):
     encoder_key: int | None
     last_seq: int
     vectors: int
+
+
+class ConceptVerdict(Struct, frozen=True):
+    """The verdict of a concept on one photo. `judged` is the user's own: like, unlike or none."""
+
+    name: str
+    score: float
+    probability: float
+    level: Level | None
+    judged: bool | None = None
+
+    def __str__(self) -> str:
+        verdict = self.level or "not likely"
+        said = {True: ", and was taught as an example", False: ", and was taught as unlike it"}
+        more = "" if self.judged is None else said[self.judged]
+        return f"is {verdict} here (probability {self.probability:.2f}){more}"
+
+
+Verdicts: TypeAlias = tuple[ConceptVerdict, ...]

@@ -44,7 +44,7 @@ export class Judgements {
       row.role = "group";
       row.ariaLabel = name;
       const buttons = BUTTONS.map(([shows, label, sign]) => textButton(label, () => this.judge(name, shows), sign, "button"));
-      row.append(element("span", "concept", name), ...buttons);
+      row.append(element("span", "name", name), ...buttons);
       this.rows.set(name, buttons);
       return row;
     }));

@@ -6,10 +6,12 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from imgsearch.errors import UsageError
+from imgsearch.features.concepts.records import Concept
 from imgsearch.language.grammar import check_k
 from imgsearch.operations.declared import ResultCount, operation
 from imgsearch.records.answer import Hits
-from imgsearch.records.concepts import Concept, ExampleSource
+from imgsearch.records.ids import as_id
+from imgsearch.records.query import ExampleSource
 
 if TYPE_CHECKING:
     from imgsearch.opened.library import OpenedLibrary
@@ -27,13 +29,16 @@ class Concepts:
 
         In a query, concept:NAME finds a concept, also with words: concept:max on a sofa.
         """
-        return self._opened.store().concepts.all(self._opened.reads().encoders.in_use().key)
+        from imgsearch.features.concepts.store import ConceptStore
+
+        in_use = self._opened.reads().encoders.in_use()
+        return ConceptStore(self._opened.database()).all(in_use.key)
 
     def get(self, name: str) -> Concept:
         """Return the concept of this name. Raises QueryError, with a similar name if there is."""
-        from imgsearch.search.concepts import require_concept
+        from imgsearch.features.concepts.reading import require_concept
 
-        known = require_concept(self._opened.reads().definitions, name)
+        known = require_concept(self._opened.database(), name)
         return next(each for each in self.all() if each.name == known)
 
     @operation("POST /concepts/teach")
@@ -59,16 +64,16 @@ class Concepts:
         taken, and if no liked example is left; QueryError for an unknown photo and an image that
         cannot be read; LibraryLocked.
         """
-        from imgsearch.concepts.teaching import Lesson
-        from imgsearch.indexer import definitions
-        from imgsearch.search.judging import example_hash, judged_example
+        from imgsearch.features.concepts import indexing
+        from imgsearch.features.concepts.judging import example_hash, judged_example
+        from imgsearch.features.concepts.teaching import Lesson
 
         context = self._opened.context()
         judged = [judged_example(context, source, True) for source in _listed(like)]
         judged += [judged_example(context, source, False) for source in _listed(unlike)]
         withdrawn = frozenset(example_hash(context, source) for source in _listed(withdraw))
         lesson = Lesson(name, tuple(judged), withdrawn, words, new)
-        definitions.teach(self._opened.new_or_existing(), lesson)
+        indexing.teach(self._opened.new_or_existing(), lesson)
         return self.get(name)
 
     def judged(self, name: str) -> dict[int, bool]:
@@ -76,7 +81,15 @@ class Concepts:
 
         Raises QueryError for an unknown concept.
         """
-        return self._opened.reads().definitions.concept_judgements(self.get(name).name)
+        from imgsearch.features.concepts.reading import judgements
+
+        return judgements(self._opened.database(), self.get(name).name)
+
+    def of_photo(self, photo_id: int) -> dict[str, bool]:
+        """Return the concepts that a photo is an example of, and whether it is a liked one."""
+        from imgsearch.features.concepts.reading import judgements_of_photo
+
+        return judgements_of_photo(self._opened.database(), as_id(photo_id))
 
     @operation("POST /concepts/judge", reads=True)
     def to_judge(self, name: str, k: ResultCount = 12) -> Hits:
@@ -84,8 +97,8 @@ class Concepts:
 
         Raises QueryError for an unknown concept, and for a k below 1.
         """
+        from imgsearch.features.concepts.judging import photos_to_judge
         from imgsearch.search.hits import make_hits
-        from imgsearch.search.judging import photos_to_judge
 
         check_k(k, "photos")
         opened = self._opened
@@ -96,7 +109,7 @@ class Concepts:
     @operation("POST /concepts/forget")
     def forget(self, name: str) -> bool:
         """Delete a concept with its examples; returns whether there was one of this name."""
-        from imgsearch.indexer.definitions import forget_concept
+        from imgsearch.features.concepts.indexing import forget_concept
 
         return forget_concept(self._opened.existing(), name)
 

@@ -21,8 +21,8 @@ from imgsearch.cli.terminal import standard_output
 from imgsearch.text import printable
 
 if TYPE_CHECKING:
+    from imgsearch.features.concepts.records import Concept
     from imgsearch.library import Library
-    from imgsearch.records.concepts import Concept
 
 _LISTS = ("--like", "--unlike", "--withdraw")
 _PROPOSED = 5

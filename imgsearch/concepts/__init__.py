@@ -1,1 +1,0 @@
-"""Concepts that are taught by examples."""
