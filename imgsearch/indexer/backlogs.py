@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
-if TYPE_CHECKING:
-    from imgsearch.progress import Progress
-    from imgsearch.store.store import Store
+from imgsearch.progress import Progress
+from imgsearch.store.store import Store
 
 
 class Backlog(Protocol):
