@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # No test asks a model hub.
 export HF_HUB_OFFLINE ?= 1
 
-.PHONY: help demo test test-all test-page test-archives test-research test-fast absent gpu soak soak-hour random-steps scale-test crash fuzz mutants bench bench-full bench-index objectives check check-js newer audit licences release release-test lowest docs site format install clean
+.PHONY: help demo test test-all test-page test-archives test-models test-absence test-research test-fast absent gpu soak soak-hour random-steps scale-test crash fuzz mutants bench bench-full bench-index objectives check check-js newer audit licences release release-test lowest docs site format install clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
@@ -39,13 +39,19 @@ demo: $(VENV)/.demo  ## Index about 20 real photos and search them, in a small e
 RUN_TESTS := $(BIN)/python -m tests.run
 
 test: install  ## Run the tests of a library on one machine, its service, and the main paths of its page
-	$(RUN_TESTS) "not page and not archives and not research"
+	$(RUN_TESTS) "not page and not archives and not models and not absence and not research"
 
 test-page: install  ## Run the tests of all views of the page, each in a real browser
 	$(RUN_TESTS) "page"
 
 test-archives: install  ## Run the tests of archives, fleets and object storage
 	$(RUN_TESTS) "archives"
+
+test-models: install  ## Run the tests of encoders: their contract, conversions, and the hub of models
+	$(RUN_TESTS) "models"
+
+test-absence: install  ## Run the tests in checkouts that lack a feature, each in turn
+	$(RUN_TESTS) "absence"
 
 test-research: install  ## Run the tests of training and of comparisons with other programs
 	$(RUN_TESTS) "research"

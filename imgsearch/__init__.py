@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from imgsearch.features.albums.records import Album as Album, AlbumPhotos as AlbumPhotos
     from imgsearch.features.concepts.operations import Concepts as Concepts
     from imgsearch.features.concepts.records import TaughtConcept as TaughtConcept
+    from imgsearch.features.corrections.operations import Corrections as Corrections
     from imgsearch.features.duplicates.operations import Duplicates as Duplicates
     from imgsearch.features.duplicates.proposal import with_kept as with_kept
     from imgsearch.features.duplicates.records import (
@@ -78,6 +79,7 @@ if TYPE_CHECKING:
     from imgsearch.features.text.operations import PictureText as PictureText
     from imgsearch.features.installed import (
         component_packages as component_packages,
+        component_styles as component_styles,
         page_parts as page_parts,
     )
     from imgsearch.indexer.folder_choices import (
@@ -131,7 +133,7 @@ if TYPE_CHECKING:
         Timeline as Timeline,
     )
     from imgsearch.records.changes import Change as Change
-    from imgsearch.records.corrections import StatedFacts as StatedFacts
+    from imgsearch.records.stated_facts import StatedFacts as StatedFacts
     from imgsearch.features.people.records import (
         DatedFace as DatedFace,
         PeopleOverview as PeopleOverview,
@@ -193,7 +195,7 @@ if TYPE_CHECKING:
         RequestDeadlines as RequestDeadlines,
         deadline_of as deadline_of,
     )
-    from imgsearch.store.corrections import as_stated as as_stated
+    from imgsearch.store.stated_facts import as_stated as as_stated
     from imgsearch.store.page_key import page_key as page_key
     from imgsearch.text import (
         clock as clock,
@@ -217,7 +219,7 @@ _NAMES = {
     "imgsearch.config": ("Settings",),
     "imgsearch.decode.original": ("OriginalFile",),
     "imgsearch.errors": ("ImgsearchError", "LibraryLocked", "QueryError", "UsageError"),
-    "imgsearch.features.installed": ("component_packages", "page_parts"),
+    "imgsearch.features.installed": ("component_packages", "component_styles", "page_parts"),
     "imgsearch.indexer.folder_choices": (
         "count_photo_files",
         "subfolders",
@@ -253,7 +255,7 @@ _NAMES = {
         "Timeline",
     ),
     "imgsearch.records.changes": ("Change",),
-    "imgsearch.records.corrections": ("StatedFacts",),
+    "imgsearch.records.stated_facts": ("StatedFacts",),
     "imgsearch.records.faces": ("Face", "FaceCounts", "Person"),
     "imgsearch.records.folders": ("FolderChoice", "PhotoFileCount"),
     "imgsearch.records.marks": ("PhotoMarks",),
@@ -290,7 +292,7 @@ _NAMES = {
         "RequestDeadlines",
         "deadline_of",
     ),
-    "imgsearch.store.corrections": ("as_stated",),
+    "imgsearch.store.stated_facts": ("as_stated",),
     "imgsearch.store.page_key": ("page_key",),
     "imgsearch.text": (
         "clock",

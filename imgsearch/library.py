@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from imgsearch.encoders.remote import ProcessGroup
     from imgsearch.features.albums.operations import Albums
     from imgsearch.features.concepts.operations import Concepts
+    from imgsearch.features.corrections.operations import Corrections
     from imgsearch.features.duplicates.operations import Duplicates
     from imgsearch.features.events.operations import Events
     from imgsearch.features.labels.operations import Labels
@@ -66,7 +67,6 @@ if TYPE_CHECKING:
     from imgsearch.opened.library import OpenedLibrary
     from imgsearch.operations.browse import Browse
     from imgsearch.operations.changes import ChangeHistory
-    from imgsearch.operations.corrections import Corrections
     from imgsearch.operations.encoders import Encoders
     from imgsearch.operations.folders import Folders
     from imgsearch.operations.lines import Lines
@@ -88,8 +88,7 @@ if TYPE_CHECKING:
 # The parts of all libraries besides those of features, which an installation may lack.
 _ALWAYS = frozenset(
     {
-        *("changes", "choices", "corrections", "marks"),
-        *("packs", "tray"),
+        *("changes", "choices", "marks", "packs", "tray"),
     }
 )
 _NOTEBOOK_SIDE_PX = 160  # of the thumbnail of a hit in a notebook
@@ -247,6 +246,7 @@ class Library:
     if TYPE_CHECKING:
         albums: Albums
         concepts: Concepts
+        corrections: Corrections
         duplicates: Duplicates
         events: Events
         labels: Labels
@@ -316,13 +316,6 @@ class Library:
         from imgsearch.operations.marks import Marks
 
         return Marks(self._opened)
-
-    @property
-    def corrections(self) -> Corrections:
-        """Corrected dates and places."""
-        from imgsearch.operations.corrections import Corrections
-
-        return Corrections(self._opened)
 
     @property
     def changes(self) -> ChangeHistory:
@@ -509,17 +502,9 @@ class Library:
 
         Raises UsageError for an unknown id.
         """
-        from imgsearch.operations.details import with_details
+        from imgsearch.operations.details import details_of
 
-        hit = self._hit_of(photo_id)
-        return with_details(
-            self._opened,
-            PhotoDetails(
-                hit,
-                self.pictures.text_of(photo_id),
-                self.marks.of([photo_id]).get(photo_id),
-            ),
-        )
+        return details_of(self._opened, self._hit_of(photo_id))
 
     # ------------------------------------------------------------------ filling
 

@@ -16,6 +16,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterable
+from datetime import datetime
 from pathlib import Path
 
 import click
@@ -24,7 +25,6 @@ import numpy as np
 from imgsearch import Library
 from imgsearch.features.declared import called
 from imgsearch.features.installed import OWN, features
-from imgsearch.features.labels.records import Classes
 from imgsearch.records.faces import FoundFace
 from imgsearch.records.picture_text import TextLine
 from imgsearch.store.store import Store
@@ -33,8 +33,8 @@ from ui.features import PageFeature
 CHECKOUT = Path(__file__).parent.parent
 # Of these words, only addresses, filters, names in code, and phrases are of a feature.
 _COMMON_WORDS = {
-    *("events", "label", "labels", "map", "meaning", "only", "people", "places", "saved", "shows"),
-    "text",
+    *("events", "faces", "label", "labels", "map", "meaning", "only", "people", "places", "saved"),
+    *("shows", "text"),
 }
 _PHRASES = {
     "events": "occasions|trips? of|titles? of events?",
@@ -53,6 +53,13 @@ def _fill_concepts(library: Library) -> None:
     library.concepts.teach("our cup", like=[1], unlike=[2])
 
 
+def _fill_corrections(library: Library) -> None:
+    from imgsearch.features.corrections.records import PhotoDate  # absent in some checkouts
+
+    library.corrections.set_dates([PhotoDate(1, datetime(1974, 7, 1), "month")])
+    library.corrections.set_place([2], place="48.85,2.35")
+
+
 def _fill_duplicates(library: Library) -> None:
     library.duplicates.choose(1, is_kept=True)
 
@@ -62,6 +69,8 @@ def _fill_events(library: Library) -> None:
 
 
 def _fill_labels(library: Library) -> None:
+    from imgsearch.features.labels.records import Classes  # absent in some checkouts
+
     library.labels.save("animals", Classes(("cat", "horse")))
 
 
@@ -91,6 +100,7 @@ def _fill_text(library: Library) -> None:
 FILL: dict[str, Callable[[Library], object]] = {
     "albums": _fill_albums,
     "concepts": _fill_concepts,
+    "corrections": _fill_corrections,
     "duplicates": _fill_duplicates,
     "events": _fill_events,
     "labels": _fill_labels,
@@ -102,6 +112,7 @@ FILL: dict[str, Callable[[Library], object]] = {
 ROWS: dict[str, Callable[[Library], object]] = {
     "albums": lambda library: library.albums.photos("Book"),
     "concepts": lambda library: library.concepts.judged("our cup"),
+    "corrections": lambda library: library.corrections.of((1, 2)),
     "duplicates": lambda library: library.duplicates.choices(),
     "events": lambda library: [each.title for each in library.events.all()],
     "labels": lambda library: library.labels.facets(),

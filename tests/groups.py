@@ -27,6 +27,17 @@ GROUPS = {
         "e2e/test_page_archive.py",
         "e2e/test_serve_archive.py",
     ),
+    # Checkouts that lack a feature, each in turn.
+    "absence": ("test_absent_features.py",),
+    # Kinds of encoders: their contract, how models are converted and measured, and their hub.
+    "models": (
+        "contracts/test_encoders.py",
+        "test_encoders.py",
+        "test_int8.py",
+        "test_lite_dino.py",
+        "test_model_hub.py",
+        "test_remote_encoder.py",
+    ),
     # The views of the web page, each in a real browser. `e2e/test_page.py`, its main paths, is in
     # no group.
     "page": ("e2e/test_page_*.py",),

@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -27,15 +27,7 @@ from imgsearch.archive.items.synchronising import ItemChanges, SharedItems, pull
 from imgsearch.archive.items.table import ArchiveItems
 from imgsearch.archive.lance import tables
 from imgsearch.archive.replica.sending import ItemSending
-from imgsearch.features.albums.store import AlbumStore
-from imgsearch.features.concepts.records import ConceptExample, FittedConcept
-from imgsearch.features.concepts.store import ConceptStore
-from imgsearch.features.duplicates.choices import DuplicateChoices
-from imgsearch.features.events.records import PhotoEvent
-from imgsearch.features.events.store import EventTitleStore
-from imgsearch.features.labels.store import LabelStore
-from imgsearch.features.saved.records import PlacedTerm, SavedSearch
-from imgsearch.features.saved.store import SavedSearchStore
+from imgsearch.features.installed import features
 from imgsearch.records.directions import CalibratedDirection
 from imgsearch.records.faces import FoundFace
 from imgsearch.records.files import FileStat, IngestResult
@@ -43,12 +35,23 @@ from imgsearch.records.index import EncoderRow
 from imgsearch.records.photo import Facts
 from imgsearch.records.query import Example, Term
 from imgsearch.store.changes import ChangeStore
-from imgsearch.store.corrections import CorrectionStore
 from imgsearch.store.database import Database
 from imgsearch.store.marks import MarkStore
 from imgsearch.store.store import Store
-from imgsearch.store.tray import TrayStore
+from imgsearch.store.tray import TRAY_KEY, TrayStore
 from tests.factories import wait_until
+
+if TYPE_CHECKING:
+    from imgsearch.features.albums.store import AlbumStore
+    from imgsearch.features.concepts.records import ConceptExample
+    from imgsearch.features.concepts.store import ConceptStore
+    from imgsearch.features.corrections.store import CorrectionStore
+    from imgsearch.features.duplicates.choices import DuplicateChoices
+    from imgsearch.features.events.records import PhotoEvent
+    from imgsearch.features.events.store import EventTitleStore
+    from imgsearch.features.labels.store import LabelStore
+    from imgsearch.features.saved.records import PlacedTerm
+    from imgsearch.features.saved.store import SavedSearchStore
 
 DIM = 4
 CONTENTS = [bytes([number]) * 32 for number in range(1, 11)]  # of the photos of every replica
@@ -82,15 +85,52 @@ class Sharer:
         self.encoder = self.store.vectors.add_encoder("test/1", "test", DIM).key
         self.add_photos(contents)
         database = self.store.database
-        self.albums = AlbumStore(database)
-        self.concepts = ConceptStore(database)
-        self.saved_searches = SavedSearchStore(database)
-        self.labels = LabelStore(database)
         self.tray = TrayStore(database)
-        self.corrections = CorrectionStore(database)
-        self.events = EventTitleStore(database)
-        self.duplicates = DuplicateChoices(database)
         self.changes = ChangeStore(database)
+
+    # What features store; a checkout may lack some of them.
+
+    @property
+    def albums(self) -> AlbumStore:
+        from imgsearch.features.albums.store import AlbumStore
+
+        return AlbumStore(self.store.database)
+
+    @property
+    def concepts(self) -> ConceptStore:
+        from imgsearch.features.concepts.store import ConceptStore
+
+        return ConceptStore(self.store.database)
+
+    @property
+    def corrections(self) -> CorrectionStore:
+        from imgsearch.features.corrections.store import CorrectionStore
+
+        return CorrectionStore(self.store.database)
+
+    @property
+    def duplicates(self) -> DuplicateChoices:
+        from imgsearch.features.duplicates.choices import DuplicateChoices
+
+        return DuplicateChoices(self.store.database)
+
+    @property
+    def events(self) -> EventTitleStore:
+        from imgsearch.features.events.store import EventTitleStore
+
+        return EventTitleStore(self.store.database)
+
+    @property
+    def labels(self) -> LabelStore:
+        from imgsearch.features.labels.store import LabelStore
+
+        return LabelStore(self.store.database)
+
+    @property
+    def saved_searches(self) -> SavedSearchStore:
+        from imgsearch.features.saved.store import SavedSearchStore
+
+        return SavedSearchStore(self.store.database)
 
     def add_photos(self, contents: Sequence[bytes]) -> None:
         """Record photos, each with two faces."""
@@ -134,19 +174,27 @@ class Sharer:
 
     def event(self, first_hour: int, last_hour: int) -> PhotoEvent:
         """An event on one day."""
+        from imgsearch.features.events.records import PhotoEvent
+
         start, end = NOON.replace(hour=first_hour), NOON.replace(hour=last_hour)
         return PhotoEvent(start, end, False, (), (), ())
 
     def teach(self, name: str, *examples: ConceptExample) -> None:
         """Teach a concept with these examples alone."""
+        from imgsearch.features.concepts.records import FittedConcept
+
         probe = CalibratedDirection(name, np.ones(DIM, np.float32), 1.0, 0.0, 0.9, 0.5)
         self.concepts.save(name, examples, self.encoder, FittedConcept(probe, None, None, 9))
 
     def example(self, content: bytes, is_like: bool = True) -> ConceptExample:
+        from imgsearch.features.concepts.records import ConceptExample
+
         return ConceptExample(content, is_like, self.ids(content)[0])
 
     def save_search(self, name: str, line: str, *examples: int | bytes) -> None:
         """Save a search with these example images, in place of one of its name."""
+        from imgsearch.features.saved.records import PlacedTerm, SavedSearch
+
         placed = tuple(
             PlacedTerm(place, Term(Example(source), 1.0)) for place, source in enumerate(examples)
         )
@@ -167,16 +215,16 @@ class Sharer:
     def said(self) -> dict[str, Any]:
         """What people have said, by contents and names, and what follows from it for queries."""
         albums = {
-            album.name: [
+            album: [
                 content.hex()[:2]
                 for (content,) in self.rows(
                     "SELECT content_hash FROM album_photos JOIN photos ON photos.id = photo_id "
                     "JOIN albums ON albums.id = album_id WHERE name = ? ORDER BY place, "
                     "content_hash",
-                    album.name,
+                    album,
                 )
             ]
-            for album in self.albums.all()
+            for (album,) in self.rows("SELECT name FROM albums WHERE key != ?", TRAY_KEY)
         }
         by_content = {
             "marks": "kind, value FROM marks JOIN photos ON photos.id = photo_id",
@@ -201,7 +249,7 @@ class Sharer:
         }
         searches = [
             (search.name, search.line, [_named(self, each) for each in search.examples])
-            for search in self.saved_searches.all()
+            for search in (self.saved_searches.all() if "saved" in features() else ())
         ]
         examples = self.rows(
             "SELECT name, content_hash, is_like, photo_id IS NULL FROM concept_examples JOIN "

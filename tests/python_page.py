@@ -14,7 +14,6 @@ from imgsearch.features import installed
 from imgsearch.features.declared import load
 from imgsearch.operations.browse import Browse
 from imgsearch.operations.changes import ChangeHistory
-from imgsearch.operations.corrections import Corrections
 from imgsearch.operations.encoders import Encoders
 from imgsearch.operations.folders import Folders
 from imgsearch.operations.lines import Lines
@@ -36,7 +35,6 @@ PARTS: dict[str, type] = {
     "memory": Memory,
     "tray": Tray,
     "marks": Marks,
-    "corrections": Corrections,
     "changes": ChangeHistory,
     "encoders": Encoders,
     "folders": Folders,

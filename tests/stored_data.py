@@ -24,9 +24,7 @@ import numpy as np
 import pytest
 
 from imgsearch import Library, Settings
-from imgsearch.features.labels.records import Classes
 from imgsearch.indexer.derived import refresh_from_faces
-from imgsearch.records.corrections import PhotoDate
 from imgsearch.records.faces import FoundFace
 from imgsearch.records.picture_text import TextLine
 from imgsearch.store.lock import writing
@@ -176,6 +174,10 @@ def fill(settings: Settings, photos: Path) -> None:
         library.albums.make("Seaside", [ids["sea.jpg"], ids["sand.jpg"]])
         library.marks.set([ids["lemon.jpg"]], favourite=True, rating=5)
         library.saved.save("evenings", "in:trip camera:canon")
+        # Some checkouts lack features.
+        from imgsearch.features.corrections.records import PhotoDate
+        from imgsearch.features.labels.records import Classes
+
         library.labels.save("scenery", Classes(("sea", "forest", "desert"), none_of_these=False))
         library.concepts.teach("plants", [ids["leaf.jpg"], ids["meadow.jpg"]], [ids["slate.jpg"]])
         library.corrections.set_dates([PhotoDate(ids["plum.jpg"], datetime(2001, 2, 3, 4, 5))])

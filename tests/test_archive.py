@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from imgsearch import Classes, Library, Settings
+from imgsearch import Library, Settings
 from imgsearch.errors import QueryError, StoreError
 from imgsearch.progress import Job
 from imgsearch.records.answer import Answer
@@ -190,8 +190,11 @@ def test_explain_says_the_same(
     assert missing.photo is None and "has no photo there" in str(missing.reason)
 
 
+@pytest.mark.features("labels")
 @pytest.mark.parametrize("line", ["people", "type:png", "width:>=0"])
 def test_labels_are_those_of_the_library(demo: Library, archive: Library, line: str) -> None:
+    from imgsearch.features.labels.records import Classes
+
     classes = Classes(("a cat", "a drink", "a building"))
 
     def labels(library: Library) -> dict[Path, tuple[str, float]]:

@@ -32,10 +32,9 @@ from imgsearch.archive.lance.tables import Table
 from imgsearch.archive.lance.writer import LanceWriter
 from imgsearch.archive.replica.sending import ItemSending
 from imgsearch.errors import StorageUnreachable, StoreError, UsageError
-from imgsearch.features.concepts.records import ConceptExample
-from imgsearch.features.labels.records import Classes
-from imgsearch.records.corrections import NamedPoint, PhotoDate
+from imgsearch.features.installed import features
 from imgsearch.records.files import FileStat, IngestResult
+from imgsearch.records.named_point import NamedPoint
 from imgsearch.records.photo import Facts
 from imgsearch.store import changes, migrations
 from imgsearch.store.database import Database
@@ -105,6 +104,8 @@ def mark(replica: Sharer) -> None:
 
 
 def correct(replica: Sharer) -> None:
+    from imgsearch.features.corrections.records import PhotoDate
+
     (photo_id,) = replica.ids(ONE)
     replica.corrections.set_dates([PhotoDate(photo_id, datetime(1974, 1, 1), "year")])
     replica.corrections.set_place(replica.ids(ONE, TWO), NamedPoint(38.7, -9.1, "Lisbon"))
@@ -128,10 +129,14 @@ def hide_person(replica: Sharer) -> None:
 
 
 def save_labels(replica: Sharer) -> None:
+    from imgsearch.features.labels.records import Classes
+
     replica.labels.save_facet("scenery", Classes(("beach", "forest"), None, True))
 
 
 def teach(replica: Sharer) -> None:
+    from imgsearch.features.concepts.records import ConceptExample
+
     elsewhere = ConceptExample(b"\xee" * 32, False, None, Path("/home/anna/fern.jpg"), b"WebP")
     replica.teach("Plants", replica.example(ONE), replica.example(TWO, False), elsewhere)
 
@@ -144,17 +149,24 @@ def call_event(replica: Sharer) -> None:
     replica.events.set(replica.event(9, 12), "A walk")
 
 
+MAKING_WITH_FEATURES: dict[str, tuple[str, Callable[[Sharer], None]]] = {
+    "album photo": ("albums", make_album),
+    "correction": ("corrections", correct),
+    "duplicate choice": ("duplicates", choose_duplicates),
+    "label": ("labels", save_labels),
+    "concept": ("concepts", teach),
+    "saved search": ("saved", save_search),
+    "event title": ("events", call_event),
+}
 MAKING: dict[str, Callable[[Sharer], None]] = {
-    "album photo": make_album,
     "mark": mark,
-    "correction": correct,
-    "duplicate choice": choose_duplicates,
     "face": name_person,
     "person": hide_person,
-    "label": save_labels,
-    "concept": teach,
-    "saved search": save_search,
-    "event title": call_event,
+    **{
+        kind: make
+        for kind, (feature, make) in MAKING_WITH_FEATURES.items()
+        if feature in features()
+    },
 }
 
 
@@ -170,6 +182,9 @@ def test_everything_that_is_made_reaches_another_replica(
     assert settle(make(), ben) == said, "a replica that comes later gets it as well"
 
 
+@pytest.mark.features(
+    "albums", "corrections", "labels", "concepts", "saved", "events", "duplicates"
+)
 def test_everything_that_is_removed_goes_from_another_replica(anna: Sharer, ben: Sharer) -> None:
     empty = settle(anna, ben)
     for do in MAKING.values():
@@ -193,6 +208,7 @@ def test_everything_that_is_removed_goes_from_another_replica(anna: Sharer, ben:
     assert anna.rows("SELECT DISTINCT value FROM user_items") == [(None,)]
 
 
+@pytest.mark.features("albums", "saved")
 def test_albums_and_saved_searches_are_renamed_and_photos_taken_out(
     anna: Sharer, ben: Sharer
 ) -> None:
@@ -281,7 +297,10 @@ def test_who_has_seen_a_value_and_changes_it_comes_later_whatever_the_clock(
     assert settle(ben, anna)["marks"] == []
 
 
+@pytest.mark.features("albums", "corrections")
 def test_changes_of_different_things_are_all_kept(anna: Sharer, ben: Sharer) -> None:
+    from imgsearch.features.corrections.records import PhotoDate
+
     make_album(anna)
     settle(anna, ben)
     anna.albums.add("Seaside", anna.ids(FOUR))
@@ -304,6 +323,7 @@ def test_changes_of_different_things_are_all_kept(anna: Sharer, ben: Sharer) -> 
     assert named[0] == named[1] == [2, 0, 1, 3, 4], "in one order, though two have one place"
 
 
+@pytest.mark.features("albums")
 def test_two_albums_of_one_name_stay_two(anna: Sharer, ben: Sharer) -> None:
     anna.albums.make("Holiday", anna.ids(ONE))
     with anna.store.database.brief_transaction() as connection:
@@ -312,6 +332,7 @@ def test_two_albums_of_one_name_stay_two(anna: Sharer, ben: Sharer) -> None:
     assert settle(ben, anna)["albums"] == {"Holiday": ["01"], "HOLIDAY (2)": ["02"]}
 
 
+@pytest.mark.features("albums")
 def test_two_albums_exchange_their_names(anna: Sharer, ben: Sharer) -> None:
     anna.albums.make("One", anna.ids(ONE))
     anna.albums.make("Two", anna.ids(TWO))
@@ -442,6 +463,7 @@ def test_one_names_and_the_other_hides_a_person(anna: Sharer, ben: Sharer) -> No
     assert settle(anna, ben)["persons"] == [("Mary", 1)]
 
 
+@pytest.mark.features("events")
 def test_of_two_titles_of_overlapping_events_the_later_one_counts_until_it_goes(
     anna: Sharer, ben: Sharer
 ) -> None:
@@ -454,6 +476,7 @@ def test_of_two_titles_of_overlapping_events_the_later_one_counts_until_it_goes(
     assert [title for title, *_ in settle(anna, ben)["events"]] == ["A walk", "Tea"]
 
 
+@pytest.mark.features("concepts")
 def test_two_teach_one_concept(anna: Sharer, ben: Sharer) -> None:
     anna.teach("Plants", anna.example(ONE))
     settle(anna, ben)
@@ -465,6 +488,7 @@ def test_two_teach_one_concept(anna: Sharer, ben: Sharer) -> None:
     assert [state.vectors for state in anna.concepts.states()] == [0]
 
 
+@pytest.mark.features("albums")
 def test_a_photo_that_is_added_to_a_removed_album_comes_back_with_it(
     anna: Sharer, ben: Sharer
 ) -> None:
@@ -477,6 +501,9 @@ def test_a_photo_that_is_added_to_a_removed_album_comes_back_with_it(
     assert settle(anna, ben)["albums"] == {"Seaside": ["03", "01", "02", "05"]}
 
 
+@pytest.mark.features(
+    "albums", "corrections", "concepts", "duplicates", "events", "labels", "saved"
+)
 @pytest.mark.parametrize("seed", range(6))
 def test_replicas_agree_after_any_changes(make: Callable[..., Sharer], seed: int) -> None:
     chosen = random.Random(seed)
@@ -495,6 +522,9 @@ def test_replicas_agree_after_any_changes(make: Callable[..., Sharer], seed: int
 
 def change_something(replica: Sharer, chosen: random.Random) -> None:
     """One change at random, as somebody may make it."""
+    from imgsearch.features.corrections.records import PhotoDate
+    from imgsearch.features.labels.records import Classes
+
     people, albums = replica.store.people, replica.albums
     photos = replica.ids(*chosen.sample(CONTENTS, 3))
     name = chosen.choice(("Red", "Green", "red"))
@@ -543,6 +573,7 @@ def change_something(replica: Sharer, chosen: random.Random) -> None:
 # ------------------------------------------------------------------------- undo
 
 
+@pytest.mark.features("albums")
 def test_an_undo_reaches_the_other_replica_and_so_does_a_redo(anna: Sharer, ben: Sharer) -> None:
     make_album(anna)
     name_person(anna)
@@ -581,6 +612,7 @@ def test_a_change_of_somebody_else_is_never_undone(anna: Sharer, ben: Sharer) ->
     assert settle(anna, ben)["marks"] == [("01", "rating", 5)]
 
 
+@pytest.mark.features("albums")
 def test_an_album_to_which_somebody_else_has_added_is_not_unmade(anna: Sharer, ben: Sharer) -> None:
     make_album(anna)
     settle(anna, ben)
@@ -630,6 +662,7 @@ def test_an_item_waits_for_its_photo(make: Callable[..., Sharer], anna: Sharer) 
     assert settle(late, anna) == said
 
 
+@pytest.mark.features("albums", "concepts")
 def test_a_photo_that_goes_takes_nothing_from_others_and_gets_its_own_back(
     anna: Sharer, ben: Sharer
 ) -> None:
@@ -640,6 +673,8 @@ def test_a_photo_that_goes_takes_nothing_from_others_and_gets_its_own_back(
         connection.execute("DELETE FROM photos")
     ben.albums.rename("Seaside", "Coast")
     # The photos that are examples have gone, and nobody has withdrawn them.
+    from imgsearch.features.concepts.records import ConceptExample
+
     ben.teach("Plants", ConceptExample(b"\xdd" * 32, True, None, Path("fern.jpg"), b"WebP"))
     ben.synchronise()
     anna.synchronise()
@@ -808,6 +843,7 @@ def test_a_transaction_that_does_not_end_leaves_no_sign(anna: Sharer, ben: Share
     assert settle(ben, anna) == anna.said()
 
 
+@pytest.mark.features("albums")
 def test_what_is_made_while_the_storage_is_away_is_sent_later(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -860,6 +896,7 @@ def test_a_place_without_an_archive_is_refused(tmp_path: Path) -> None:
         assert len(anna.rows("SELECT * FROM user_items WHERE NOT is_sent")) == 5
 
 
+@pytest.mark.features("albums", "corrections")
 def test_after_a_backup_was_restored_everything_is_there_again(
     anna: Sharer, ben: Sharer, tmp_path: Path
 ) -> None:
@@ -913,6 +950,7 @@ def test_settling_an_archive_repeats_and_hides_nothing(anna: Sharer, ben: Sharer
     assert settle(anna, ben)["marks"][0] == ("01", "rating", 2)
 
 
+@pytest.mark.features("albums")
 def test_settling_deletes_what_was_removed_long_ago_and_no_replica_keeps_it(
     make: Callable[..., Sharer], anna: Sharer, ben: Sharer
 ) -> None:
@@ -985,6 +1023,7 @@ def test_an_item_that_this_version_cannot_read_stays_as_it_is(anna: Sharer, ben:
     assert all(each in there for each in odd)
 
 
+@pytest.mark.features("events")
 def test_a_kind_that_an_older_version_did_not_know_gets_its_rows(anna: Sharer, ben: Sharer) -> None:
     call_event(anna)
     settle(anna)
@@ -1048,6 +1087,7 @@ def test_many_writers_at_once_lose_nothing_and_a_reader_misses_nothing(
     assert len(everything) == len(best) + is_settled
 
 
+@pytest.mark.features("albums")
 def test_a_library_of_an_older_version_becomes_a_replica(tmp_path: Path, archive: str) -> None:
     folder = tmp_path / "old"
     folder.mkdir()

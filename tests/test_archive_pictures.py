@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageFilter
 
-from imgsearch import Library, Settings, removal_script
+from imgsearch import Library, Settings
 from imgsearch.archive.lance import tables
 from imgsearch.errors import PhotoError, UsageError
 from tests.factories import write_photos
@@ -122,6 +122,8 @@ def test_of_near_duplicates_in_object_storage_the_sharper_is_kept(
         (group,) = archive.duplicates.groups(
             archive.duplicates.find(0.5).run(), 0.5, ["s3://other"]
         )
+    from imgsearch.features.duplicates.removal_script import removal_script
+
     (kept,), (other,) = group.kept, group.others
     assert (kept.hit.path.name, kept.reason) == ("sharp.png", "sharper")
     assert (other.hit.path.name, other.reason) == ("blurred.png", "less sharp")

@@ -167,7 +167,7 @@ def test_damage_of_a_table_is_a_finding(tmp_path: Path) -> None:
         assert [each.exit_code for each in archive.upkeep.doctor() if each.level == "error"] == [8]
 
 
-@pytest.mark.features("assistant")
+@pytest.mark.features("assistant", "albums", "concepts", "people", "places", "saved")
 def test_an_assistant_searches_an_archive(tmp_path: Path) -> None:
     pytest.importorskip("mcp", reason="needs the extra mcp")
     from imgsearch.features.assistant.tools import PhotoTools

@@ -238,6 +238,7 @@ def test_hits_of_a_whole_answer_have_the_same_reasons(spoilt: Library) -> None:
     assert all(hit.worth is None for hit in spoilt.find("sort:date", 30).hits)
 
 
+@pytest.mark.features("concepts")
 def test_favourites_come_first_and_what_is_like_them_gains(
     tmp_path: Path, library: Library, stand_in: StandIn
 ) -> None:

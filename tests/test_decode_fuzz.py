@@ -35,7 +35,7 @@ from imgsearch.decode.xmp import read_xmp
 from imgsearch.encoders.measurements import Measurements
 from imgsearch.encoders.onnx import read_export
 from imgsearch.errors import ImgsearchError, PhotoError, QueryError, Reason, UsageError
-from imgsearch.features.labels.operations import Labels
+from imgsearch.features.installed import features
 from imgsearch.language.grammar import parse
 from imgsearch.library import Library
 from imgsearch.operations.bodies import query_form
@@ -373,11 +373,12 @@ def requests() -> list[tuple[bytes, Operation]]:
         ({"query": QUERY, "k": 20, "cursor": cursor}, FIND),
         ({"query": parts, "k": 5}, FIND),
         ({"example": image, "k": 3}, operation_of(Library.similar)),
-        (
-            {"classes": {"names": ["dog", "cat"]}, "query": "a dog", "k": 9},
-            operation_of(Labels.label),
-        ),
     ]
+    if "labels" in features():
+        from imgsearch.features.labels.operations import Labels
+
+        form = {"classes": {"names": ["dog", "cat"]}, "query": "a dog", "k": 9}
+        forms.append((form, operation_of(Labels.label)))
     return [(json.dumps(form).encode(), kind) for form, kind in forms]
 
 

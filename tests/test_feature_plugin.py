@@ -43,13 +43,16 @@ core_part = "imgsearch_broken:CORE_PART"
 core_detail = "imgsearch_broken:CORE_DETAIL"
 core_fact = "imgsearch_broken:CORE_FACT"
 core_job = "imgsearch_broken:CORE_JOB"
+core_direction = "imgsearch_broken:CORE_DIRECTION"
+core_explanation = "imgsearch_broken:CORE_EXPLANATION"
 
 [tool.setuptools]
 py-modules = ["imgsearch_broken"]
 """
 BROKEN = """
 from imgsearch.features.declared import (
-    Detail, FactFilter, Feature, FeatureJob, ListedCommand, NamedFilter, Part, StatedFact
+    Detail, Explained, FactFilter, Feature, FeatureJob, ListedCommand, NamedDirection,
+    NamedFilter, Part, StatedFact
 )
 
 WRONG = 7
@@ -65,6 +68,8 @@ CORE_FACT_FILTER = Feature(
 CORE_PART = Feature("core", parts={"browse": Part("nowhere:Lists")})
 CORE_DETAIL = Feature("core", details={"albums_count": Detail(int, "nowhere:count"),
                                        "hit": Detail(int, "nowhere:count")})
+CORE_DIRECTION = Feature("core", directions={"photo": NamedDirection("x", "nowhere:X", "nowhere")})
+CORE_EXPLANATION = Feature("core", explained={"rank": Explained("x:X", "x:y", "x:z")})
 CORE_JOB = Feature("core", jobs={"index": FeatureJob("Not done.", "x", "nowhere:x", "nowhere:y")})
 CORE_FACT = Feature("core", facts={"focal_mm": StatedFact(str, "Lens", 0xA403, "nowhere:read")})
 """
@@ -209,7 +214,8 @@ def test_broken_features_are_left_out_with_a_sentence_each(photos: Path, tmp_pat
         *(("core_command", "command 'search'"), ("core_filter", "filter 'tag'")),
         *(("core_fact_filter", "filter 'iso'"), ("core_part", "part 'browse'")),
         *(("core_detail", "detail 'hit'"), ("core_fact", "fact 'focal_mm'")),
-        ("core_job", "job 'index'"),
+        *(("core_job", "job 'index'"), ("core_direction", "filter 'photo'")),
+        ("core_explanation", "explanation 'rank'"),
     ):
         assert (
             f"The plug-in '{plug_in}' of the package imgsearch-broken brings the {taken}, which "
@@ -226,11 +232,37 @@ def test_broken_features_are_left_out_with_a_sentence_each(photos: Path, tmp_pat
 FAILING = """
 from imgsearch.features.declared import Feature
 
-FEATURE = Feature("follower", after_indexing="failing_follower:follow")
+FEATURE = Feature(
+    "follower",
+    after_indexing="failing_follower:follow",
+    rows="failing_follower:rows",
+    cards={"Weather": "failing_follower:weather", "Tides": "failing_follower:nothing"},
+)
 
 
 def follow(context, store, row):
     raise KeyError(store.reads.photos.count())
+
+
+def rows(opened, hit):
+    return [("Width", f"{hit.photo.width_px} px")]
+
+
+def weather(opened, hit):
+    raise ValueError("no rain")
+
+
+def nothing(opened, hit):
+    return []
+"""
+# Prints the details of a photo as JSON.
+DETAILS = """
+import json, sys
+import msgspec
+from imgsearch import Library, Settings
+
+with Library.open(Settings.load(data_dir=sys.argv[1])) as library:
+    print(json.dumps(msgspec.to_builtins(library.photo(1), enc_hook=str)))
 """
 FAILING_PROJECT = """
 [build-system]
@@ -262,3 +294,32 @@ def test_a_feature_that_fails_after_indexing_is_named(photos: Path, tmp_path: Pa
     assert "Traceback" not in done.stderr
     found = run(None, tmp_path / "data", "search", "type:jpeg", "--paths")
     assert len(found.stdout.splitlines()) == 4, "the photos are there"
+
+
+def test_a_card_that_fails_says_so_in_its_place(photos: Path, tmp_path: Path) -> None:
+    packages = install(
+        tmp_path, {"failing_follower.py": FAILING, "pyproject.toml": FAILING_PROJECT}
+    )
+    data = tmp_path / "data"
+    assert run(None, data, "index", photos).returncode == 0
+    shown = subprocess.run(
+        [sys.executable, "-c", DETAILS, data],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(packages), str(CHECKOUT)])},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+    )
+    assert shown.returncode == 0, shown.stderr
+    details = json.loads(shown.stdout)
+    assert ["Width", "64 px"] in details["shown"]
+    assert details["cards"] == [
+        {
+            "title": "A plug-in failed",
+            "rows": [
+                [
+                    "failing_follower:weather",
+                    "ValueError: no rain. Update its package, or remove it.",
+                ]
+            ],
+        }
+    ]

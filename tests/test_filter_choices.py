@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from imgsearch import Classes, Library, Settings
+import pytest
+
+from imgsearch import Library, Settings
 from imgsearch.analysis.filter_choices import choices_of_names, folder_tree, place_tree
 from imgsearch.records.browse import (
     CountryCount,
@@ -109,7 +111,10 @@ def test_each_choice_of_a_library_finds_as_many_photos_as_it_says(tmp_path: Path
         assert library.browse.filter_choices() is not choices
 
 
+@pytest.mark.features("labels")
 def test_saved_labels_are_choices(demo_data: Path, tmp_path: Path) -> None:
+    from imgsearch.features.labels.records import Classes
+
     data = Path(shutil.copytree(demo_data, tmp_path / "library"))
     with Library.open(Settings.load(data_dir=data, encoder="lite")) as library:
         library.labels.save("colours", Classes(("red", "green"), none_of_these=False))

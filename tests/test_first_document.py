@@ -43,8 +43,8 @@ def test_a_view_names_modules_that_are_imported_and_none_that_come_later(view: s
     document = first_document.document(view)
     later = {"shell/compare.js", "viewer/full.js", "map/ground.js"}
     later |= {
-        "shell/correct.js",
-        "shell/place_map.js",
+        "corrections/correct.js",
+        "corrections/place_map.js",
         "viewer/street_map.js",
         "event/route_map.js",
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import click
+import pytest
 from click.shell_completion import BashComplete
 from click.testing import CliRunner
 
@@ -33,6 +34,15 @@ def test_the_shell_completes_filters() -> None:
     offered = {each.value for each in completed.get_completions(["search"], "--")}
     assert {f"--{name}" for name in FIELDS} <= offered
     assert "filters" in {each.value for each in completed.get_completions(["help"], "fi")}
+
+
+@pytest.mark.features("saved")
+def test_the_examples_of_a_command_have_those_of_features_at_their_end() -> None:
+    """However often the command is looked up."""
+    lines = run("search", "--help").splitlines()
+    (at,) = [number for number, line in enumerate(lines) if "'saved:beach after:2024'" in line]
+    assert lines[at - 1].startswith("    imgsearch search ") and lines[at + 1] == ""
+    assert run("search", "--help").count("saved:beach") == 1
 
 
 def test_help_of_an_unknown_name_is_an_error() -> None:

@@ -64,7 +64,7 @@ def command_lines(name: str) -> Iterator[tuple[str, ...]]:
     arguments = [each for each in command.params if isinstance(each, click.Argument)]
     needed = [plausible(str(each.name)) for each in arguments if each.name != "words"]
     has_query = len(needed) < len(arguments)
-    filters = () if name in ("save", "search") else FIELDS  # the same for all commands
+    filters = () if name == "search" else FIELDS  # the same options of all commands
     for parameter in command.params:
         if parameter.name in filters:
             continue

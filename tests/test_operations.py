@@ -372,9 +372,16 @@ JSON = st.recursive(
 )  # fmt: skip
 
 
+BODIES = [
+    name
+    for name in ("search", "similar", "label", "timeline", "concepts_teach", "saved")
+    if any((each.name, each.declared.method) == (name, "POST") for each in operations())
+]
+
+
 @given(JSON)
 def test_every_request_is_understood_or_refused_with_a_sentence(value: object) -> None:
-    for name in ("search", "similar", "label", "timeline", "concepts_teach", "saved"):
+    for name in BODIES:
         try:
             read_body(named(name), json.dumps(value).encode())
         except UsageError as error:

@@ -16,9 +16,6 @@ from imgsearch import Library, Settings
 from imgsearch.analysis import captions
 from imgsearch.decode.reader import decode
 from imgsearch.decode.tiles import DEFAULT_TILING, images_to_embed, tiles
-from imgsearch.features.labels import labelling as labels
-from imgsearch.features.labels.records import Classes
-from imgsearch.features.labels.store import LabelStore
 from imgsearch.index.build import build_snapshot
 from imgsearch.index.check import check_recall
 from imgsearch.index.live import LiveIndex
@@ -148,11 +145,17 @@ def test_a_panorama_counts_as_one_photo_everywhere(wide: Library) -> None:
     further = sum(len(tiles(photo.width_px, photo.height_px)) for photo in photos)
     assert further >= 2 * 6
     assert (status.photos, status.vectors) == (len(photos), len(photos) + further)
-    found = wide.label(Classes(("a cat", "a cup of coffee")))
-    assert len(found) == len({label.photo_id for label in found}) == status.photos
     verdict = wide.find("a cat", k=3).verdict
     assert verdict is not None and verdict.found
     assert not verdict.more and verdict.sure + verdict.likely <= status.photos
+
+
+@pytest.mark.features("labels")
+def test_a_panorama_gets_one_label(wide: Library) -> None:
+    from imgsearch.features.labels.records import Classes
+
+    found = wide.label(Classes(("a cat", "a cup of coffee")))
+    assert len(found) == len({label.photo_id for label in found}) == wide.photo_count()
 
 
 def test_explain_shows_the_score_of_the_hit(wide: Library) -> None:
@@ -293,7 +296,12 @@ class FixedTexts(StandIn):
         return np.stack([self._vectors[text] for text in texts])
 
 
+@pytest.mark.features("labels")
 def test_a_photo_gets_one_label_however_large_the_chunks(store: Store) -> None:
+    from imgsearch.features.labels import labelling as labels
+    from imgsearch.features.labels.records import Classes
+    from imgsearch.features.labels.store import LabelStore
+
     row, own = fill(store)
     rows = vectors_of(3, seed=21)
     classes = Classes(("one", "two", "three"), template="{}", none_of_these=False)
@@ -315,7 +323,7 @@ def test_a_photo_gets_one_label_however_large_the_chunks(store: Store) -> None:
 def test_captions_are_ranked_among_photos(store: Store) -> None:
     row, own = fill(store)
     queries = vectors_of(30, seed=13)
-    texts = tuple(f"caption number {number} of this test" for number in range(30))
+    texts = tuple(f"caption number {number} of this test." for number in range(30))
     photos = [truth(own, query)[at][0] for at, query in enumerate(queries)]  # of known rank
     index = LiveIndex(store.reads, row.key)
     evaluation = captions.evaluate_captions(

@@ -21,7 +21,7 @@ from imgsearch.encoders.base import EncoderKind
 from imgsearch.encoders.measurements import Measurements
 from imgsearch.encoders.onnx import write_export
 from imgsearch.encoders.registry import register, unregister
-from imgsearch.features.labels.records import Classes
+from imgsearch.features.installed import features
 from tests.factories import CHECKOUT, IS_ROOT, write_photos
 from tests.stand_in import StandIn
 
@@ -70,7 +70,10 @@ def use(settings: Settings, photos: Path) -> None:
         library.index([photos]).run()
         library.rebuild().run()
         library.search("a photo")
-        library.labels.save("colours", Classes(("red", "blue")))
+        if "labels" in features():
+            from imgsearch.features.labels.records import Classes
+
+            library.labels.save("colours", Classes(("red", "blue")))
         assert library.pictures.thumbnail(1, 32)
         events = library.watch()
         next(events)

@@ -381,6 +381,15 @@ def test_ids_may_be_numbers_of_numpy(
             assert [hit.photo.id for hit in like_it.hits] == plain[1:]
             with pytest.raises(UsageError, match="whole number"):
                 searched.photos(["1"])  # type: ignore[list-item]
+
+
+@pytest.mark.features("labels", "concepts")
+def test_ids_of_numpy_are_ids_for_features(
+    library: Library, make_photo: Callable[..., Path]
+) -> None:
+    folder = make_photo("photos/1.png").parent
+    make_photo("photos/2.png", (10, 200, 30))
+    library.index([folder]).run()
     like, unlike = library.find_all("width:>0").ids
     assert library.labels.of_photo(like) == {}
     assert library.concepts.teach("red", like=[like], unlike=[unlike]).likes == 1

@@ -46,7 +46,7 @@ def library(stored: Path, photos: Path, tmp_path: Path, model_cache: Path) -> It
         yield library
 
 
-@pytest.mark.features("albums", "events", "people", "text")
+@pytest.mark.features("albums", "concepts", "events", "labels", "people", "text")
 def test_a_library_answers_and_keeps_what_people_have_said(library: Library, stored: Path) -> None:
     assert_found(library, expected(stored, "library"))
     assert set(expected(stored, "library")) == {*LINES, *OF_A_LIBRARY}
@@ -90,6 +90,7 @@ def test_a_library_of_a_newer_version_is_refused(
         opened.find(EVERYTHING)
 
 
+@pytest.mark.features("concepts", "saved")
 def test_a_pack_is_merged(stored: Path, photos: Path, tmp_path: Path, model_cache: Path) -> None:
     settings = Settings.load(
         data_dir=tmp_path / "other", cache_dir=model_cache, encoder="lite", service="off"

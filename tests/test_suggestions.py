@@ -12,15 +12,14 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from _pytest.mark import ParameterSet
 from click.testing import CliRunner
 from msgspec.structs import replace
 
-from imgsearch import Classes, Library, Query, Settings, parse
+from imgsearch import Library, Query, Settings, parse
 from imgsearch.cli import commands
 from imgsearch.errors import DiskError, SettingsError, UsageError
-from imgsearch.features.concepts.records import ConceptExample, FittedConcept
-from imgsearch.features.concepts.store import ConceptStore
-from imgsearch.features.labels.store import LabelStore
+from imgsearch.features.installed import features
 from imgsearch.language.completion import typed_end
 from imgsearch.language.fields import FIELDS
 from imgsearch.place_names import _regions_file
@@ -62,16 +61,38 @@ def library(tmp_path: Path) -> Iterator[Library]:
                 for (path, facts), vector in zip(PHOTOS.items(), vectors, strict=True)
             ],
         )
-        facets = LabelStore(store.database)
-        facets.save_facet("rooms", Classes(("kitchen", "living room"), none_of_these=False))
-        facets.save_facet("places", Classes(("kitchen", "garden")))
-        probe = CalibratedDirection("Our house", random_vectors(1, 2)[0], 1, 0, 0.5, 0.2)
-        example = ConceptExample(b"1", True, 1)
-        fitted = FittedConcept(probe, None, None, len(PHOTOS))
-        ConceptStore(store.database).save("Our house", [example], key, fitted)
+        if "labels" in features():
+            save_labels(store)
+        if "concepts" in features():
+            teach(store, key)
     with Library.open(tmp_path) as opened:
-        opened.saved.save("Vacation Toskana", "in:Toskana")
+        if "saved" in features():
+            opened.saved.save("Vacation Toskana", "in:Toskana")
         yield opened
+
+
+def save_labels(store: Store) -> None:
+    from imgsearch.features.labels.records import Classes
+    from imgsearch.features.labels.store import LabelStore
+
+    facets = LabelStore(store.database)
+    facets.save_facet("rooms", Classes(("kitchen", "living room"), none_of_these=False))
+    facets.save_facet("places", Classes(("kitchen", "garden")))
+
+
+def teach(store: Store, encoder_key: int) -> None:
+    from imgsearch.features.concepts.records import ConceptExample, FittedConcept
+    from imgsearch.features.concepts.store import ConceptStore
+
+    house = CalibratedDirection("Our house", random_vectors(1, 2)[0], 1, 0, 0.5, 0.2)
+    fitted = FittedConcept(house, None, None, len(PHOTOS))
+    example = ConceptExample(b"1", True, 1)
+    ConceptStore(store.database).save("Our house", [example], encoder_key, fitted)
+
+
+def of(feature: str, typed: str, suggested: list[str]) -> ParameterSet:
+    """A case that a feature suggests."""
+    return pytest.param(typed, suggested, marks=pytest.mark.features(feature))
 
 
 def lines(library: Library, typed: str, k: int = 8) -> list[str]:
@@ -128,16 +149,16 @@ IN_GERMAN = [] if _regions_file() is None else ["place:Tuscany"]
 @pytest.mark.parametrize(
     ("typed", "suggested"),
     [
-        ("label:gard", ["label:garden"]),
-        ("LABEL:kit", ["label:places/kitchen", "label:rooms/kitchen"]),  # it is of two facets
-        ("dog -label:roo", ["dog -label:rooms/kitchen", 'dog -label:"living room"']),
-        ("label:rooms/liv", ['label:"rooms/living room"']),
-        ("label:none", ['label:"none of these"']),
-        ("shows:hou", ['shows:"Our house"']),
-        ("dog concept:our", ['dog concept:"Our house"']),
-        ("dog -concept:our", ['dog -concept:"Our house"']),
-        ("saved:", ['saved:"Vacation Toskana"']),
-        ("-saved:vac", []),  # the language has no such filter
+        of("labels", "label:gard", ["label:garden"]),
+        of("labels", "LABEL:kit", ["label:places/kitchen", "label:rooms/kitchen"]),  # of two facets
+        of("labels", "dog -label:roo", ["dog -label:rooms/kitchen", 'dog -label:"living room"']),
+        of("labels", "label:rooms/liv", ['label:"rooms/living room"']),
+        of("labels", "label:none", ['label:"none of these"']),
+        of("concepts", "shows:hou", ['shows:"Our house"']),
+        of("concepts", "dog concept:our", ['dog concept:"Our house"']),
+        of("concepts", "dog -concept:our", ['dog -concept:"Our house"']),
+        of("saved", "saved:", ['saved:"Vacation Toskana"']),
+        of("saved", "-saved:vac", []),  # the language has no such filter
         ("root:", ["root:Pictures"]),
         ("creator:lind", ['creator:"Zoë Lindqvist"']),
         ("author:", ['creator:"Zoë Lindqvist"']),
@@ -150,11 +171,11 @@ IN_GERMAN = [] if _regions_file() is None else ["place:Tuscany"]
         ("dated:xm", ["dated:xmp"]),
         ("month:ju", ["month:06", "month:07"]),
         ("sort:", ["sort:date", "sort:path", "sort:best"]),
-        ("dog gard", ["dog label:garden"]),  # what the user has named, after free words as well
-        ("our h", ['shows:"Our house"']),
-        ("vac", ['saved:"Vacation Toskana"']),
+        of("labels", "dog gard", ["dog label:garden"]),  # after free words as well
+        of("concepts", "our h", ['shows:"Our house"']),
+        of("saved", "vac", ['saved:"Vacation Toskana"']),
         ("jpeg", []),
-        ("tosk", ["in:Toskana", 'saved:"Vacation Toskana"', *IN_GERMAN]),
+        of("saved", "tosk", ["in:Toskana", 'saved:"Vacation Toskana"', *IN_GERMAN]),
     ],
 )  # fmt: skip
 def test_values_of_filters_are_completed(
@@ -181,11 +202,15 @@ def test_suggestions_say_what_they_are(library: Library) -> None:
     assert (anna.kind, anna.text, anna.photos) == ("person", ANNA, 2)
     assert [each.kind for each in library.lines.suggest("geneve")] == ["place", "folder"]
     assert [each.kind for each in library.lines.suggest("d90")] == ["camera"]
+    assert [each.text for each in library.lines.suggest("month:j")] == ["January", "June", "July"]
+
+
+@pytest.mark.features("saved")
+def test_a_suggested_saved_search_says_what_it_is(library: Library) -> None:
     (saved,) = library.lines.suggest("saved:vac")
     assert (saved.kind, saved.kind_name, saved.text) == (
         "saved", "saved search", "Vacation Toskana",
     )  # fmt: skip
-    assert [each.text for each in library.lines.suggest("month:j")] == ["January", "June", "July"]
 
 
 def test_names_that_begin_with_the_words_come_first(library: Library) -> None:

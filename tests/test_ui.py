@@ -32,7 +32,7 @@ from imgsearch.progress import Progress
 from tests.factories import SimulatedClock, wait_until
 from tests.page_requests import json_of, put
 from tests.services import serving
-from ui import answer_data, exports, filters, formatting, photo_data
+from ui import answer_data, exports, filters, formatting
 from ui.responses import no_picture
 from ui.session import Session, session
 from ui.tasks import BackgroundTasks, Task
@@ -109,9 +109,11 @@ def reply(route: Callable[[Request], Response], parameters: str) -> Any:
     return json.loads(bytes(route(request).body))
 
 
-def details_of(photo_id: int | str) -> Any:
-    """What the viewer says of a photo."""
-    return reply(photo_data.details, f"id={photo_id}")
+def shown_slide(page: AppTest) -> dict[str, Any]:
+    """The data of the photo that the viewer shows."""
+    viewer = data_of(page, "modules_viewer")[0]
+    slide: dict[str, Any] = viewer["slides"][viewer["index"] - viewer["first"]]
+    return slide
 
 
 def type_line(page: AppTest, line: str) -> None:
@@ -269,23 +271,19 @@ def test_hostile_file_names_are_shown_as_text(
     assert tile["title"] == r"<img src=x onerror=alert(1)> ![x](http-example)\u202egpj.\n*bold*.jpg"
     page = run_view("photo", demo_library, id=str(tile["id"]))
     assert not page.exception
-    assert details_of(tile["id"])["paths"][0]["path"].endswith(tile["title"])
+    assert shown_slide(page)["path"].endswith(tile["title"])
     assert "<img" not in " ".join(str(part.value) for part in page.markdown)
 
 
 # ---------------------------------------------------------------------------- photo
 
 
-def test_a_photo_with_its_details(run_view: Callable[..., AppTest], demo_library: Path) -> None:
+def test_a_photo(run_view: Callable[..., AppTest], demo_library: Path) -> None:
     with Library.open(Settings.load(data_dir=demo_library)) as library:
         (hit,) = library.find("a cat", 1).hits
     page = run_view("photo", demo_library, id=str(hit.photo.id))
-    details = details_of(hit.photo.id)
-    facts = dict(details["facts"])
-    assert facts["Size"] == "451 × 300 px, 0.1 megapixels" and "PENTAX" in facts["Camera"]
-    assert details["paths"] == [{"path": str(hit.path), "can_be_shown": False}]
-    viewer = data_of(page, "modules_viewer")[0]
-    assert viewer["slides"][viewer["index"] - viewer["first"]]["large"] == (
+    assert shown_slide(page)["path"] == str(hit.path)
+    assert shown_slide(page)["large"] == (
         f"/thumbnail/large/{hit.photo.id}?v={hit.photo.content_hash[:12]}"
     )
 
@@ -296,8 +294,6 @@ def test_an_unknown_photo(
 ) -> None:
     page = run_view("photo", demo_library, id=photo_id)
     assert not page.exception and "Photo not found" in text_of(page)
-    request = Request({"type": "http", "query_string": f"id={photo_id}".encode(), "headers": []})
-    assert photo_data.details(request).status_code == 404
 
 
 def test_words_that_the_service_has_searched_for_need_no_model_here(
@@ -580,8 +576,8 @@ def test_text_is_read_from_the_page_and_shown_with_its_photo(
     assert ["With text", "1 photo"] in facts_in(page)
     with Library.open(Settings.load(data_dir=data)) as library:
         (hit,) = library.search('text:"table 12"')
-    run_view("photo", data, id=str(hit.photo.id))
-    assert ["Text in it", "Table 12"] in details_of(hit.photo.id)["facts"]
+        text = library.photo(hit.photo.id).text
+    assert text is not None and [line.text for line in text.lines] == ["Table 12"]
 
 
 # ---------------------------------------------------------------------------- parts

@@ -13,7 +13,6 @@ import pytest
 
 from imgsearch import Library
 from imgsearch.errors import UsageError
-from imgsearch.records.corrections import PhotoDate
 from tests.factories import run_cli, wait_until, write_photos
 from tests.stand_in import StandIn
 
@@ -44,7 +43,10 @@ def undo_all(library: Library) -> int:
     raise AssertionError("it never ends")
 
 
+@pytest.mark.features("corrections")
 def test_a_change_below_a_later_one_is_refused_by_name(stocked: Library) -> None:
+    from imgsearch.features.corrections.records import PhotoDate
+
     before = dates(stocked)
     first = stocked.corrections.set_dates([PhotoDate(1, datetime(1950, 1, 1))])
     second = stocked.corrections.set_dates([PhotoDate(1, datetime(1960, 1, 1))])

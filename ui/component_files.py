@@ -20,7 +20,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from streamlit.components.v2.types import ComponentRenderer
 
-from imgsearch import component_packages
+from imgsearch import component_packages, component_styles
 from ui.responses import NOT_STORED
 
 # Folders of files that packages ship: the module, where they are in it, and which are used.
@@ -115,7 +115,7 @@ def script(name: str) -> str:
 def component(name: str, *styles: str, is_isolated: bool = True) -> ComponentRenderer:
     """Return the component with the files in the folder `name`, also `name.js` and `name.css`.
 
-    `styles` are further style sheets, which come before its own.
+    `styles` are further style sheets, which come before its own; those of features come behind it.
 
     Without `is_isolated`, the component is in the document itself and not in a shadow tree, so that
     attributes of other elements can name its own; its style sheet then applies to the whole page.
@@ -126,7 +126,7 @@ def component(name: str, *styles: str, is_isolated: bool = True) -> ComponentRen
     return st.components.v2.component(
         f"imgsearch_modules_{name}",
         html='<div class="component"></div>',
-        css="\n".join(text(each) for each in (*styles, f"{name}/{name}.css")),
+        css="\n".join(map(text, (*styles, f"{name}/{name}.css", *component_styles(name)))),
         js=script(name),
         isolate_styles=is_isolated,
     )

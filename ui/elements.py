@@ -23,6 +23,7 @@ from msgspec import Struct
 from imgsearch import Hit, PhotoMarks, Region, path_text, printable
 from ui.addresses import START, address_of, number_of
 from ui.component_files import component
+from ui.file_manager import has_desktop
 from ui.formatting import alt_text, found_rows
 from ui.page_view import SearchEffect
 from ui.query_line import query_line
@@ -125,7 +126,9 @@ class ViewerOptions(Struct, frozen=True):
 
     results: str  # address of the view with the results
     search: Mapping[str, str]  # parameters of the search that found the photos
+    parts: Sequence[str]  # modules of features that draw parts of the details
     sections: Sequence[Mapping[str, object]]  # of features: name, module and data
+    map_address: str | None  # see `ui.features.PageFeature`
     photo_parameters: Mapping[str, str]  # of the addresses of all photos
     total: str  # number of photos in the list: "300+"
     before: int  # number of photos in the list before those given
@@ -215,6 +218,10 @@ def viewer(hits: Sequence[Hit], shown: Hit, options: ViewerOptions) -> tuple[str
             "total": options.total if len(hits) > 1 else "",
             "results": options.results,
             "search": dict(options.search),
+            "has_files": session().has("folders"),
+            "has_desktop": has_desktop(),
+            "map_address": options.map_address,
+            "parts": list(options.parts),
             "sections": list(options.sections),
         },
         on_form_change=query_line().note_click,
@@ -378,6 +385,7 @@ def shell(
     search_effects: Mapping[str, SearchEffect],
     parts: Sequence[str],
     actions: Sequence[str],
+    keys: Sequence[tuple[str, str]],
     *,
     has_photos: bool,
     image_mb: int,
@@ -388,10 +396,10 @@ def shell(
 
     `path` is that of the view, and `search_effects` says what a search does in each view, by its
     path; this view has the field if `has_search_field`. `parts` says what can be done with selected
-    photos: see `tray_bar.js`; `actions` are modules of features with more of that. Without
-    `has_photos`, the library has none yet to search. An image to search by has at most `image_mb`.
-    With `can_log_out`, a button ends the login. Returns the name of the form that the
-    visitor has asked for, else an empty text.
+    photos: see `tray_bar.js`; `actions` are modules of features with more of that, and `keys` those
+    that they bring for photos in a grid. Without `has_photos`, the library has none yet to search.
+    An image to search by has at most `image_mb`. With `can_log_out`, a button ends the login.
+    Returns the name of the form that the visitor has asked for, else an empty text.
     """
     # A click in a view without the field tells nothing of it, see `QueryLine.note_click`.
     noted = query_line().note_click if has_search_field else _rerun
@@ -407,6 +415,7 @@ def shell(
             "search_effects": dict(search_effects),
             "parts": list(parts),
             "actions": list(actions),
+            "keys": list(keys),
             "has_photos": has_photos,
             "image_mb": image_mb,
             "can_log_out": can_log_out,

@@ -37,25 +37,6 @@ class ShelfEntry(Struct, frozen=True):
     problem: bool = False
 
 
-class Card(Struct, frozen=True):
-    """A card among the details of a photo: a title, and rows of a name and a text."""
-
-    title: str
-    rows: Sequence[tuple[str, str]]
-
-
-class FaceLink(Struct, frozen=True):
-    """A face among the details of a photo, with its name and the address that it leads to.
-
-    Its picture is at `/face/small/ID`. A face that is single was seen once.
-    """
-
-    id: str
-    name: str
-    is_single: bool
-    address: str
-
-
 class PhotosAround(Struct, frozen=True):
     """The photos among which the viewer steps: a photo with those on either side of it, or none.
 
@@ -115,31 +96,31 @@ class ViewerSection(Struct, frozen=True):
     """A section among the details of a photo, which an ES module draws.
 
     `module` is its path among the components: see `SectionModule` in components/types.d.ts. Where a
-    photo is opened, `of_search` is called with the search that found it, and where its details are
-    asked for, `of_photo` with the photo: the module gets what they return, which is JSON.
+    photo is opened, `of_search` is called with the search that found it: the module gets what it
+    returns, which is JSON, and the details of the photo.
     """
 
     name: str
     module: str
     of_search: Callable[[SearchInput], object]
-    of_photo: Callable[[Hit], object]
 
 
 class PageFeature(Struct, frozen=True):
     """The share of one feature in the page.
 
     Nothing of it is shown for a library that lacks `part`, if it names one. `actions` is an ES
-    module with actions for photos: see `components/shared/tray.js`, and `headings` one that finds
-    the headings of a timeline: see `components/grid/headings.js`. `map_address` is the address of a
-    map at a point, with `{lat}`, `{lon}` and `{zoom}`, to which others lead. `header` draws
-    something above the results of a search, `search_button` a button beside the search field of the
-    first view, and `shelf` returns links for the start page, to what `shelf_title` names. `card`
-    returns a card for the viewer of a photo, or None, `faces` the faces in it, `rows` names and
-    texts among what is known about it, and `section` a section with a module of its own. `forms`
-    are dialogs of Python by name, which are called with the ids of photos: `actions` ask for one
-    for the selected photos by the event ASKED_FORM of the tray, a section for the photo that is
-    shown. `views` are by the path of their address, and `jobs` by their names in
-    `imgsearch.features.declared.Feature`. `library_section` draws a section in the view of the
+    module with actions for photos, and `viewer` one that draws parts of the viewer of a photo: see
+    `FeatureModule` and `ViewerModule` in `components/types.d.ts`; `headings` is one that finds the
+    headings of a timeline: see `components/grid/headings.js`. `section` is a section of the viewer
+    that keeps a state of its own. `keys` are keys for photos in a grid, with what they do.
+    `map_address` is the address of a map at a point, with `{lat}`, `{lon}` and `{zoom}`, to which
+    others lead. `header` draws something above the results of a search, `search_button` a button
+    beside the search field of the first view, and `shelf` returns links for the start page, to what
+    `shelf_title` names. `forms` are dialogs of Python by name, which are called with the ids of
+    photos: `actions` ask for one for the selected photos by the event ASKED_FORM of the tray, a
+    section for the photo that is shown. `views` are by the path of their address, and `jobs` by
+    their names in `imgsearch.features.declared.Feature`. `library_section` draws a section in the
+    view of the
     library; it is called with the status, and whether something changes the library. `commands` are
     by the beginning of a command: "imgsearch read-text". `icons` are those of its kinds of
     suggestions, and `filter_nouns` the words for values of its filters.
@@ -147,15 +128,14 @@ class PageFeature(Struct, frozen=True):
 
     part: str | None = None
     actions: str | None = None
+    viewer: str | None = None
     headings: str | None = None
+    keys: Sequence[tuple[str, str]] = ()
     map_address: str | None = None
     header: Callable[[SearchInput], None] | None = None
     search_button: Callable[[SearchInput], None] | None = None
     shelf: Callable[[], Sequence[ShelfEntry]] | None = None
     shelf_title: str = ""
-    card: Callable[[Hit], Card | None] | None = None
-    rows: Callable[[Hit], Sequence[tuple[str, str]]] | None = None
-    faces: Callable[[Hit], Sequence[FaceLink]] | None = None
     section: ViewerSection | None = None
     forms: Mapping[str, Callable[[Sequence[int]], None]] = {}
     views: Mapping[str, ShownView] = {}

@@ -85,9 +85,12 @@ def _modules_of(view: str) -> list[str]:
     if view == "timeline":
         first += [each.headings for each in page_features() if each.headings is not None]
     if "viewer" in all_views()[view].components:
+        first += [each.viewer for each in page_features() if each.viewer is not None]
         sections = (each.section for each in page_features())
         first += [each.module for each in sections if each is not None]
-    return list(_with_imports(first, lambda name: _TYPES.sub("", component_files.text(name))))
+    return list(
+        _with_imports(dict.fromkeys(first), lambda name: _TYPES.sub("", component_files.text(name)))
+    )
 
 
 def _with_imports(first: Iterable[str], text_of: Callable[[str], str]) -> Iterator[str]:

@@ -16,7 +16,6 @@ _OFFERED = {
     "tray": "tray",
     "marks": "marks",
     "changes": "changes",
-    "corrections": "corrections",
     "folders": "files",
 }
 

@@ -12,6 +12,7 @@ import os
 import sys
 import warnings
 from collections.abc import Mapping
+from inspect import cleandoc
 from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO, TypeGuard
@@ -50,7 +51,6 @@ _CORE_GROUPS: Mapping[str, Mapping[str, str]] = {
     },
     "Organise": {
         "mark": "Mark photos: favourites, stars, hidden.",
-        "correct": "Correct dates and places.",
         "undo": "Undo the last change that you made.",
     },
     "Look back": {
@@ -101,6 +101,7 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
 }
 COMMANDS = {name: text for commands in GROUPS.values() for name, text in commands.items()}
 _NEAR_ENOUGH = 0.75  # "stat" is near "status", but "remove" is not near "serve"
+_AS_IT_IS = "\b\n"  # before a paragraph that click does not wrap
 _STOPPED = (click.exceptions.Abort, KeyboardInterrupt)
 _EXPECTED = (ImgsearchError, click.ClickException, *_STOPPED)
 
@@ -148,6 +149,9 @@ class Commands(click.Group):
             else f"{of_feature.module}:command"
         )
         command.short_help = COMMANDS[cmd_name]
+        examples = installed.examples(cmd_name)
+        if examples:
+            command.help = _with_examples(cleandoc(command.callback.__doc__ or ""), examples)
         return command
 
     def resolve_command(
@@ -168,6 +172,17 @@ class Commands(click.Group):
                 hint = f"Did you mean {near[0]}?"
             ctx.fail(f"No such command {name!r}. {hint}")
         return super().resolve_command(ctx, args)
+
+
+def _with_examples(text: str, examples: tuple[str, ...]) -> str:
+    """Return the help of a command with these lines at the end of its examples."""
+    title, *paragraphs = text.split("\n\n")
+    lines = "\n".join(f"  {line}" for line in examples)
+    for at, paragraph in enumerate(paragraphs):
+        if paragraph.startswith(_AS_IT_IS):
+            paragraphs[at] = f"{paragraph}\n{lines}"
+            return "\n\n".join((title, *paragraphs))
+    return "\n\n".join((title, f"{_AS_IT_IS}{lines}", *paragraphs))
 
 
 @click.group(

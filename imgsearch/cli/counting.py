@@ -9,11 +9,11 @@ from typing import Any, Concatenate, TypeVar
 import click
 from msgspec import Struct
 
+from imgsearch.cli.asked import NOTHING_TO_COUNT as NOTHING_TO_COUNT
 from imgsearch.cli.output import archive_option, asking, data_option, json_option
 from imgsearch.cli.query_options import query_from, query_options
 from imgsearch.records.query import Query
 
-NOTHING_TO_COUNT = "No photo matches, or all matches are weak. Try fewer filters, or other words."
 _Result = TypeVar("_Result")
 
 

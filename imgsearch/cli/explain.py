@@ -8,23 +8,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from imgsearch.cli.output import (
-    NO_RESULT,
-    PATH,
-    archive_option,
-    data_option,
-    info,
-    json_option,
-    open_either,
-    print_json,
-)
-from imgsearch.cli.query_options import query_from, query_options
+from imgsearch.cli.asked import Asked, asks
+from imgsearch.cli.output import NO_RESULT, info, print_json
 from imgsearch.cli.terminal import standard_output
+from imgsearch.library import Library
+from imgsearch.records.answer import Explanation
 from imgsearch.records.names import name_of_field
 from imgsearch.text import format_count, printable
 
 if TYPE_CHECKING:
-    from imgsearch.records.answer import Explanation
     from imgsearch.records.picture_text import TextLine
     from imgsearch.records.worth import Worth
 
@@ -32,19 +24,8 @@ _SHOWN_LINES = 20
 
 
 @click.command("explain")
-@click.argument("path", type=PATH)
-@click.argument("words", nargs=-1, metavar="[QUERY]")
-@query_options
-@json_option
-@archive_option
-@data_option
-def command(
-    path: str,
-    words: tuple[str, ...],
-    as_json: bool,
-    address: str | None,
-    data_dir: str | None,
-) -> None:
+@asks(Library.explain, photo="PATH")
+def command(asked: Asked[Explanation]) -> None:
     """Explain the rank of the photo at PATH in the results of a query, or why it is missing.
 
     \b
@@ -53,14 +34,13 @@ def command(
     The query and its options are those of imgsearch search. Exit code 1 means that the photo is
     not among the results.
     """
-    query = query_from(words)
-    with open_either(data_dir, address) as library:
-        explanation = library.explain(path, query)
-    if as_json:
+    with asked.open() as library:
+        explanation = library.explain(**asked.arguments)
+    if asked.as_json:
         print_json(explanation)
     else:
         _print(explanation)
-    if address is None and explanation.photo and not os.path.lexists(explanation.path):
+    if asked.address is None and explanation.photo and not os.path.lexists(explanation.path):
         info(
             "The file cannot be reached now. Connect its drive. If you deleted the file, update "
             "the library: imgsearch index"

@@ -4,37 +4,24 @@ from __future__ import annotations
 
 import click
 
-from imgsearch.cli.chosen import chosen, chosen_options, print_change
-from imgsearch.cli.output import archive_option, asking, data_option
+from imgsearch.cli.asked import Asked, asks
+from imgsearch.cli.chosen import print_change
 from imgsearch.operations.marks import Marks
-
-_STARS = click.IntRange(0, 5)
+from imgsearch.records.changes import Change
 
 
 @click.command("mark")
-@chosen_options
-@click.option("--favourite/--no-favourite", default=None, help="Set or take the favourite mark.")
-@click.option("--stars", metavar="N", type=_STARS, help="Give 0 to 5 stars.")
-@click.option(
-    "--stars-of-file",
-    is_flag=True,
-    help="Take the stars given here away, so that those of the file count.",
+@asks(
+    Marks.set,
+    click.option(
+        "--stars-of-file",
+        is_flag=True,
+        help="Remove the stars given here, so that the stars of the file count.",
+    ),
+    rating="--stars N",
+    hidden="--hide/--show",
 )
-@click.option("--hide/--show", "hidden", default=None, help="Leave photos out of answers, or not.")
-@archive_option
-@data_option
-def command(
-    words: tuple[str, ...],
-    photo_ids: tuple[int, ...],
-    k: int | None,
-    show_all: bool,
-    favourite: bool | None,
-    stars: int | None,
-    stars_of_file: bool,
-    hidden: bool | None,
-    address: str | None,
-    data_dir: str | None,
-) -> None:
+def command(asked: Asked[Change], stars_of_file: bool) -> None:
     """Mark the photos that QUERY finds. The marks are kept in the library, not in the photos.
 
     \b
@@ -48,13 +35,11 @@ def command(
     reverses that. Hidden photos leave all answers but those to is:hidden. Every change can be
     undone: imgsearch undo. imgsearch sidecars --write writes the stars to XMP files.
     """
-    photos = chosen(words, photo_ids, k, show_all, "imgsearch mark is:blurred --hide")
-    if stars_of_file and (stars is not None or favourite is not None or hidden is not None):
+    asked.require_photos("imgsearch mark is:blurred --hide")
+    marks = [asked.arguments[name] for name in ("favourite", "rating", "hidden")]
+    is_marked = any(mark is not None for mark in marks)
+    if stars_of_file and is_marked:
         raise click.UsageError("Give --stars-of-file alone.")
-    if not stars_of_file and stars is None and favourite is None and hidden is None:
+    if not stars_of_file and not is_marked:
         raise click.UsageError("Say how to mark them: --favourite, --stars N or --hide.")
-    with asking(data_dir, address) as ask:
-        if stars_of_file:
-            print_change(ask(Marks.forget_rating, **photos))
-        else:
-            print_change(ask(Marks.set, **photos, favourite=favourite, rating=stars, hidden=hidden))
+    print_change(asked.of(Marks.forget_rating) if stars_of_file else asked.answer())

@@ -132,6 +132,7 @@ def _option(
 
     return click.option(
         flag,
+        f"query_{flag.lstrip('-').replace('-', '_')}",  # no name of a parameter: rating, date
         cls=kind,
         metavar=metavar,
         help=help_text,

@@ -9,34 +9,31 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 from msgspec.structs import replace
 
+from imgsearch.cli.asked import Asked, asks
 from imgsearch.cli.output import (
     NO_RESULT,
     DownloadPrinter,
-    archive_option,
-    asking,
-    data_option,
     info,
-    json_option,
     open_archive,
     open_either,
     print_json,
     print_paths,
 )
-from imgsearch.cli.query_options import query_from, query_options
 from imgsearch.cli.terminal import Colour, TerminalText, standard_output
 from imgsearch.features import installed
 from imgsearch.features.declared import load
 from imgsearch.language.grammar import is_expressible, parse, to_text
+from imgsearch.library import Library
+from imgsearch.records.answer import Answer
 from imgsearch.records.names import name_of_field
 from imgsearch.records.query import Query, StoredQuery, Term
 from imgsearch.search.named_queries import named_queries, only_named_query
 from imgsearch.text import clock, printable
 
 if TYPE_CHECKING:
-    from imgsearch.records.answer import Answer, Hit, Level
+    from imgsearch.records.answer import Hit, Level
     from imgsearch.service.api import Asking
 
-_DEFAULT_K = 20
 _LEVEL_COLOURS: dict[Level, Colour | None] = {
     "sure": "green",
     "likely": None,
@@ -46,50 +43,41 @@ _LEVEL_COLOURS: dict[Level, Colour | None] = {
 
 
 @click.command("search")
-@click.argument("words", nargs=-1, metavar="[QUERY]")
-@query_options
-@click.option("-k", "k", metavar="N", type=int, help="Number of results. Default: 20.")
-@click.option("--all", "show_all", is_flag=True, help="Show weak results as well.")
-@click.option(
-    "--cursor", metavar="CURSOR", help="Show the next page; each page ends with its cursor."
+@asks(
+    Library.find,
+    click.option("--all", "show_all", is_flag=True, help="Show weak results as well."),
+    click.option(
+        "--preview", is_flag=True, help="Show the pictures below their lines, in a terminal."
+    ),
+    click.option(
+        "--direct",
+        is_flag=True,
+        help="With --library: ask the archive itself, without a copy on this machine.",
+    ),
+    click.option(
+        "--explain-query",
+        "explain_query",
+        is_flag=True,
+        help="Print QUERY with all names and dates as explicit filters, and exit.",
+    ),
+    click.option("--paths", is_flag=True, help="Print only paths, one per line, for pipes."),
+    click.option(
+        "--signed",
+        is_flag=True,
+        help="With --paths and --library: print a file or, valid for an hour, a signed address "
+        "for each original.",
+    ),
+    click.option("-0", "nul", is_flag=True, help="With --paths: end each with NUL, for xargs -0."),
 )
-@click.option("--preview", is_flag=True, help="Show the pictures below their lines, in a terminal.")
-@click.option(
-    "--direct",
-    is_flag=True,
-    help="With --library: ask the archive itself, without a copy on this machine.",
-)
-@click.option(
-    "--explain-query",
-    "explain_query",
-    is_flag=True,
-    help="Print QUERY with all names and dates as explicit filters, and exit.",
-)
-@click.option("--paths", is_flag=True, help="Print only paths, one per line, for pipes.")
-@click.option(
-    "--signed",
-    is_flag=True,
-    help="With --paths and --library: print a file or, valid for an hour, a signed address "
-    "for each original.",
-)
-@click.option("-0", "nul", is_flag=True, help="With --paths: end each with NUL, for xargs -0.")
-@json_option
-@archive_option
-@data_option
 def command(
-    words: tuple[str, ...],
-    k: int | None,
+    asked: Asked[Answer],
     show_all: bool,
-    cursor: str | None,
     preview: bool,
     direct: bool,
     explain_query: bool,
     paths: bool,
     signed: bool,
     nul: bool,
-    as_json: bool,
-    address: str | None,
-    data_dir: str | None,
 ) -> None:
     """Find photos by words, by example images, by their metadata, or by all of these together.
 
@@ -119,6 +107,8 @@ def command(
     where no disk has room for it: it finds words in names and texts, the nearest photos, and what
     passes filters on facts, dates, folders and text, without a verdict.
     """
+    as_json, address, data_dir = asked.as_json, asked.address, asked.data_dir
+    query, k, cursor = (asked.arguments[name] for name in ("query", "k", "cursor"))
     if paths and as_json:
         raise click.UsageError("Choose one of --paths and --json.")
     if preview and (paths or as_json):
@@ -137,7 +127,6 @@ def command(
         )
     if signed and not (paths and address):
         raise click.UsageError("--signed needs --paths and --library.")
-    query = query_from(words)
     if query == Query():
         raise click.UsageError(
             "Say what to look for: imgsearch search 'a dog in snow', or --image FILE."
@@ -148,17 +137,18 @@ def command(
         return
     is_look = cursor is None and not (paths or as_json)
     if direct and address is not None:
-        answer = _directly(query, _DEFAULT_K if k is None else k, address, data_dir)
+        answer = _directly(query, k, address, data_dir)
         options = _Output(show_all, as_json, paths, signed, nul, data_dir, address, preview)
         if not _show(answer, options):
             sys.exit(NO_RESULT)
         return
 
-    def find(wanted: Query, k: int | None, cursor: str | None = None) -> _Page:
-        with asking(data_dir, address) as ask:
-            return _find(ask, _stored_in(wanted, data_dir, address), wanted, k, cursor, is_look)
+    def find(wanted: Query, k: int, is_usual_k: bool, cursor: str | None = None) -> _Page:
+        with asked.asking() as ask:
+            stored = _stored_in(wanted, data_dir, address)
+            return _find(ask, stored, wanted, k, is_usual_k, cursor, is_look)
 
-    page = find(query, k, cursor)
+    page = find(query, k, asked.is_usual("k"), cursor)
     answer = page.answer
     output = _Output(
         show_all=show_all or page.include_weak,
@@ -173,7 +163,7 @@ def command(
     found = _show(answer, output)
     if answer.suggestion is not None and _accepts(answer.suggestion, output):
         corrected = _corrected(query, answer.suggestion, page.stored_examples)
-        found = _show(find(corrected, page.k).answer, output)
+        found = _show(find(corrected, page.k, False).answer, output)
     if not found:
         sys.exit(NO_RESULT)
 
@@ -213,17 +203,19 @@ def _find(
     ask: Asking,
     stored: Sequence[StoredQuery],
     query: Query,
-    k: int | None,
+    k: int,
+    is_usual_k: bool,
     cursor: str | None,
     is_look: bool,
 ) -> _Page:
-    """Find the answer. With `is_look`, the feature of a stored query learns that it was shown."""
-    from imgsearch.library import Library
+    """Find the answer. With `is_look`, the feature of a stored query learns that it was shown.
 
+    A stored query that stands alone may have another usual number of results.
+    """
     alone = only_named_query(query)
     only = None if alone is None else stored[0]
-    if k is None:
-        k = _DEFAULT_K if only is None or only.k is None else only.k
+    if is_usual_k and only is not None and only.k is not None:
+        k = only.k
     answer = ask(Library.find, query, k, cursor)
     if alone is not None and only is not None and is_look:
         looked = installed.queries()[alone.field].looked

@@ -7,43 +7,38 @@ from typing import TYPE_CHECKING
 
 import click
 
+from imgsearch.cli.asked import Asked, asks
 from imgsearch.cli.folders import describe_root
-from imgsearch.cli.output import (
-    archive_option,
-    asking,
-    data_option,
-    json_option,
-    print_json,
-)
+from imgsearch.cli.output import print_json
 from imgsearch.cli.progress import format_rate
+from imgsearch.library import Library
+from imgsearch.records.status import Status
 from imgsearch.text import format_count, printable, shell_word
 
 if TYPE_CHECKING:
     from imgsearch.progress import RunningJob
-    from imgsearch.records.status import Status, ThumbnailCounts
+    from imgsearch.records.status import ThumbnailCounts
 
 FAILURES_SHOWN = 10
 
 
 @click.command("status")
-@json_option
-@archive_option
-@data_option
-def command(as_json: bool, address: str | None, data_dir: str | None) -> None:
+@asks(Library.status)
+def command(asked: Asked[Status]) -> None:
     """Show the state of the library: folders, photos, model, index, failures, disk usage."""
     from imgsearch.addresses import working_folder
     from imgsearch.config import Settings
-    from imgsearch.library import Library
     from imgsearch.operations.records import to_json
     from imgsearch.store.progress_file import running_job
 
-    with asking(data_dir, address) as ask:
-        status = ask(Library.status)
-    folder = Settings.load(data_dir=data_dir).data_dir
-    running = running_job(folder if address is None else working_folder(folder, address))
+    status = asked.answer()
+    folder = Settings.load(data_dir=asked.data_dir).data_dir
+    if asked.address is not None:
+        folder = working_folder(folder, asked.address)
+    running = running_job(folder)
     if running is None and status.copy is not None:
         running = running_job(status.copy.folder)
-    if as_json:
+    if asked.as_json:
         print_json({**to_json(status), "running": running})
         return
     if status.kind == "archive":

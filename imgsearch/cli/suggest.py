@@ -6,33 +6,21 @@ import sys
 
 import click
 
-from imgsearch.cli.output import (
-    NO_RESULT,
-    archive_option,
-    asking,
-    data_option,
-    info,
-    json_option,
-    open_library,
-    print_json,
-)
+from imgsearch.cli.asked import Asked, asks
+from imgsearch.cli.output import NO_RESULT, info
 from imgsearch.errors import UsageError
-from imgsearch.records.suggestion import SUGGESTIONS, Suggestion
+from imgsearch.operations.lines import Lines
+from imgsearch.records.suggestion import Suggestion
 from imgsearch.text import format_count, printable
 
 
 @click.command("suggest")
-@click.argument("line", default="", metavar="[QUERY]")
-@click.option(
-    "-k", "k", metavar="N", default=SUGGESTIONS, show_default=True, help="At most N suggestions."
+@asks(
+    Lines.suggest,
+    click.option("--clear", is_flag=True, help="Delete the past queries of the page, and exit."),
+    line="[QUERY]",
 )
-@click.option("--clear", is_flag=True, help="Delete the past queries of the page, and exit.")
-@json_option
-@archive_option
-@data_option
-def command(
-    line: str, k: int, clear: bool, as_json: bool, address: str | None, data_dir: str | None
-) -> None:
+def command(asked: Asked[tuple[Suggestion, ...]], clear: bool) -> None:
     """Suggest completions of a query, as the page does while you type.
 
     \b
@@ -47,21 +35,13 @@ def command(
     no queries. Exit code 1 means that there is no suggestion.
     """
     if clear:
-        if address is not None:
+        if asked.address is not None:
             raise UsageError("An archive records no queries. Leave out --clear or --library.")
-        with open_library(data_dir) as library:
+        with asked.open() as library:
             number = library.lines.forget()
         info(f"Past queries deleted: {number}.")
         return
-    from imgsearch.operations.lines import Lines
-
-    with asking(data_dir, address) as ask:
-        suggestions = ask(Lines.suggest, line, k)
-    if as_json:
-        print_json(suggestions)
-    else:
-        _print_lines(suggestions)
-    if not suggestions:
+    if not asked.print(_print_lines):
         info("No name in the library begins like this, and no past query has these words.")
         sys.exit(NO_RESULT)
 

@@ -7,36 +7,31 @@ import sys
 from collections.abc import Iterator
 from datetime import date
 from itertools import groupby
-from typing import TYPE_CHECKING
 
 import click
 from msgspec import Struct
-from msgspec.structs import replace
 
-from imgsearch.cli.counting import NOTHING_TO_COUNT, Counted, counting_command
+from imgsearch.cli.asked import NOTHING_TO_COUNT, Asked, asks
 from imgsearch.cli.output import NO_RESULT, info, print_json
 from imgsearch.cli.search import print_answer
 from imgsearch.language.anniversary import in_earlier_years
+from imgsearch.library import Library
+from imgsearch.operations.browse import Browse
+from imgsearch.records.answer import Answer
+from imgsearch.records.browse import Timeline
 from imgsearch.records.query import Query
-
-if TYPE_CHECKING:
-    from imgsearch.records.answer import Answer
-    from imgsearch.records.browse import Timeline
 
 _MAX_BAR = 60  # characters
 _BLOCKS, _ASCII = ("█", "░"), ("#", ".")  # a photo's own date, the date of its file
 
 
-@counting_command(
-    "timeline",
+@click.command("timeline")
+@asks(
+    Browse.timeline,
     click.option("--months", "by_month", is_flag=True, help="Count by month."),
     click.option("--on-this-day", is_flag=True, help="List the photos of today's date, years ago."),
 )
-def command(
-    counted: Counted,
-    by_month: bool,
-    on_this_day: bool,
-) -> None:
+def command(asked: Asked[Timeline], by_month: bool, on_this_day: bool) -> None:
     """Show the number of photos of each year or month, as bars.
 
     \b
@@ -54,19 +49,11 @@ def command(
     if by_month and on_this_day:
         raise click.UsageError("Choose one of --months and --on-this-day.")
     if on_this_day:
-        from imgsearch.library import Library
-
-        earlier = in_earlier_years(counted.query or Query(), date.today())
-        found = replace(counted, query=earlier).ask(Library.find)
-        _print_photos(found, counted.as_json)
+        earlier = in_earlier_years(asked.arguments["query"] or Query(), date.today())
+        _print_photos(asked.of(Library.find, query=earlier), asked.as_json)
         return
-    from imgsearch.operations.browse import Browse
-
-    timeline = counted.ask(Browse.timeline)
-    if counted.as_json:
-        print_json(timeline)
-    else:
-        _print_bars(list(_monthly(timeline) if by_month else _yearly(timeline)))
+    periods = _monthly if by_month else _yearly
+    timeline = asked.print(lambda timeline: _print_bars(list(periods(timeline))))
     if not timeline.years:
         info(NOTHING_TO_COUNT)
         sys.exit(NO_RESULT)

@@ -6,36 +6,28 @@ import sys
 
 import click
 
-from imgsearch.cli.output import (
-    NO_RESULT,
-    archive_option,
-    asking,
-    data_option,
-    info,
-    json_option,
-    print_json,
-)
+from imgsearch.cli.asked import Asked, asks
+from imgsearch.cli.output import NO_RESULT, info, json_option, print_json
 from imgsearch.operations.changes import ChangeHistory
+from imgsearch.records.changes import Change
 from imgsearch.text import printable
 
 _LISTED = 20
 
 
 @click.command("undo")
-@click.argument("change_id", metavar="[CHANGE]", type=int, required=False)
-@click.option("--redo", is_flag=True, help="Do the change again that was undone last, or CHANGE.")
-@click.option("--list", "is_listed", is_flag=True, help="List the last changes, the newest first.")
-@json_option
-@archive_option
-@data_option
-def command(
-    change_id: int | None,
-    redo: bool,
-    is_listed: bool,
-    as_json: bool,
-    address: str | None,
-    data_dir: str | None,
-) -> None:
+@asks(
+    ChangeHistory.undo,
+    click.option(
+        "--redo", is_flag=True, help="Do the change again that was undone last, or CHANGE."
+    ),
+    click.option(
+        "--list", "is_listed", is_flag=True, help="List the last changes, the newest first."
+    ),
+    json_option,
+    change_id="[CHANGE]",
+)
+def command(asked: Asked[Change], redo: bool, is_listed: bool) -> None:
     """Undo the last change of anything that people make: marks, persons, dates, places and others.
 
     \b
@@ -50,16 +42,15 @@ def command(
     changes. With --library, the changes are those of the persons of
     an archive, by whomever.
     """
-    with asking(data_dir, address) as ask:
-        if not is_listed:
-            change = ask(ChangeHistory.redo if redo else ChangeHistory.undo, change_id)
-            if as_json:
-                print_json(change)
-            else:
-                click.echo(printable(f"{'Done again' if redo else 'Undone'}: {change.title}"))
-            return
-        changes = ask(ChangeHistory.all)
-    if as_json:
+    if not is_listed:
+        change = asked.of(ChangeHistory.redo) if redo else asked.answer()
+        if asked.as_json:
+            print_json(change)
+        else:
+            click.echo(printable(f"{'Done again' if redo else 'Undone'}: {change.title}"))
+        return
+    changes = asked.of(ChangeHistory.all)
+    if asked.as_json:
         print_json(changes)
     else:
         for each in changes[:_LISTED]:

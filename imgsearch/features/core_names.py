@@ -14,7 +14,6 @@ CORE_NAMES: Mapping[str, tuple[str, ...]] = {
         "cameras",
         "completion",
         "copy",
-        "correct",
         "demo",
         "doctor",
         "encoders",
@@ -106,7 +105,6 @@ CORE_NAMES: Mapping[str, tuple[str, ...]] = {
         "capabilities",
         "changes",
         "close",
-        "corrections",
         "encoders",
         "exists",
         "explain",
@@ -140,8 +138,11 @@ CORE_NAMES: Mapping[str, tuple[str, ...]] = {
         "working_folder",
     ),
     "detail": (
+        "cards",
         "hit",
         "marks",
+        "present",
+        "shown",
         "text",
     ),
     "explanation": (

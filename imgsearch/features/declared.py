@@ -120,7 +120,8 @@ class Part(NamedTuple):
 class Detail(NamedTuple):
     """A field of the details of a photo: its type, and the function that returns its value.
 
-    The function is called with the open library and the id of the photo.
+    A text names the type, which is loaded when it is first needed. The function is called with the
+    open library and the id of the photo.
     """
 
     type: Any
@@ -232,7 +233,11 @@ class Feature(NamedTuple):
     change cannot be undone where a unique column has the value already, with the cure. `items`
     names the groups of items by which an archive shares what people make with the feature, in the
     order in which their rows refer to each other: see `imgsearch.archive.items.base`.
-    `methods` are those of a part that a library has as well, with the part. `own_words` names a
+    `examples` are lines for the help of commands of others, by command.
+    `methods` are those of a part that a library has as well, with the part. `rows` names a function
+    that returns names and texts among the facts of a photo, and `cards` those that return the rows
+    of a card below them, or none; they are called with the open library and the hit of the photo
+    (`imgsearch.records.answer.Hit`). `own_words` names a
     function that is called with the database and returns words by which its user calls things.
     `after_indexing` names a function that brings up to date what is made of the vectors: it is
     called with the context of the indexer, the store and the row of the encoder. `taste` names a
@@ -241,7 +246,8 @@ class Feature(NamedTuple):
     (`imgsearch.records.worth`). `after_faces`
     names one that follows faces from a pack or an archive: it is called with the store, and how
     many came, or None for any number. `page` names a function that returns its share in the web
-    page, and `components` the package with its ES modules: see `ui.features`. `exports` are the
+    page, and `components` the package with its ES modules: see `ui.features`. `styles` are style
+    sheets of it for components of the page, such as "viewer" and "shell". `exports` are the
     public names of the package `imgsearch`, by the module that defines them.
     """
 
@@ -250,11 +256,14 @@ class Feature(NamedTuple):
     parts: Mapping[str, Part] = {}
     methods: Mapping[str, str] = {}
     commands: Mapping[str, ListedCommand] = {}
+    examples: Mapping[str, tuple[str, ...]] = {}
     filters: Mapping[str, NamedFilter | ValueFilter] = {}
     queries: Mapping[str, NamedQuery] = {}
     directions: Mapping[str, NamedDirection] = {}
     details: Mapping[str, Detail] = {}
     explained: Mapping[str, Explained] = {}
+    rows: str | None = None
+    cards: Mapping[str, str] = {}
     facts: Mapping[str, StatedFact] = {}
     packs: InPacks | None = None
     taken: Mapping[str, str] = {}
@@ -267,6 +276,7 @@ class Feature(NamedTuple):
     jobs: Mapping[str, FeatureJob] = {}
     page: str | None = None
     components: str | None = None
+    styles: Mapping[str, str] = {}
     exports: Mapping[str, tuple[str, ...]] = {}
 
 

@@ -38,7 +38,8 @@ from imgsearch.plugins import (
 
 # Our own: the folders of this package, in the order in which users see what they bring.
 OWN = (
-    *("albums", "assistant", "concepts", "places", "events", "meaning", "people", "duplicates"),
+    *("albums", "assistant", "corrections", "concepts", "places", "events", "meaning", "people"),
+    "duplicates",
     *("labels", "saved", "strips", "terminal", "text"),
 )
 GROUP = "imgsearch.features"  # of the entry points of other packages
@@ -155,6 +156,13 @@ def commands() -> dict[str, ListedCommand]:
     return _all(_commands)
 
 
+def examples(command: str) -> tuple[str, ...]:
+    """Return the lines that features add to the examples in the help of a command."""
+    return tuple(
+        line for feature in features().values() for line in feature.examples.get(command, ())
+    )
+
+
 def filters() -> dict[str, NamedFilter | ValueFilter]:
     """Return the filters of all features by name."""
     return _all(_filters)
@@ -213,6 +221,17 @@ def methods() -> dict[str, str]:
 def details() -> dict[str, Detail]:
     """Return the fields that features add to the details of a photo."""
     return _all(_details)
+
+
+def rows() -> tuple[str, ...]:
+    """Return the names of functions with more facts of a photo: see `Feature.rows`."""
+    named = (feature.rows for feature in features().values())
+    return tuple(each for each in named if each is not None)
+
+
+def cards() -> tuple[tuple[str, str], ...]:
+    """Return the titles of cards about a photo, with their functions: see `Feature.cards`."""
+    return tuple(each for feature in features().values() for each in feature.cards.items())
 
 
 def explained() -> dict[str, Explained]:
@@ -310,6 +329,12 @@ def page_parts() -> tuple[tuple[object, ...], tuple[str, ...]]:
 def component_packages() -> tuple[str, ...]:
     """Return the packages with a folder `components` of ES modules."""
     named = (feature.components for feature in features().values())
+    return tuple(each for each in named if each is not None)
+
+
+def component_styles(component: str) -> tuple[str, ...]:
+    """Return the style sheets of features for a component of the page: see `Feature.styles`."""
+    named = (feature.styles.get(component) for feature in features().values())
     return tuple(each for each in named if each is not None)
 
 

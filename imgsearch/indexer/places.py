@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from imgsearch.gazetteer import Gazetteer
-from imgsearch.records.corrections import NamedPoint
+from imgsearch.records.named_point import NamedPoint
 from imgsearch.records.photo import Facts
 
 

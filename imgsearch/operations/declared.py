@@ -8,8 +8,10 @@ reads them.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Sequence
-from typing import Annotated, Any, ParamSpec, TypeVar
+from functools import cache
+from typing import Annotated, Any, ParamSpec, TypeVar, get_type_hints
 
 from msgspec import Meta, Struct
 
@@ -26,10 +28,27 @@ PhotoIds = Annotated[Sequence[int], Meta(max_length=MAX_K, description="The ids 
 AskedPhoto = Annotated[
     PhotoId | None, Meta(description="The id of a photo whose place is asked for.")
 ]
-ResultCount = Annotated[int, Meta(le=MAX_K, description="How many photos to return at most.")]
+ResultCount = Annotated[int, Meta(le=MAX_K, description="Return at most this many results.")]
 CountedPhotos = Annotated[
-    int, Meta(le=MAX_K, description="How many photos of a query with words count at most.")
+    int,
+    Meta(
+        le=MAX_K,
+        description="Of a query with words or an example, count at most this many photos, the best "
+        "ones.",
+    ),
 ]
+# The photos that an operation changes, each in one place: they are given, found or both.
+ChosenPhotos = Annotated[
+    Sequence[int], Meta(description="Photos by their ids, which a search returns.")
+]
+ChosenCount = Annotated[
+    int | None,
+    Meta(
+        description="At most this many photos of the query. Default: the best 1,000 of one with "
+        "words or an example, and else all."
+    ),
+]
+WithWeak = Annotated[bool, Meta(description="Also weak results of the query.")]
 SidePx = Annotated[
     int, Meta(ge=1, le=MAX_SIDE_PX, description="The long side of the picture in pixels.")
 ]
@@ -41,7 +60,8 @@ OrKept = Annotated[
     bool, Meta(description="Whether a small picture will do where the photo cannot be read now.")
 ]
 Cursor = Annotated[
-    str | None, Meta(description="The cursor of the page before, for the page after it.")
+    str | None,
+    Meta(description="Return the page after the one with this cursor, which ends each page."),
 ]
 
 
@@ -101,3 +121,15 @@ def method_of(library: object, operation: Callable[..., object]) -> Callable[...
     owner = library if part is None else getattr(library, part)
     method: Callable[..., Any] = getattr(owner, operation.__name__)
     return method
+
+
+@cache
+def parameters_of(function: Callable[..., Any]) -> tuple[inspect.Parameter, ...]:
+    """Return the parameters of a method, without `self`."""
+    return tuple(inspect.signature(function).parameters.values())[1:]
+
+
+@cache
+def hints_of(function: Callable[..., Any]) -> dict[str, Any]:
+    """Return the types of the parameters of a method, and of what it returns."""
+    return get_type_hints(function, include_extras=True)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+from msgspec import Meta
 
 from imgsearch.errors import UsageError
 from imgsearch.operations.chosen import chosen_photos, require_any
-from imgsearch.operations.declared import operation
+from imgsearch.operations.declared import ChosenCount, ChosenPhotos, WithWeak, operation
 from imgsearch.records.changes import Change
 from imgsearch.records.ids import as_ids
 from imgsearch.records.marks import MAX_STARS, MarkKind, PhotoMarks, SidecarChange
@@ -18,6 +20,10 @@ if TYPE_CHECKING:
     from imgsearch.outputs.sidecars import PlannedFile
     from imgsearch.progress import Job
     from imgsearch.store.marks import MarkStore
+
+Favourite = Annotated[bool | None, Meta(description="Set or remove the favourite mark.")]
+Stars = Annotated[int | None, Meta(description=f"Give 0 to {MAX_STARS} stars.")]
+Hidden = Annotated[bool | None, Meta(description="Leave photos out of answers, or not.")]
 
 
 class Marks:
@@ -43,14 +49,14 @@ class Marks:
     @operation("POST /marks")
     def set(
         self,
-        photo_ids: Sequence[int] = (),
+        photo_ids: ChosenPhotos = (),
         query: str | Query | None = None,
-        k: int | None = None,
+        k: ChosenCount = None,
         *,
-        include_weak: bool = False,
-        favourite: bool | None = None,
-        rating: int | None = None,
-        hidden: bool | None = None,
+        include_weak: WithWeak = False,
+        favourite: Favourite = None,
+        rating: Stars = None,
+        hidden: Hidden = None,
     ) -> Change:
         """Mark photos, the answer to a query, or both; a mark that is not given stays.
 
@@ -77,11 +83,11 @@ class Marks:
     @operation("POST /marks/forget-rating")
     def forget_rating(
         self,
-        photo_ids: Sequence[int] = (),
+        photo_ids: ChosenPhotos = (),
         query: str | Query | None = None,
-        k: int | None = None,
+        k: ChosenCount = None,
         *,
-        include_weak: bool = False,
+        include_weak: WithWeak = False,
     ) -> Change:
         """Remove the stars that photos were given here, so that those of their files count.
 
@@ -98,7 +104,7 @@ class Marks:
         Nothing is written. Only files that can be reached now are listed. A new file is called
         `IMG.JPG.xmp`, or with `adobe_names` `IMG.xmp`.
         """
-        from imgsearch.outputs.sidecars import RatedFile, plan_sidecars
+        from imgsearch.outputs.stars import RatedFile, plan_stars
         from imgsearch.progress import Job
 
         stars = self._store().ratings()
@@ -106,7 +112,7 @@ class Marks:
             RatedFile(photo, file, stars[photo.id], photo.facts.rating)
             for photo, file in self._opened.origin.reachable_files(self._opened.reads(), stars)
         ]
-        return Job(plan_sidecars(files, adobe_names))
+        return Job(plan_stars(files, adobe_names))
 
     def write_sidecars(
         self, planned: Sequence[PlannedFile[SidecarChange]]

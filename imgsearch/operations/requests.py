@@ -8,7 +8,7 @@ import types
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from typing import Any, Union, get_args, get_origin
 from urllib.parse import quote
 
 import msgspec
@@ -25,7 +25,7 @@ from imgsearch.operations.bodies import (
     query_form,
     source_form,
 )
-from imgsearch.operations.declared import Declaration, part_of
+from imgsearch.operations.declared import Declaration, hints_of, parameters_of, part_of
 from imgsearch.records.answer import Explanation, PhotoDetails
 from imgsearch.records.extended import details_type, explanation_type
 from imgsearch.records.query import Example, ExampleSource, Query
@@ -213,15 +213,3 @@ def names_files(value: object) -> bool:
 
 def _as_is(hint: Any, default: Any) -> tuple[Any, Any]:
     return in_request(hint), default
-
-
-@cache
-def parameters_of(function: Callable[..., Any]) -> tuple[inspect.Parameter, ...]:
-    """Return the parameters of a method, without `self`."""
-    return tuple(inspect.signature(function).parameters.values())[1:]
-
-
-@cache
-def hints_of(function: Callable[..., Any]) -> dict[str, Any]:
-    """Return the types of the parameters of a method, and of what it returns."""
-    return get_type_hints(function, include_extras=True)

@@ -1,9 +1,9 @@
-"""Writes stars, names of faces, dates and places into XMP files beside photos, on request only.
+"""Plans and writes XMP files beside photos, on request only.
 
 This is the only code that writes beside photos. The photos themselves are never opened for writing.
-A file is replaced whole, by one that differs in these facts alone, and only if it still is
-what it was when the changes were listed. Nothing is written beside a photo that has changed since
-it was indexed: `open_unchanged` decides, as where originals are opened.
+A file is replaced whole, and only if it still is what it was when the changes were listed. Nothing
+is written beside a photo that has changed since it was indexed: `open_unchanged` decides, as where
+originals are opened. Callers decide what a file gets: see `stars`.
 """
 
 from __future__ import annotations
@@ -13,9 +13,8 @@ import os
 import zlib
 from collections import defaultdict
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
-from math import isclose
 from pathlib import Path
-from typing import Generic, TypeAlias, TypeVar
+from typing import Generic, Protocol, Self, TypeAlias, TypeVar
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -25,76 +24,45 @@ from imgsearch.decode.original import open_unchanged
 from imgsearch.decode.request import open_regular_file
 from imgsearch.decode.sidecars import is_other_picture, xmp_paths
 from imgsearch.decode.xmp import MAX_PACKET_BYTES
-from imgsearch.decode.xmp_corrections import new_packet_of_correction, with_correction
-from imgsearch.decode.xmp_edit import CannotEdit
-from imgsearch.decode.xmp_rating import new_packet, rating_in, with_rating
-from imgsearch.decode.xmp_regions import (
-    NamedFace,
-    as_stored_faces,
-    names_all,
-    new_packet_of_faces,
-    people_in,
-    with_faces,
-)
 from imgsearch.errors import DiskError, PhotoError
 from imgsearch.progress import Progress
-from imgsearch.records.corrections import Correction, DateAndPlaceChange, StatedFacts
-from imgsearch.records.faces import FaceNamesChange
-from imgsearch.records.marks import SidecarChange
 from imgsearch.records.photo import IndexedFile, Photo
-from imgsearch.text import character_of_no_name, plain_text, printable
 from imgsearch.written_beside import EditedMeanwhile, NotWritten, digest_of, replace_beside
 
-_SAME_DEGREES = 1e-5  # about a metre
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
-class RatedFile(Struct, frozen=True):
-    """A file of a photo that has stars here, and the stars that its own files state, if known."""
-
-    photo: Photo
-    file: IndexedFile
-    stars: int
-    stated: int | None
-
-
-class CorrectedFile(Struct, frozen=True):
-    """A file of a photo whose date or place was corrected, and the facts that its files state."""
-
-    photo: Photo
-    file: IndexedFile
-    correction: Correction
-    stated: StatedFacts
+class FileOfPhoto(Protocol):
+    """A file of a photo, with what an XMP file beside it is to state."""
 
     @property
-    def states_it(self) -> bool:
-        """Whether the files of the photo state the correction already."""
-        taken_at, place = self.correction.taken_at, self.correction.place
-        precision = self.correction.date_precision
-        has_date = taken_at is None or (
-            self.stated.taken_at == taken_at
-            and self.stated.date_precision == ("month" if precision == "season" else precision)
-        )
-        if place is None or self.stated.lat is None or self.stated.lon is None:
-            return has_date and place is None
-        nearly = isclose(self.stated.lat, place.lat, abs_tol=_SAME_DEGREES)
-        return has_date and nearly and isclose(self.stated.lon, place.lon, abs_tol=_SAME_DEGREES)
+    def photo(self) -> Photo: ...
+
+    @property
+    def file(self) -> IndexedFile: ...
 
 
-class FileWithFaces(Struct, frozen=True):
-    """A file of a photo with named faces, and the names of people that its own files state.
+class FileChange(Protocol):
+    """A change of an XMP file; `is_new` says that there is none yet.
 
-    The faces are in the upright picture.
+    With a `problem`, a clause that says why, the file is left as it is.
     """
 
-    photo: Photo
-    file: IndexedFile
-    faces: tuple[NamedFace, ...]
-    stated: tuple[str, ...] = ()
+    @property
+    def sidecar(self) -> Path: ...
+
+    @property
+    def is_new(self) -> bool: ...
+
+    @property
+    def problem(self) -> str | None: ...
+
+    def with_problem(self, problem: str) -> Self:
+        """Return the change with a problem."""
 
 
-Change = TypeVar("Change", SidecarChange, FaceNamesChange, DateAndPlaceChange)
-_File = TypeVar("_File", RatedFile, FileWithFaces, CorrectedFile)
+Change = TypeVar("Change", bound=FileChange)
+_File = TypeVar("_File", bound=FileOfPhoto)
 
 
 class PlannedFile(Struct, Generic[Change], frozen=True):
@@ -118,49 +86,19 @@ class PlannedFile(Struct, Generic[Change], frozen=True):
 Planning: TypeAlias = Generator[Progress, None, list[PlannedFile[Change]]]
 
 
-def plan_sidecars(files: Iterable[RatedFile], adobe_names: bool = False) -> Planning[SidecarChange]:
-    """List the XMP files to write so that these files have their stars, sorted by path.
-
-    An XMP file that is there is changed. A new one is called `IMG.JPG.xmp`, as darktable and
-    digiKam call them, or with `adobe_names` `IMG.xmp`. Photos whose files state these stars already
-    are left out. A file that cannot be changed has a change with a problem, as has the file of a
-    photo that is gone or has changed since it was indexed.
-    """
-    return _plan_each(files, adobe_names, _plan)
-
-
-def plan_face_names(
-    files: Iterable[FileWithFaces],
-    orientation_of: Callable[[Path], int],
-    adobe_names: bool = False,
-) -> Planning[FaceNamesChange]:
-    """List the XMP files to write so that these files name their faces, sorted by path.
-
-    Names that the files of a photo state already are left out. A face that its XMP file names
-    otherwise gets its name if the user has confirmed it. `orientation_of` is asked about photos of
-    which a file is to be changed; it raises PhotoError. Otherwise as `plan_sidecars`.
-    """
-    return _plan_each(
-        files, adobe_names, lambda sidecar, photos: _plan_names(sidecar, photos, orientation_of)
-    )
-
-
-def plan_corrections(
-    files: Iterable[CorrectedFile], adobe_names: bool = False
-) -> Planning[DateAndPlaceChange]:
-    """List the XMP files to write so that these files have their date and place, sorted by path.
-
-    Photos whose files state them already are left out. Otherwise as `plan_sidecars`.
-    """
-    return _plan_each(files, adobe_names, _plan_correction)
-
-
-def _plan_each(
+def plan_each(
     files: Iterable[_File],
     adobe_names: bool,
     plan: Callable[[Path, list[_File]], PlannedFile[Change] | None],
 ) -> Planning[Change]:
-    """Return what `plan` does for each XMP file and its photos; a Progress for each file."""
+    """List the XMP files to write, sorted by path; a Progress for each file.
+
+    An XMP file that is there is changed. A new one is called `IMG.JPG.xmp`, as darktable and
+    digiKam call them, or with `adobe_names` `IMG.xmp`. `plan` is called with each file and its
+    photos, and returns None where nothing is to be changed. A file that cannot be changed has a
+    change with a problem, as has the file of a photo that is gone or has changed since it was
+    indexed.
+    """
     by_sidecar: dict[Path, list[_File]] = defaultdict(list)
     for file in files:
         by_sidecar[_sidecar_of(file.file.path, adobe_names)].append(file)
@@ -173,7 +111,7 @@ def _plan_each(
             planned.append(
                 replace(one, photos=photos)
                 if problem is None
-                else PlannedFile(_failed(one.change, problem))
+                else PlannedFile(one.change.with_problem(problem))
             )
         yield Progress(done, len(by_sidecar), sidecar)
     return planned
@@ -204,7 +142,9 @@ def write_sidecar(planned: PlannedFile[Change]) -> Change:
     sidecar = change.sidecar
     try:
         if sidecar.is_symlink():
-            return _failed(change, "another program has made it a link meanwhile; list it again")
+            return change.with_problem(
+                "another program has made it a link meanwhile; list it again"
+            )
         replace_beside(
             sidecar,
             zlib.decompress(planned.packed),
@@ -213,16 +153,16 @@ def write_sidecar(planned: PlannedFile[Change]) -> Change:
         )
     except EditedMeanwhile:
         done = "made" if planned.before is None else "changed"
-        return _failed(change, f"another program has {done} it meanwhile; list it again")
+        return change.with_problem(f"another program has {done} it meanwhile; list it again")
     except NotWritten as error:
-        return _failed(change, str(error))
+        return change.with_problem(str(error))
     except OSError as error:
         if error.errno in _FULL:
             raise DiskError(
                 f"The disk of {sidecar.parent} is full ({error.strerror}). Free some space and run "
                 "the command again; each file is as it was or complete."
             ) from error
-        return _failed(change, f"it cannot be written ({_reason(error)})")
+        return change.with_problem(f"it cannot be written ({_reason(error)})")
     return change
 
 
@@ -265,119 +205,7 @@ def _sidecar_of(photo: Path, adobe_names: bool) -> Path:
     return stem if adobe_names else full_name
 
 
-def _plan(sidecar: Path, photos: list[RatedFile]) -> PlannedFile[SidecarChange] | None:
-    """Return the change of one XMP file; None where nothing is to be changed."""
-    first = photos[0]
-    change = SidecarChange(sidecar, first.file.path, None, first.stars, True)
-    try:
-        before = _content(sidecar)
-    except (OSError, PhotoError) as error:
-        return PlannedFile(_failed(change, f"it cannot be read ({_reason(error)})"))
-    written = None if before is None else rating_in(before)
-    stated = first.stated if written is None else written
-    if all((stated if written is not None else each.stated) == each.stars for each in photos):
-        return None
-    if first.stars == 0 and not stated and len(photos) == 1:
-        return None  # without stars is what no stars mean
-    change = SidecarChange(sidecar, first.file.path, stated, first.stars, before is None)
-    if others := _others_with(sidecar, {each.file.path.name: each.stars for each in photos}):
-        names = ", ".join(sorted(others)[:3])
-        return PlannedFile(_failed(change, f"it belongs to {names} as well, with other stars"))
-    if before is None:
-        return PlannedFile.of(change, None, new_packet(first.stars))
-    try:
-        return PlannedFile.of(change, before, with_rating(before, first.stars))
-    except CannotEdit as error:
-        return PlannedFile(_failed(change, str(error)))
-
-
-def _plan_names(
-    sidecar: Path, photos: list[FileWithFaces], orientation_of: Callable[[Path], int]
-) -> PlannedFile[FaceNamesChange] | None:
-    """Return the change of one XMP file; None where nothing is to be changed."""
-    first = photos[0]
-    change = FaceNamesChange(sidecar, first.file.path)
-    for name in (face.name for each in photos for face in each.faces):
-        if character_of_no_name(name) is not None:  # given to a person before it was refused
-            problem = f"the name {printable(name)} has a character that no XMP file can hold"
-            cure = (
-                "imgsearch people lists its person; imgsearch people NUMBER --name NAME renames it"
-            )
-            return PlannedFile(_failed(change, f"{problem}; {cure}"))
-    try:
-        before = _content(sidecar)
-        change = replace(change, is_new=before is None)
-        # Names that other files state, the photo itself for instance, are not written again.
-        here = () if before is None else map(plain_text, people_in(before))
-        elsewhere = set(map(plain_text, first.stated)) - set(here)
-        faces = [each for each in first.faces if plain_text(each.name) not in elsewhere]
-        if not faces:
-            return None
-        if before is not None and names_all(before, faces):
-            return None  # no photo is opened where it names all of them
-        orientation = orientation_of(first.file.path)
-        width_px, height_px = first.photo.width_px, first.photo.height_px
-        size_px = (height_px, width_px) if orientation >= 5 else (width_px, height_px)
-        stored = as_stored_faces(faces, orientation)
-        if before is None:
-            edited = new_packet_of_faces(size_px, stored)
-        else:
-            found = with_faces(before, size_px, stored)
-            if found is None:
-                return None
-            edited = found
-    except CannotEdit as error:
-        return PlannedFile(_failed(change, str(error)))
-    except (OSError, PhotoError) as error:
-        return PlannedFile(_failed(change, f"it cannot be read ({_reason(error)})"))
-    change = replace(change, added=edited.added, renamed=edited.renamed)
-    names = {
-        each.file.path.name: sorted({plain_text(face.name) for face in each.faces})
-        for each in photos
-    }
-    if others := _others_with(sidecar, names):
-        listed = ", ".join(sorted(others)[:3])
-        return PlannedFile(_failed(change, f"it belongs to {listed} as well, with other faces"))
-    return PlannedFile.of(change, before, edited.packet)
-
-
-def _plan_correction(
-    sidecar: Path, photos: list[CorrectedFile]
-) -> PlannedFile[DateAndPlaceChange] | None:
-    """Return the change of one XMP file; None where nothing is to be changed."""
-    if all(each.states_it for each in photos):
-        return None
-    first = photos[0]
-    correction = first.correction
-    change = DateAndPlaceChange(
-        sidecar,
-        first.file.path,
-        correction.taken_at,
-        correction.place,
-        date_precision=correction.date_precision,
-    )
-    try:
-        before = _content(sidecar)
-        if before is None:
-            after = new_packet_of_correction(correction)
-        else:
-            after = with_correction(before, correction)
-    except CannotEdit as error:
-        return PlannedFile(_failed(change, str(error)))
-    except (OSError, PhotoError) as error:
-        return PlannedFile(_failed(change, f"it cannot be read ({_reason(error)})"))
-    if after == before:
-        return None  # the library has not read it yet
-    change = replace(change, is_new=before is None)
-    if others := _others_with(sidecar, {each.file.path.name: each.correction for each in photos}):
-        names = ", ".join(sorted(others)[:3])
-        return PlannedFile(
-            _failed(change, f"it belongs to {names} as well, with another date or place")
-        )
-    return PlannedFile.of(change, before, after)
-
-
-def _others_with(sidecar: Path, known: Mapping[str, object]) -> set[str]:
+def others_with(sidecar: Path, known: Mapping[str, object]) -> set[str]:
     """Return the names of photos for which a file such as `IMG.xmp` would state what is not so.
 
     `known` is what is to be stated, by the names of the photos.
@@ -399,7 +227,7 @@ def _others_with(sidecar: Path, known: Mapping[str, object]) -> set[str]:
     }
 
 
-def _content(sidecar: Path) -> bytes | None:
+def content_of(sidecar: Path) -> bytes | None:
     """Return the bytes of a file.
 
     None without one. Raises OSError and PhotoError, also for a link.
@@ -412,8 +240,9 @@ def _content(sidecar: Path) -> bytes | None:
         return file.read(MAX_PACKET_BYTES + 1)
 
 
-def _failed(change: Change, problem: str) -> Change:
-    return replace(change, problem=problem)
+def unreadable(change: Change, error: OSError | PhotoError) -> PlannedFile[Change]:
+    """Return the change of a file that cannot be read, with this problem."""
+    return PlannedFile(change.with_problem(f"it cannot be read ({_reason(error)})"))
 
 
 def _reason(error: OSError | PhotoError) -> str:

@@ -309,16 +309,27 @@ class FilterResult(Struct, frozen=True):
     passes: bool
 
 
+class Card(Struct, frozen=True):
+    """A card about a photo, which a feature brings: a title, and rows of a name and a text."""
+
+    title: str
+    rows: tuple[tuple[str, str], ...]
+
+
 class PhotoDetails(Struct, frozen=True):
     """The details of a photo in a library: its hit, text and marks, and more of features.
 
-    `text` is None if text was not looked
-    for yet. `marks` is None for a photo without any.
+    `text` is None if text was not looked for yet. `marks` is None for a photo without any. `shown`
+    are names and texts of facts, as people read them. `present` says of each path of the hit
+    whether there is a file now; of a path in object storage this is not known, and it says no.
     """
 
     hit: Hit
     text: PhotoText | None
     marks: PhotoMarks | None = None
+    shown: tuple[tuple[str, str], ...] = ()
+    cards: tuple[Card, ...] = ()
+    present: tuple[bool, ...] = ()
     # Features add fields: see `imgsearch.records.extended`. Type checkers read ours here.
     if TYPE_CHECKING:
         albums: tuple[str, ...] = ()

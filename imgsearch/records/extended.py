@@ -19,7 +19,11 @@ _Record = TypeVar("_Record", bound=msgspec.Struct)
 def details_type() -> type[PhotoDetails]:
     """Return the type of the details: `PhotoDetails` with a field for each one of a feature."""
     return _extended(
-        PhotoDetails, [(name, detail.type) for name, detail in installed.details().items()]
+        PhotoDetails,
+        [
+            (name, load(detail.type) if isinstance(detail.type, str) else detail.type)
+            for name, detail in installed.details().items()
+        ],
     )
 
 

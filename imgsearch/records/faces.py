@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from msgspec import Struct
@@ -87,22 +86,6 @@ class Person(Struct, frozen=True):
     confirmed: int
     best_face: int | None = None
     is_me: bool = False
-
-
-class FaceNamesChange(Struct, frozen=True):
-    """An XMP file that gets the names of faces in a photo; `is_new` says that there is none yet.
-
-    `added` are names of faces that it does not name, and `renamed` the name before and after of
-    faces that it names otherwise. With a `problem`, a clause that says why, the file is left as it
-    is.
-    """
-
-    sidecar: Path
-    photo: Path
-    added: tuple[str, ...] = ()
-    renamed: tuple[tuple[str, str], ...] = ()
-    is_new: bool = False
-    problem: str | None = None
 
 
 class FaceCounts(Struct, frozen=True):

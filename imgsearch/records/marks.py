@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Literal, Self, TypeAlias
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 MarkKind: TypeAlias = Literal["favourite", "rating", "hidden"]
 MAX_STARS = 5
@@ -35,3 +36,7 @@ class SidecarChange(Struct, frozen=True):
     stars: int
     is_new: bool
     problem: str | None = None
+
+    def with_problem(self, problem: str) -> Self:
+        """Return the change with a problem."""
+        return replace(self, problem=problem)

@@ -9,7 +9,6 @@ from imgsearch.features.declared import load
 from imgsearch.library import Library
 from imgsearch.operations.browse import Browse
 from imgsearch.operations.changes import ChangeHistory
-from imgsearch.operations.corrections import Corrections
 from imgsearch.operations.encoders import Encoders
 from imgsearch.operations.lines import Lines
 from imgsearch.operations.marks import Marks
@@ -24,7 +23,7 @@ _NOT_NAMED = (None, "browse", "lines", "memory", "pictures")  # see `capabilitie
 def operations() -> tuple[Operation, ...]:
     """Return every declared operation."""
     of_all = (Library, Lines, Pictures, Browse)
-    of_kept = (Tray, Marks, Corrections, ChangeHistory)
+    of_kept = (Tray, Marks, ChangeHistory)
     of_features = (load(part.made_by) for part in installed.parts().values())
     return operations_of((*of_all, *of_kept, Encoders, *of_features))
 

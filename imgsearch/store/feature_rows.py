@@ -41,6 +41,7 @@ FEATURE_ROWS: Mapping[str, FeatureRows] = {  # by the name of the feature
         packed_since="albums",
     ),
     "concepts": FeatureRows("concepts", in_all_packs=True),
+    "corrections": FeatureRows("corrections"),
     "duplicates": FeatureRows("duplicate_choices"),
     "events": FeatureRows("event_titles", "titles of events"),
     "labels": FeatureRows("facets"),

@@ -27,10 +27,10 @@ from imgsearch.records.files import IngestResult
 from imgsearch.records.photo import Facts, with_measured
 from imgsearch.records.status import Counts
 from imgsearch.store import schema
-from imgsearch.store.corrections import CorrectionStore, as_stated
 from imgsearch.store.database import Database
 from imgsearch.store.reads import Reads
 from imgsearch.store.sql import FACT_COLUMNS, LIST_FACTS, now, to_columns
+from imgsearch.store.stated_facts import as_stated, stated_facts
 
 _c = schema.photos.c
 # Statements that run for every file are built once: building one costs more than running it.
@@ -90,7 +90,7 @@ class PhotoStore:
         there are new ones.
         """
         known = {each: photo.facts for each, photo in self._reads.photos.records(facts).items()}
-        for photo_id, stated in CorrectionStore(self._database).of(known).items():
+        for photo_id, stated in stated_facts(self._database, known).items():
             known[photo_id] = as_stated(known[photo_id], stated)
         read = {
             photo_id: with_measured(facts[photo_id], of_photo)

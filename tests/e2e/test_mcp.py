@@ -24,8 +24,6 @@ from PIL import Image
 
 from imgsearch import Library, Settings
 from imgsearch.errors import MissingPackage
-from imgsearch.features.assistant.tools import MAX_PHOTOS, MAX_ROWS, PhotoTools
-from imgsearch.features.labels.records import Classes
 from imgsearch.service.address import SOCKET
 from tests.factories import (
     CHECKOUT,
@@ -39,7 +37,10 @@ from tests.factories import (
 )
 from tests.stand_in import StandIn
 
-pytestmark = pytest.mark.features("assistant")
+tools_of_photos = pytest.importorskip("imgsearch.features.assistant.tools")
+MAX_PHOTOS, MAX_ROWS = tools_of_photos.MAX_PHOTOS, tools_of_photos.MAX_ROWS
+PhotoTools = tools_of_photos.PhotoTools
+pytestmark = pytest.mark.features()  # the tools are those of all features
 
 TOOLS = {
     "search",
@@ -155,6 +156,8 @@ def data(demo_photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     os.rename(os.fsencode(place / "orange.png"), hostile)
     with Library.open(Settings.load(data_dir=place / "library", encoder="lite")) as library:
         library.index([demo_photos, place / "trip"]).run()
+        from imgsearch.features.labels.records import Classes  # absent in some checkouts
+
         library.labels.save("animals", Classes(("cat", "horse")))
         library.saved.save("arezzo", "place:Arezzo")
         library.concepts.teach("cup", like=[demo_photos / "coffee.png"], words="a cup")

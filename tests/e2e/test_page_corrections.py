@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from tests.e2e.conftest import OpenTab
 
-pytestmark = NEEDS_BROWSER
+pytestmark = [*NEEDS_BROWSER, pytest.mark.features("corrections")]
 # By name: when each photo was taken, if its file says so.
 NAMES = {
     "IMG_20190513_101112.jpg": None,

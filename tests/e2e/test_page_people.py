@@ -14,7 +14,7 @@ import pytest
 from playwright.sync_api import expect
 
 from imgsearch import Library, Settings
-from imgsearch.records.corrections import PhotoDate
+from imgsearch.features.corrections.records import PhotoDate
 from tests.browsing import NEEDS_BROWSER, axe_violations, settle, small_targets, wait_in_browser
 from tests.page_loads import cookie_of
 from tests.people import index_painted_people, undo_changes

@@ -131,7 +131,7 @@ def test_an_arrow_key_shows_a_neighbour_that_was_loaded_ahead(page: Page, addres
 
 def test_the_details_come_with_the_picture(page: Page, address: str) -> None:
     traffic = Traffic(page)
-    with page.expect_response(re.compile(r"/photo/details\?id=2\b")):  # of the next photo
+    with page.expect_response(re.compile(r"/operations/photo/2$")):  # of the next photo
         open_photo(page, address, "brick.png")
     page.locator(".drawer code", has_text="brick.png").wait_for()
     page.wait_for_load_state("networkidle")
@@ -151,6 +151,7 @@ def test_the_details_come_with_the_picture(page: Page, address: str) -> None:
     page.get_by_text("5 of").wait_for()
 
 
+@pytest.mark.features("corrections")
 def test_the_detailed_map_is_asked_for_only_when_it_is_switched_on(
     browser: Browser, address: str, place: Path
 ) -> None:

@@ -216,6 +216,7 @@ def test_the_verdict_on_a_concept_is_its_own(library: Library, painted: Path) ->
     (verdict,) = explained.concepts
     assert (verdict.name, verdict.judged) == ("pink", True)
     assert verdict.probability > 0.5
+    assert explained.remarks == (("concept:pink", str(verdict)),)
     (share,) = explained.shares
     assert share.term == "concept:pink"
     (other,) = library.explain(painted / "green-01.png", "concept:pink").concepts
@@ -294,6 +295,12 @@ def test_proposals_are_uncertain_and_not_judged_yet(library: Library, painted: P
     assert len(proposed) == 6
     judged = library.concepts.judged("pink")
     assert not {hit.photo.id for hit in proposed} & judged.keys()
+    liked, unliked = (
+        next(each for each in judged if judged[each] is side) for side in (True, False)
+    )
+    assert library.concepts.of_photo(liked) == {"pink": True}
+    assert library.concepts.of_photo(unliked) == {"pink": False}
+    assert library.concepts.of_photo(proposed[0].photo.id) == {}
     doubts: list[tuple[float, int]] = []
     for hit in library.search("concept:pink", k=PINKS + GREENS):
         if hit.photo.id not in judged:

@@ -18,10 +18,10 @@ from click.testing import CliRunner
 
 from imgsearch import ChangeHistory, Library, Settings, ShownPerson
 from imgsearch.cli import commands
-from imgsearch.decode.xmp_regions import NamedFace, new_packet_of_faces
 from imgsearch.errors import QueryError, UsageError
 from imgsearch.features.people.finding import find_faces
 from imgsearch.features.people.operations import People
+from imgsearch.features.people.xmp_regions import NamedFace, new_packet_of_faces
 from imgsearch.records.faces import Person
 from imgsearch.service.client import Client
 from imgsearch.store import changes as journal

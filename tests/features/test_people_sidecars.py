@@ -17,14 +17,14 @@ from imgsearch import Library
 from imgsearch.decode.reader import read_orientation
 from imgsearch.decode.xmp import read_xmp
 from imgsearch.decode.xmp_edit import CannotEdit
-from imgsearch.decode.xmp_regions import (
+from imgsearch.errors import DiskError
+from imgsearch.features.people.records import FaceNamesChange
+from imgsearch.features.people.xmp_regions import (
     NamedFace,
     as_stored,
     new_packet_of_faces,
     with_faces,
 )
-from imgsearch.errors import DiskError
-from imgsearch.records.faces import FaceNamesChange
 from tests.factories import run_cli
 from tests.people import found, library_with_faces, of_colour, write_people
 from tests.programs import need_programs

@@ -113,6 +113,7 @@ def test_names_are_compared_without_case_and_accents(stocked: Library) -> None:
         stocked.saved.save("ETE A LA MER", "name:0002")
 
 
+@pytest.mark.features("concepts")
 def test_a_taught_concept_is_part_of_it(stocked: Library, tmp_path: Path) -> None:
     folder = tmp_path / "photos"
     stocked.index([write_photos(folder, 40)]).run()

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { actionText, stayingText } from "../../ui/components/shell/correction_texts.js";
+import { actionText, stayingText } from "../../imgsearch/features/corrections/components/corrections/correction_texts.js";
 
 test("it says how many photos would stay as they are, and why", () => {
   assert.equal(stayingText("date", 5, 3), "2 photos have this date already.");

@@ -2,10 +2,12 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { kindsOf, matching, wordsIn } from "../../ui/components/choices/matching.js";
-import { albumOf } from "../../imgsearch/features/albums/components/albums/album_line.js";
-import { placeName } from "../../ui/components/shell/place_name.js";
-import { printable } from "../../ui/components/shared/dom.js";
+import { openPage } from "./page.js";
+
+await openPage("/");
+const { kindsOf, matching, wordsIn } = await import("../../ui/components/choices/matching.js");
+const { albumOf } = await import("../../imgsearch/features/albums/components/albums/actions.js");
+const { placeName, printable } = await import("../../ui/components/shared/dom.js");
 
 test("words have no case, no accents, and the letters of other alphabets as people type them", () => {
   assert.deepEqual(wordsIn("Genève, Straße – Łódź (Ærø)"), ["geneve", "strasse", "lodz", "aero"]);

@@ -9,13 +9,13 @@ export interface GetOperations {
   "thumbnail/{photo_id}": { request: { photo_id: number; side_px?: number; at_s?: number | null; or_kept?: boolean }; answer: Blob };
   "filters/choices": { request: {}; answer: FilterChoices };
   "tray": { request: {}; answer: PickedPhotos };
-  "corrections/places": { request: { text: string; k?: number }; answer: (NamedPoint)[] };
   "changes": { request: {}; answer: (Change)[] };
   "encoders": { request: {}; answer: (EncoderInfo)[] };
   "encoders/stored": { request: {}; answer: (StoredEncoder)[] };
   "encoders/trial": { request: {}; answer: EncoderTrial | null };
   "albums": { request: {}; answer: (Album)[] };
   "albums/photos": { request: { name: string }; answer: AlbumPhotos };
+  "corrections/places": { request: { text: string; k?: number }; answer: (NamedPoint)[] };
   "concepts": { request: {}; answer: (Concept)[] };
   "people/counts": { request: {}; answer: FaceCounts };
   "people": { request: { hidden?: boolean }; answer: (Person)[] };
@@ -50,12 +50,6 @@ export interface PostOperations {
   "marks/of": { request: { photo_ids: (number)[] }; answer: Record<string, PhotoMarks> };
   "marks": { request: { photo_ids?: (number)[]; query?: string | QueryBody | null; k?: number | null; include_weak?: boolean; favourite?: boolean | null; rating?: number | null; hidden?: boolean | null }; answer: Change };
   "marks/forget-rating": { request: { photo_ids?: (number)[]; query?: string | QueryBody | null; k?: number | null; include_weak?: boolean }; answer: Change };
-  "corrections/of": { request: { photo_ids: (number)[] }; answer: Record<string, StatedFacts> };
-  "corrections/plan": { request: { photo_ids?: (number)[]; query?: string | QueryBody | null; k?: number | null; include_weak?: boolean; date?: string | null; shift_s?: number | null; from_names?: boolean }; answer: (PlannedDate)[] };
-  "corrections/dates": { request: { dates: (PhotoDate)[] }; answer: Change };
-  "corrections/plan-place": { request: { photo_ids?: (number)[]; query?: string | QueryBody | null; k?: number | null; include_weak?: boolean; place: string }; answer: (PlannedPlace)[] };
-  "corrections/place": { request: { photo_ids?: (number)[]; query?: string | QueryBody | null; k?: number | null; include_weak?: boolean; place: string }; answer: Change };
-  "corrections/forget": { request: { photo_ids?: (number)[]; query?: string | QueryBody | null; k?: number | null; include_weak?: boolean; date?: boolean; place?: boolean }; answer: Change };
   "changes/undo": { request: { change_id?: number | null }; answer: Change };
   "changes/redo": { request: { change_id?: number | null }; answer: Change };
   "encoders/use": { request: { name: string }; answer: StoredEncoder };
@@ -66,6 +60,12 @@ export interface PostOperations {
   "albums/take-out": { request: { name: string; photo_ids?: (number)[]; query?: string | QueryBody | null; k?: number | null; include_weak?: boolean }; answer: Change };
   "albums/rename": { request: { name: string; new_name: string }; answer: Change };
   "albums/remove": { request: { name: string }; answer: Change };
+  "corrections/of": { request: { photo_ids: (number)[] }; answer: Record<string, StatedFacts> };
+  "corrections/plan": { request: { photo_ids?: (number)[]; query?: string | QueryBody | null; k?: number | null; include_weak?: boolean; date?: string | null; shift_s?: number | null; from_names?: boolean }; answer: (PlannedDate)[] };
+  "corrections/dates": { request: { dates: (PhotoDate)[] }; answer: Change };
+  "corrections/plan-place": { request: { photo_ids?: (number)[]; query?: string | QueryBody | null; k?: number | null; include_weak?: boolean; place: string }; answer: (PlannedPlace)[] };
+  "corrections/place": { request: { photo_ids?: (number)[]; query?: string | QueryBody | null; k?: number | null; include_weak?: boolean; place: string }; answer: Change };
+  "corrections/forget": { request: { photo_ids?: (number)[]; query?: string | QueryBody | null; k?: number | null; include_weak?: boolean; date?: boolean; place?: boolean }; answer: Change };
   "concepts/teach": { request: { name: string; like?: (SourceBody)[]; unlike?: (SourceBody)[]; withdraw?: (SourceBody)[]; words?: string | null; new?: boolean }; answer: Concept };
   "concepts/judge": { request: { name: string; k?: number }; answer: (Hit)[] };
   "concepts/forget": { request: { name: string }; answer: boolean };
@@ -166,9 +166,15 @@ export type UnfinishedJob = { job: string; left: number | null; begun_at: string
 
 export type ArchiveCopy = { folder: string; version: number; is_complete: boolean; waiting: number };
 
-export type PhotoDetails = { hit: Hit; text: PhotoText | null; marks: PhotoMarks | null; albums: (string)[]; labels: Record<string, string> };
+export type PhotoDetails = { hit: Hit; text: PhotoText | null; marks: PhotoMarks | null; shown: ([string, string])[]; cards: (Card)[]; present: (boolean)[]; albums: (string)[]; stated_facts: StatedFacts | null; judged: Record<string, boolean>; faces: (FaceInPhoto)[]; labels: Record<string, string> };
 
 export type PhotoMarks = { favourite: boolean; rating: number | null; hidden: boolean };
+
+export type Card = { title: string; rows: ([string, string])[] };
+
+export type StatedFacts = { date_is_corrected: boolean; place_is_corrected: boolean; taken_at: string | null; dated_by: string | null; lat: number | null; lon: number | null; town: string | null; region: string | null; country: string | null; near_town: boolean; date_precision: "day" | "month" | "season" | "year" | null };
+
+export type FaceInPhoto = { id: number; person_id: number | null; name: string | null };
 
 export type Suggestion = { kind: string; text: string; line: string; photos: number | null; kind_name: string };
 
@@ -196,14 +202,6 @@ export type PickedPhotos = { name: string; photo_ids: (number)[]; missing_ids: (
 
 export type Change = { id: number | null; title: string; photos: number; changed_at: string; undone: boolean };
 
-export type StatedFacts = { date_is_corrected: boolean; place_is_corrected: boolean; taken_at: string | null; dated_by: string | null; lat: number | null; lon: number | null; town: string | null; region: string | null; country: string | null; near_town: boolean; date_precision: "day" | "month" | "season" | "year" | null };
-
-export type PlannedDate = { photo_id: number; path: string; before: string; dated_by: string | null; after: string; because: string; precision: "day" | "month" | "season" | "year" | null; before_precision: "day" | "month" | "season" | "year" | null };
-
-export type PlannedPlace = { photo_id: number; path: string; before: NamedPoint | null; after: NamedPoint };
-
-export type NamedPoint = { lat: number; lon: number; town: string | null; region: string | null; country: string | null; near_town: boolean };
-
 export type EncoderInfo = { name: string; dim: number; size_mb: number; licence: string; accuracy: string; weights_here: boolean; note: string };
 
 export type StoredEncoder = { name: string; encoder_id: string; state: "building" | "current" | "kept"; photos: number; missing: number; vectors: number; size_bytes: number };
@@ -219,6 +217,12 @@ export type TrialQuery = { text: string; source: string; right: (number)[]; befo
 export type Album = { name: string; photos: number; missing: number; made_at: string; cover_id: number | null };
 
 export type AlbumPhotos = { name: string; photo_ids: (number)[]; missing_ids: (number)[] };
+
+export type PlannedDate = { photo_id: number; path: string; before: string; dated_by: string | null; after: string; because: string; precision: "day" | "month" | "season" | "year" | null; before_precision: "day" | "month" | "season" | "year" | null };
+
+export type PlannedPlace = { photo_id: number; path: string; before: NamedPoint | null; after: NamedPoint };
+
+export type NamedPoint = { lat: number; lon: number; town: string | null; region: string | null; country: string | null; near_town: boolean };
 
 export type Concept = { name: string; words: string | null; likes: number; unlikes: number; sure: number; likely: number; test: ConceptTest | null; is_ready: boolean; taught_at: string };
 

@@ -1,5 +1,7 @@
 // Types that several modules share: of Streamlit's components, of what the page's server sends, and of events.
 
+import type { PhotoDetails } from "./operations.d.ts";
+
 /** What Streamlit hands to the script of a component at each run. `Data` is what Python gives. */
 export interface StreamlitComponent<Data> {
   data: Data;
@@ -100,7 +102,6 @@ export interface TrayEvents {
   told: Told;
   "other-photos": undefined;
   "asked-changes": undefined;
-  "asked-correction": string[];
   "asked-form": string;
 }
 
@@ -135,16 +136,22 @@ export interface FeatureAction {
   isFirst?: boolean;
   /** Whether it comes last, and is only an icon where there is little room. */
   isMinor?: boolean;
+  /** The icon of the action behind which it stands; at first without one. */
+  after?: string;
 }
 
-/** What the module of a feature may export: actions for the selected photos, and for all photos of a list, and keys for photos in a grid. */
+/** What the module of a feature may export: actions for the selected photos, and for all photos of a list. */
 export interface FeatureModule {
   forSelection?(): FeatureAction[];
   forLists?: { icon: string; label: string; name: string; act: (ids: string[]) => void }[];
-  shortcuts?: [key: string, text: string][];
 }
 
-/** A section among the details of a photo. `show` is called for each photo that is shown, and when its details come. */
+/** What the module of a feature exports for the viewer: parts about a photo, from its details, to which the feature adds fields. */
+export interface ViewerModule {
+  partsOf(details: PhotoDetails): HTMLElement[];
+}
+
+/** A section among the details of a photo, which keeps a state of its own. `show` is called for each photo that is shown, and when its details come. */
 export interface DetailsSection {
   node: HTMLElement;
   show(photo: string, ofSearch: unknown): void;
@@ -152,6 +159,6 @@ export interface DetailsSection {
 
 /** The module of a section of a feature: `ViewerSection` in ui/features.py says where its data come from. */
 export interface SectionModule {
-  /** `known` has what Python says of a photo, as soon as that has come; `askForm` opens a form of Python for a photo. */
-  makeSection(context: { known(photo: string): unknown; askForm(name: string, photo: string): void }): DetailsSection;
+  /** `known` returns the details of a photo, once they have come; `askForm` opens a form of Python for a photo. */
+  makeSection(context: { known(photo: string): PhotoDetails | null; askForm(name: string, photo: string): void }): DetailsSection;
 }

@@ -15,7 +15,13 @@ from ui import cards, elements
 from ui.addresses import START, address_of, number_of, parameters_here
 from ui.answer_data import photos_around
 from ui.elements import NEIGHBOURS, ViewerOptions
-from ui.features import PhotosAround, feature_views, show_form, shown_features
+from ui.features import (
+    PhotosAround,
+    feature_views,
+    map_address,
+    show_form,
+    shown_features,
+)
 from ui.navigation import go_to
 from ui.search_state import NEWEST, SearchInput, remembered_list
 from ui.session import session
@@ -50,7 +56,9 @@ def show() -> None:
         ViewerOptions(
             results=_results_address(parameters, search_input, hit.photo.id),
             search=search_input.parameters,
+            parts=[each.viewer for each in shown_features() if each.viewer is not None],
             sections=_sections(search_input),
+            map_address=map_address(),
             photo_parameters=parameters,
             total=total,
             before=before,

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from imgsearch.cli.chosen import chosen, chosen_options, chosen_or_none, print_change
+from imgsearch.cli.asked import Asked, asks
+from imgsearch.cli.chosen import print_change
 from imgsearch.cli.output import (
     NO_RESULT,
     PATH,
     archive_option,
-    asking,
     data_option,
     info,
     json_option,
@@ -22,22 +22,19 @@ from imgsearch.cli.output import (
 )
 from imgsearch.errors import PhotoError
 from imgsearch.features.albums.operations import Albums
+from imgsearch.features.albums.records import Album, AlbumPhotos
+from imgsearch.records.changes import Change
 from imgsearch.text import format_count, printable
 
 if TYPE_CHECKING:
-    from imgsearch.features.albums.records import Album, ExportReport
+    from imgsearch.features.albums.records import ExportReport
 
 _SHOWN_MISSING = 3
 
 
 @click.group("album", invoke_without_command=True)
-@json_option
-@archive_option
-@data_option
-@click.pass_context
-def command(
-    context: click.Context, as_json: bool, address: str | None, data_dir: str | None
-) -> None:
+@asks(Albums.all)
+def command(asked: Asked[tuple[Album, ...]]) -> None:
     """List the albums and how many photos each has; its commands make and change them.
 
     \b
@@ -51,15 +48,9 @@ def command(
     An album belongs to the photos, wherever their files are moved. No photo is touched, and every
     change can be undone: imgsearch undo. docs/albums.md has the details.
     """
-    if context.invoked_subcommand is not None:
+    if click.get_current_context().invoked_subcommand is not None:
         return
-    with asking(data_dir, address) as ask:
-        albums = ask(Albums.all)
-    if as_json:
-        print_json(albums)
-    else:
-        _print(albums)
-    if not albums:
+    if not asked.print(_print):
         info("There is no album. To make one: imgsearch album make Book 'sunset over water'")
         sys.exit(NO_RESULT)
 
@@ -73,95 +64,49 @@ def _print(albums: tuple[Album, ...]) -> None:
 
 
 @command.command("make", short_help="Make an album.")
-@click.argument("album_name", metavar="NAME")
-@chosen_options
-@archive_option
-@data_option
-def make(
-    album_name: str,
-    words: tuple[str, ...],
-    photo_ids: tuple[int, ...],
-    k: int | None,
-    show_all: bool,
-    address: str | None,
-    data_dir: str | None,
-) -> None:
+@asks(Albums.make)
+def make(asked: Asked[Change]) -> None:
     """Make the album NAME of the photos that QUERY finds; without QUERY and --photo an empty one.
 
     QUERY and its options are those of imgsearch search.
     """
-    photos = chosen_or_none(words, photo_ids, k, show_all)
-    with asking(data_dir, address) as ask:
-        print_change(ask(Albums.make, album_name, **photos))
+    print_change(asked.answer())
 
 
 @command.command("add", short_help="Add photos to an album.")
-@click.argument("album_name", metavar="NAME")
-@chosen_options
-@archive_option
-@data_option
-def add(
-    album_name: str,
-    words: tuple[str, ...],
-    photo_ids: tuple[int, ...],
-    k: int | None,
-    show_all: bool,
-    address: str | None,
-    data_dir: str | None,
-) -> None:
+@asks(Albums.add)
+def add(asked: Asked[Change]) -> None:
     """Add the photos that QUERY finds to the album NAME. Photos that it has stay as they are."""
-    photos = chosen(words, photo_ids, k, show_all, f"imgsearch album add {album_name} 'our dog'")
-    with asking(data_dir, address) as ask:
-        print_change(ask(Albums.add, album_name, **photos))
+    asked.require_photos(f"imgsearch album add {asked.arguments['name']} 'our dog'")
+    print_change(asked.answer())
 
 
 @command.command("take-out", short_help="Take photos out of an album.")
-@click.argument("album_name", metavar="NAME")
-@chosen_options
-@archive_option
-@data_option
-def take_out(
-    album_name: str,
-    words: tuple[str, ...],
-    photo_ids: tuple[int, ...],
-    k: int | None,
-    show_all: bool,
-    address: str | None,
-    data_dir: str | None,
-) -> None:
+@asks(Albums.take_out)
+def take_out(asked: Asked[Change]) -> None:
     """Take the photos that QUERY finds out of the album NAME; no photo is touched."""
-    photos = chosen(
-        words, photo_ids, k, show_all, f"imgsearch album take-out {album_name} is:blurred"
-    )
-    with asking(data_dir, address) as ask:
-        print_change(ask(Albums.take_out, album_name, **photos))
+    asked.require_photos(f"imgsearch album take-out {asked.arguments['name']} is:blurred")
+    print_change(asked.answer())
 
 
 @command.command("show", short_help="List the photos of an album.")
-@click.argument("album_name", metavar="NAME")
-@click.option("--ids", "as_ids", is_flag=True, help="Print the ids of the photos, not their paths.")
-@click.option("-0", "--null", "nul", is_flag=True, help="End each path with NUL, for xargs -0.")
-@json_option
-@archive_option
-@data_option
-def show(
-    album_name: str,
-    as_ids: bool,
-    nul: bool,
-    as_json: bool,
-    address: str | None,
-    data_dir: str | None,
-) -> None:
+@asks(
+    Albums.photos,
+    click.option(
+        "--ids", "as_ids", is_flag=True, help="Print the ids of the photos, not their paths."
+    ),
+    click.option("-0", "--null", "nul", is_flag=True, help="End each path with NUL, for xargs -0."),
+)
+def show(asked: Asked[AlbumPhotos], as_ids: bool, nul: bool) -> None:
     """Print the path of each photo of the album NAME, in the order in which they were added.
 
     Photos whose files are gone are counted on standard error; --json has their ids.
     """
-    if as_json:
-        with asking(data_dir, address) as ask:
-            print_json(ask(Albums.photos, album_name))
+    if asked.as_json:
+        print_json(asked.answer())
         return
-    with open_either(data_dir, address) as library:
-        album = library.albums.photos(album_name)
+    with asked.open() as library:
+        album = library.albums.photos(**asked.arguments)
         if as_ids:
             for photo_id in album.photo_ids:
                 click.echo(photo_id)
@@ -175,24 +120,17 @@ def show(
 
 
 @command.command("rename", short_help="Rename an album.")
-@click.argument("album_name", metavar="NAME")
-@click.argument("new_name", metavar="NEW_NAME")
-@archive_option
-@data_option
-def rename(album_name: str, new_name: str, address: str | None, data_dir: str | None) -> None:
+@asks(Albums.rename)
+def rename(asked: Asked[Change]) -> None:
     """Give the album NAME another name."""
-    with asking(data_dir, address) as ask:
-        print_change(ask(Albums.rename, album_name, new_name))
+    print_change(asked.answer())
 
 
 @command.command("remove", short_help="Delete an album.")
-@click.argument("album_name", metavar="NAME")
-@archive_option
-@data_option
-def remove(album_name: str, address: str | None, data_dir: str | None) -> None:
+@asks(Albums.remove)
+def remove(asked: Asked[Change]) -> None:
     """Delete the album NAME; no photo is touched."""
-    with asking(data_dir, address) as ask:
-        print_change(ask(Albums.remove, album_name))
+    print_change(asked.answer())
 
 
 @command.command("export", short_help="Copy the photos of an album.")

@@ -6,14 +6,13 @@ without the writer's lock, also while another process indexes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NoReturn
 
 from imgsearch.errors import QueryError, UsageError
 from imgsearch.features.albums.records import Album, AlbumPhotos, ExportReport
 from imgsearch.operations.chosen import chosen_photos
-from imgsearch.operations.declared import operation
+from imgsearch.operations.declared import ChosenCount, ChosenPhotos, WithWeak, operation
 from imgsearch.paths import absolute
 from imgsearch.records.changes import Change
 from imgsearch.records.ids import as_id
@@ -55,11 +54,11 @@ class Albums:
     def make(
         self,
         name: str,
-        photo_ids: Sequence[int] = (),
+        photo_ids: ChosenPhotos = (),
         query: str | Query | None = None,
-        k: int | None = None,
+        k: ChosenCount = None,
         *,
-        include_weak: bool = False,
+        include_weak: WithWeak = False,
     ) -> Change:
         """Make an album of photos, of the answer to a query, or of both; it may be empty.
 
@@ -85,11 +84,11 @@ class Albums:
     def add(
         self,
         name: str,
-        photo_ids: Sequence[int] = (),
+        photo_ids: ChosenPhotos = (),
         query: str | Query | None = None,
-        k: int | None = None,
+        k: ChosenCount = None,
         *,
-        include_weak: bool = False,
+        include_weak: WithWeak = False,
     ) -> Change:
         """Add photos, the answer to a query, or both at the end of an album: see `make`.
 
@@ -103,11 +102,11 @@ class Albums:
     def take_out(
         self,
         name: str,
-        photo_ids: Sequence[int] = (),
+        photo_ids: ChosenPhotos = (),
         query: str | Query | None = None,
-        k: int | None = None,
+        k: ChosenCount = None,
         *,
-        include_weak: bool = False,
+        include_weak: WithWeak = False,
     ) -> Change:
         """Take photos, the answer to a query, or both out of an album. Raises as `add` does."""
         photos = chosen_photos(self._opened, photo_ids, query, k, include_weak)

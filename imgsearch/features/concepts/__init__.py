@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from imgsearch.features.declared import (
+    Detail,
     Explained,
     Feature,
     InPacks,
@@ -41,6 +42,9 @@ FEATURE = Feature(
             module="imgsearch.features.concepts.reading",
         )
     },
+    details={
+        "judged": Detail(dict[str, bool], "imgsearch.features.concepts.operations:judged_in_photo")
+    },
     explained={
         "concepts": Explained(
             type="imgsearch.features.concepts.records:Verdicts",
@@ -54,6 +58,7 @@ FEATURE = Feature(
     taste="imgsearch.features.concepts.taste:learn_taste",
     page="imgsearch.features.concepts.page:page",
     components="imgsearch.features.concepts",
+    styles={"viewer": "concepts/concepts.css"},
     exports={
         "imgsearch.features.concepts.operations": ("Concepts",),
         "imgsearch.features.concepts.records": ("TaughtConcept",),

@@ -122,3 +122,8 @@ def _listed(examples: Iterable[ExampleSource]) -> list[ExampleSource]:
     if isinstance(examples, str | bytes | int):
         raise UsageError("Examples are given as a list: library.concepts.teach(name, like=[photo])")
     return list(examples)
+
+
+def judged_in_photo(opened: OpenedLibrary, photo_id: int) -> dict[str, bool]:
+    """Return the concepts that a photo is an example of, and whether it is a liked one."""
+    return Concepts(opened).of_photo(photo_id)

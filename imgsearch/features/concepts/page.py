@@ -9,7 +9,6 @@ import streamlit as st
 from imgsearch.errors import ImgsearchError
 from imgsearch.features.concepts.records import TaughtConcept
 from imgsearch.language.grammar import to_text
-from imgsearch.records.answer import Hit
 from imgsearch.records.query import Query, Term
 from imgsearch.text import format_count
 from ui.answer_data import forget_answers
@@ -29,7 +28,7 @@ def page() -> PageFeature:
     return PageFeature(
         part="concepts",
         actions="concepts/actions.js",
-        section=ViewerSection("concepts", "concepts/section.js", judged_concepts, judgements),
+        section=ViewerSection("concepts", "concepts/section.js", judged_concepts),
         forms={"teach": teach_by_selection, "teach-photo": teach_by_photo},
         icons={"concept": "school"},
     )
@@ -46,11 +45,6 @@ def judged_concepts(search_input: SearchInput) -> list[str]:
     asked_for = search_input.line.casefold()
     concepts.sort(key=lambda each: each.name.casefold() not in asked_for)
     return [concept.name for concept in concepts[:MAX_SHOWN]]
-
-
-def judgements(hit: Hit) -> dict[str, bool]:
-    """Return the concepts that the photo is an example of, and whether it is a liked one."""
-    return session().library.concepts.of_photo(hit.photo.id)
 
 
 @st.dialog("Teach a concept")

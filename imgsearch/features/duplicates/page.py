@@ -44,7 +44,7 @@ def page() -> PageFeature:
     """Return the share of near-duplicates in the page."""
     view = PageView("Near-duplicates", "content_copy", "narrows", ("similar", "follow"))
     return PageFeature(
-        actions="similar/actions.js",
+        keys=(("k", "keep the photo, or not, among near-duplicates"),),
         views={"similar": ShownView(view, show, before="library", around=around, back=back)},
         routes=(
             Route("/similar/groups", page_data.groups, methods=["PUT"]),

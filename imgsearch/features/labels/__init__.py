@@ -29,6 +29,7 @@ FEATURE = Feature(
     details={
         "labels": Detail(dict[str, str], "imgsearch.features.labels.operations:labels_of_photo")
     },
+    rows="imgsearch.features.labels.operations:rows_of_photo",
     items="imgsearch.features.labels.items:GROUPS",
     after_indexing="imgsearch.features.labels.labelling:label_new_photos",
     own_words="imgsearch.features.labels.filters:class_names",

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from imgsearch.features.labels.store import LabelStore
     from imgsearch.opened.library import OpenedLibrary
     from imgsearch.progress import Job
+    from imgsearch.records.answer import Hit
 
 
 class Labels:
@@ -108,3 +109,9 @@ class Labels:
 def labels_of_photo(opened: OpenedLibrary, photo_id: int) -> dict[str, str]:
     """Return the saved labels of a photo, by the name that they were saved under."""
     return {name: label.name for name, label in Labels(opened).of_photo(photo_id).items()}
+
+
+def rows_of_photo(opened: OpenedLibrary, hit: Hit) -> list[tuple[str, str]]:
+    """Return the saved labels of a photo, with their probabilities, for people."""
+    labels = Labels(opened).of_photo(hit.photo.id)
+    return [(facet, f"{label.name}, {label.probability:.0%}") for facet, label in labels.items()]

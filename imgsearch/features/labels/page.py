@@ -28,16 +28,9 @@ def page() -> PageFeature:
     return PageFeature(
         part="labels",
         views={"labels": ShownView(view, show, before="library")},
-        rows=rows,
         filter_nouns={"label": "Label"},
         icons={"label": "label"},
     )
-
-
-def rows(hit: Hit) -> list[tuple[str, str]]:
-    """Return the labels of a photo, with their probabilities."""
-    labels = session().library.labels.of_photo(hit.photo.id)
-    return [(facet, f"{label.name}, {label.probability:.0%}") for facet, label in labels.items()]
 
 
 def show() -> None:

@@ -4,35 +4,26 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import click
 
-from imgsearch.cli.counting import NOTHING_TO_COUNT, Counted, counting_command
-from imgsearch.cli.output import NO_RESULT, info, open_either, print_json
+from imgsearch.cli.asked import NOTHING_TO_COUNT, Asked, asks
+from imgsearch.cli.output import NO_RESULT, info
 from imgsearch.cli.progress import run_with_progress
+from imgsearch.features.meaning.operations import Meaning
+from imgsearch.features.meaning.records import MeaningCluster, MeaningMap
 from imgsearch.text import format_count, printable
-
-if TYPE_CHECKING:
-    from imgsearch.features.meaning.records import MeaningCluster
 
 _MANY_PLACED = 0.5  # share of photos that came later, from which a new layout is proposed
 
 
-@counting_command(
-    "meaning",
+@click.command("meaning", context_settings={"default_map": {"level": 1}})  # else all levels
+@asks(
+    Meaning.clusters,
     click.option(
         "--lay-out",
         is_flag=True,
         help="Lay out all photos anew. 100,000 photos take some minutes.",
-    ),
-    click.option(
-        "--level",
-        metavar="N",
-        type=click.IntRange(0, 9),
-        default=1,
-        show_default=True,
-        help="The finest level of clusters to list; 0 is the coarsest.",
     ),
     click.option(
         "--save",
@@ -41,7 +32,7 @@ _MANY_PLACED = 0.5  # share of photos that came later, from which a new layout i
     ),
     click.option("--forget", is_flag=True, help="Delete the map. No photo is changed."),
 )
-def command(counted: Counted, lay_out: bool, level: int, save: str | None, forget: bool) -> None:
+def command(asked: Asked[MeaningMap], lay_out: bool, save: str | None, forget: bool) -> None:
     """List what the photos are about: clusters of photos that show similar things.
 
     \b
@@ -62,10 +53,10 @@ def command(counted: Counted, lay_out: bool, level: int, save: str | None, forge
     if forget and (lay_out or save is not None):
         raise click.UsageError("--forget deletes the map; it takes no --lay-out and no --save.")
     if forget:
-        _forget(counted)
+        _forget(asked)
         return
     if lay_out:
-        with open_either(counted.data_dir, counted.address) as library:
+        with asked.open() as library:
             report = run_with_progress(
                 library.meaning.lay_out(), "Laying out photos", ends_soon=True
             )
@@ -74,19 +65,17 @@ def command(counted: Counted, lay_out: bool, level: int, save: str | None, forge
             f"{format_count(report.clusters, 'cluster')}, {report.named:,} with a name, in "
             f"{report.seconds:.1f} s."
         )
-    from imgsearch.features.meaning.operations import Meaning
-
-    found = counted.ask(Meaning.clusters, level=level)
-    if counted.as_json:
-        print_json(found)
-    else:
-        _print_tree(found.clusters)
+    found = asked.print(_print_tree)
     if found.unplaced:
         info(
             f"Not on the map: {format_count(found.unplaced, 'photo')}. Each is placed when the "
             "library is indexed next."
         )
-    if found.photos and found.placed > _MANY_PLACED * found.photos and counted.query is None:
+    if (
+        found.photos
+        and found.placed > _MANY_PLACED * found.photos
+        and asked.arguments["query"] is None
+    ):
         info(
             "Most photos came after the map was laid out. To renew it: imgsearch meaning --lay-out"
         )
@@ -94,22 +83,22 @@ def command(counted: Counted, lay_out: bool, level: int, save: str | None, forge
         info(NOTHING_TO_COUNT)
         sys.exit(NO_RESULT)
     if save is not None:
-        with open_either(counted.data_dir, counted.address) as library:
-            photos = library.meaning.save_picture(save, counted.query, counted.k, level)
+        with asked.open() as library:
+            photos = library.meaning.save_picture(save, **asked.arguments)
         info(f"Wrote {format_count(photos, 'photo')} to {printable(save)}.")
 
 
-def _forget(counted: Counted) -> None:
-    with open_either(counted.data_dir, counted.address) as library:
+def _forget(asked: Asked[MeaningMap]) -> None:
+    with asked.open() as library:
         had_one = library.meaning.forget()
     info("The map of meaning was deleted." if had_one else "There is no map of meaning.")
     if not had_one:
         sys.exit(NO_RESULT)
 
 
-def _print_tree(clusters: Sequence[MeaningCluster]) -> None:
+def _print_tree(found: MeaningMap) -> None:
     inside: dict[int | None, list[MeaningCluster]] = {}
-    for cluster in clusters:
+    for cluster in found.clusters:
         inside.setdefault(cluster.parent, []).append(cluster)
     for depth, cluster in _in_order(inside, None, 0):
         name = printable(cluster.name) or "(no name)"

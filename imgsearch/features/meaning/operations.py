@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import numpy as np
 from msgspec import Meta
 
 from imgsearch.errors import UsageError
@@ -74,8 +73,10 @@ class Meaning:
         """List clusters of photos that show similar things, each with a name where a word fits.
 
         Coarse clusters come first, and finer ones are in them. Raises UsageError before the map was
-        laid out, and as `Library.search` does.
+        laid out and for a level that is not 0 to 9, and as `Library.search` does.
         """
+        if not 0 <= level <= _ALL_LEVELS:
+            raise UsageError(f"The level of clusters is 0 to {_ALL_LEVELS}, not {level}.")
         if query is None:  # what the page asks for
             recent = self._opened.reads().recent
             key = ("clusters of meaning", self._opened.reads().encoders.in_use().key, level)
@@ -106,6 +107,8 @@ class Meaning:
         Photos that are not on the map are left out; without a map, all are. Raises as
         `Library.search` does.
         """
+        import numpy as np
+
         points, asked = self._all_points(), self._asked(query, k)
         if asked is None:
             return points

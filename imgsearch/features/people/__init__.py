@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from imgsearch.features.declared import Feature, FeatureJob, ListedCommand, Part, ValueFilter
+from imgsearch.features.declared import (
+    Detail,
+    Feature,
+    FeatureJob,
+    ListedCommand,
+    Part,
+    ValueFilter,
+)
 
 FEATURE = Feature(
     name="people",
@@ -36,6 +43,12 @@ FEATURE = Feature(
             write="imgsearch.features.people.filters:write_number",
         ),
     },
+    details={
+        "faces": Detail(
+            "imgsearch.features.people.records:FacesInPhoto",
+            "imgsearch.features.people.operations:faces_of_photo",
+        )
+    },
     after_faces="imgsearch.features.people.finding:faces_came",
     jobs={
         "faces": FeatureJob(
@@ -48,6 +61,7 @@ FEATURE = Feature(
     },
     page="imgsearch.features.people.page:page",
     components="imgsearch.features.people",
+    styles={"viewer": "people/photo_faces.css"},
     exports={
         "imgsearch.features.people.operations": ("People",),
         "imgsearch.features.people.records": (

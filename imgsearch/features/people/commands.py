@@ -25,8 +25,8 @@ from imgsearch.paths import absolute
 from imgsearch.text import SCHEME, format_count, path_text, printable
 
 if TYPE_CHECKING:
-    from imgsearch.features.people.records import PersonLook
-    from imgsearch.records.faces import Face, FaceNamesChange, Person
+    from imgsearch.features.people.records import FaceNamesChange, PersonLook
+    from imgsearch.records.faces import Face, Person
     from imgsearch.service.api import Asking
 
 _LISTED = 50  # groups without a name, unless all are asked for

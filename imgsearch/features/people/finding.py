@@ -25,11 +25,12 @@ from imgsearch.features.people import grouping
 from imgsearch.features.people.quality import is_surely_upright, may_found_group
 from imgsearch.features.people.reader import CLOSE_SIDE_PX, LOOK_SIDE_PX, open_reader
 from imgsearch.features.people.records import FaceReport
+from imgsearch.indexer.backlogs import PhotoBacklog
 from imgsearch.indexer.derived import GROUPING
 from imgsearch.indexer.embedding import embed_queries
 from imgsearch.indexer.likely_photos import likeliness
 from imgsearch.indexer.roots import ids_below, readable_photos
-from imgsearch.progress import Job, Progress
+from imgsearch.progress import Progress
 from imgsearch.store.lock import writing
 from imgsearch.store.progress_file import publish_progress
 from imgsearch.store.unfinished import noted
@@ -130,64 +131,49 @@ def _read_and_group(
     return report
 
 
-class FaceBacklog:
-    """Photos in which faces are still to be found, for a program that does so when it is idle.
+class _FaceWork:
+    """Finds the faces of the photos that are left, then groups them; implements `PhotoWork`."""
 
-    It is planned again when photos are added.
-    """
-
-    doing = DOING
-    job = "faces"
-
-    def __init__(self, context: IndexingContext, unfinished: UnfinishedJob | None = None) -> None:
+    def __init__(self, context: IndexingContext, unfinished: UnfinishedJob | None) -> None:
         """Look at all photos, or go on with a job that was not finished."""
         self._context = context
         self._unfinished = unfinished
-        self._left: deque[int] = deque()
         self._close: frozenset[int] = frozenset()
-        self._done = 0
-        self._is_due = True
-        self._report = FaceReport(0, 0, 0, 0)
 
     def renew(self, everything: bool) -> None:
-        """Look for photos before the next is looked at, always in the whole library."""
-        self._is_due = True
+        """Do nothing: a plan is always for the whole library."""
 
-    def steps(self, store: Store) -> Generator[Progress, None, FaceReport]:
-        """Find the faces of all photos that are left, then group them; one Progress a photo.
-
-        It may be closed at any step; the next call continues there. The report covers all calls
-        since the last one that came to its end.
-        """
-        reader = reader_of(self._context)
+    def plan(self, store: Store, left: deque[int], report: FaceReport) -> FaceReport:
         row = store.reads.encoders.current()
-        if self._is_due and row is not None:
+        if row is not None:
             job = self._unfinished
             folders = [] if job is None else [str(folder) for folder in job.folders]
-            ids = unread_photos(store, reader.id, folders, job is not None and job.again)
-            self._left = deque(ids)
+            again = job is not None and job.again
+            ids = unread_photos(store, reader_of(self._context).id, folders, again)
+            left.clear()
+            left.extend(ids)
             self._close = photos_with_people(self._context, store, row, ids)
-        self._is_due = False
-        while self._left:
-            photos = readable_photos(store.reads, [self._left[0]], self._context.mounts)
-            report = Job(read_faces(self._context, store, photos, self._close)).run()
-            self._left.popleft()
-            self._done += 1
-            self._report = self._report.plus(report)
-            yield Progress(self._done, self._done + len(self._left), None, DOING)
-        if self._report.tried:
-            group_stored(store, self._report.faces)
-        self._done = 0
-        report, self._report = self._report, FaceReport(0, 0, 0, 0)
         return report
 
+    def look_at(
+        self, store: Store, photos: Sequence[tuple[Photo, Path]]
+    ) -> Generator[Progress, None, FaceReport]:
+        return read_faces(self._context, store, photos, self._close)
 
-def backlog(context: IndexingContext, unfinished: UnfinishedJob | None) -> FaceBacklog | None:
+    def end(self, store: Store, report: FaceReport) -> None:
+        if report.tried:
+            group_stored(store, report.faces)
+
+
+def backlog(
+    context: IndexingContext, unfinished: UnfinishedJob | None
+) -> PhotoBacklog[FaceReport] | None:
     """Return what a watcher looks at when idle: the rest of a job, or new photos if set so."""
     if unfinished is None and not context.settings.find_faces:
         return None
     reader_of(context)  # raises without its package
-    return FaceBacklog(context, unfinished)
+    nothing = FaceReport(0, 0, 0, 0)
+    return PhotoBacklog(context, DOING, "faces", _FaceWork(context, unfinished), nothing)
 
 
 def told(report: FaceReport) -> tuple[dict[str, int], str]:

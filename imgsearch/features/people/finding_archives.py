@@ -7,14 +7,14 @@ looked at again by the next one, which also goes on with what was found before.
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Generator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from imgsearch.archive.commits import PHOTOS_AT_ONCE, CommitClock
+from imgsearch.archive.commits import CommitClock, Files, Photos, looked_at
 from imgsearch.archive.fleet.base import patiently
 from imgsearch.features.people.finding import (
     DOING,
@@ -26,7 +26,6 @@ from imgsearch.features.people.finding import (
     unread_photos,
 )
 from imgsearch.features.people.records import FaceReport
-from imgsearch.progress import Job, Progress
 from imgsearch.records.faces import FoundFace, PhotoFaces
 from imgsearch.store.store import Store
 
@@ -38,6 +37,7 @@ if TYPE_CHECKING:
     from imgsearch.archive.photo_changes import ArchiveChanges
     from imgsearch.errors import PhotoError
     from imgsearch.indexer.context import IndexingContext
+    from imgsearch.progress import Progress
     from imgsearch.records.faces import FaceState
     from imgsearch.records.photo import Photo
 
@@ -67,51 +67,28 @@ def _find(
 ) -> Generator[Progress, None, FaceReport]:
     started_s = time.monotonic()
     with Store.open(context.data_dir) as store:
-        ids = unread_photos(store, reader_of(context).id, folders, again)
+        reader, settings = reader_of(context), context.settings
+        ids = unread_photos(store, reader.id, folders, again)
         close = photos_with_people(context, store, store.reads.encoders.in_use(), ids)
-        report = FaceReport(0, 0, 0, 0)
         readings = _FaceReadings(writer)
-        try:
-            for start in range(0, len(ids), PHOTOS_AT_ONCE):
-                some = ids[start : start + PHOTOS_AT_ONCE]
-                job = Job(_find_some(context, store, originals, readings, some, close))
-                for step in job:
-                    yield Progress(start + step.done, len(ids), step.path)
-                report = report.plus(job.report)
-        finally:
-            readings.commit()
+
+        def look_at(photos: Photos, files: Files) -> Generator[Progress, None, FaceReport]:
+            def look(photo: Photo, path: Path) -> FaceLook | PhotoError | None:
+                def read(file: Path) -> FaceLook | PhotoError | None:
+                    is_close = photo.id in close
+                    return look_at_file(reader, photo, file, settings.max_megapixels, is_close)
+
+                return originals.read_first(files[photo.id], read)
+
+            return look_at_photos(reader.id, readings, photos, look, settings.thread_count)
+
+        nothing = FaceReport(0, 0, 0, 0)
+        report = yield from looked_at(store.reads, ids, readings, nothing, look_at)
     return replace(report, seconds=round(time.monotonic() - started_s, 3))
 
 
-def _find_some(
-    context: IndexingContext,
-    store: Store,
-    originals: Originals,
-    readings: _FaceReadings,
-    ids: Sequence[int],
-    close: Collection[int],
-) -> Generator[Progress, None, FaceReport]:
-    found = store.reads.photos.with_files(ids)
-    photos = [(each.photo, each.files[0].path) for each in found.values() if each.files]
-    files = {each.photo.id: [file.path for file in each.files] for each in found.values()}
-    readings.contents = {photo.id: bytes.fromhex(photo.content_hash) for photo, _ in photos}
-    reader, settings = reader_of(context), context.settings
-
-    def look(photo: Photo, path: Path) -> FaceLook | PhotoError | None:
-        def read(file: Path) -> FaceLook | PhotoError | None:
-            return look_at_file(reader, photo, file, settings.max_megapixels, photo.id in close)
-
-        return originals.read_first(files[photo.id], read)
-
-    steps = look_at_photos(reader.id, readings, photos, look, settings.thread_count)
-    return (yield from steps)
-
-
 class _FaceReadings:
-    """Implements `FaceRecord`: commits when there are many, or when the last commit was long ago.
-
-    `contents` are the contents of the photos that are being looked at, by their ids.
-    """
+    """Implements `FaceRecord` and `Readings`: commits when there are many, or when it is time."""
 
     def __init__(self, writer: LanceWriter) -> None:
         self.contents: Mapping[int, bytes] = {}

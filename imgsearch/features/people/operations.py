@@ -13,6 +13,9 @@ from msgspec import Meta
 from imgsearch.errors import UsageError
 from imgsearch.features.people.records import (
     DatedFace,
+    FaceInPhoto,
+    FaceNamesChange,
+    FacesInPhoto,
     PeopleOverview,
     PersonChange,
     PersonDetails,
@@ -23,7 +26,7 @@ from imgsearch.features.people.records import (
 )
 from imgsearch.language.grammar import check_k
 from imgsearch.operations.declared import MAX_K, PhotoId, ResultCount, operation
-from imgsearch.records.faces import Face, FaceCounts, FaceNamesChange, Person
+from imgsearch.records.faces import Face, FaceCounts, Person
 from imgsearch.records.ids import as_id
 from imgsearch.text import character_of_no_name, printable
 
@@ -457,8 +460,8 @@ class People:
         Raises UsageError for an archive of which all these photos are in object storage.
         """
         from imgsearch.decode.reader import read_orientation
-        from imgsearch.decode.xmp_regions import NamedFace
-        from imgsearch.outputs.sidecars import FileWithFaces, plan_face_names
+        from imgsearch.features.people.sidecars import FileWithFaces, plan_face_names
+        from imgsearch.features.people.xmp_regions import NamedFace
         from imgsearch.progress import Job
 
         opened = self._opened
@@ -500,6 +503,17 @@ class People:
 
     def _people(self) -> PeopleStore:
         return self._stores().people
+
+
+def faces_of_photo(opened: OpenedLibrary, photo_id: int) -> FacesInPhoto:
+    """Return the faces in a photo from left to right; of a video, each person once."""
+    faces = People(opened).faces_in(photo_id)
+    seen = {face.person_id or -face.id: face for face in reversed(faces)}
+    return tuple(
+        FaceInPhoto(face.id, face.person_id, face.name)
+        for face in faces
+        if seen[face.person_id or -face.id] is face
+    )
 
 
 def _sure(stores: PeopleStores, person_id: int) -> list[int]:

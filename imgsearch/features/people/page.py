@@ -26,13 +26,13 @@ def page() -> PageFeature:
     view = PageView("People", "group", "none", ("people", "follow"), "people")
     return PageFeature(
         part="people",
+        viewer="people/photo_faces.js",
         views={"people": ShownView(view, show, before="library")},
         routes=(Route("/face/{size}/{face_id}", page_data.picture),),
         jobs={"faces": PageJob(_TASK, ("people", "library"), _go_on)},
         commands={
             "imgsearch faces": CommandButton("people", "people", "Find faces", ":material/group:")
         },
-        faces=page_data.faces_of,
     )
 
 

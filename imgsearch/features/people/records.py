@@ -3,11 +3,25 @@
 from __future__ import annotations
 
 from datetime import date
+from pathlib import Path
+from typing import Self, TypeAlias
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from imgsearch.records.changes import Change
 from imgsearch.records.faces import Face, Person
+
+
+class FaceInPhoto(Struct, frozen=True):
+    """A face among the details of a photo: its person, with the name if the user gave one."""
+
+    id: int
+    person_id: int | None
+    name: str | None
+
+
+FacesInPhoto: TypeAlias = tuple[FaceInPhoto, ...]
 
 
 class PersonLook(Struct, frozen=True):
@@ -134,3 +148,23 @@ class FaceReport(Struct, frozen=True):
             self.found_closely + other.found_closely,
             self.seconds + other.seconds,
         )
+
+
+class FaceNamesChange(Struct, frozen=True):
+    """An XMP file that gets the names of faces in a photo; `is_new` says that there is none yet.
+
+    `added` are names of faces that it does not name, and `renamed` the name before and after of
+    faces that it names otherwise. With a `problem`, a clause that says why, the file is left as it
+    is.
+    """
+
+    sidecar: Path
+    photo: Path
+    added: tuple[str, ...] = ()
+    renamed: tuple[tuple[str, str], ...] = ()
+    is_new: bool = False
+    problem: str | None = None
+
+    def with_problem(self, problem: str) -> Self:
+        """Return the change with a problem."""
+        return replace(self, problem=problem)

@@ -28,6 +28,7 @@ FEATURE = Feature(
             before="label",
         ),
     },
+    examples={"search": ("imgsearch search 'saved:beach after:2024'",)},
     queries={
         "saved": NamedQuery(
             metavar="NAME",

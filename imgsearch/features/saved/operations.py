@@ -7,20 +7,23 @@ without the writer's lock, also while another process indexes.
 from __future__ import annotations
 
 from threading import Event
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
+from msgspec import Meta
 from msgspec.structs import replace as replaced
 
 from imgsearch.errors import UsageError
 from imgsearch.features.saved.records import SavedSearch, SavedSearchSummary
 from imgsearch.language.grammar import resolve_query
-from imgsearch.operations.declared import operation
+from imgsearch.operations.declared import ChosenCount, WithWeak, operation
 from imgsearch.records.query import Query
 
 if TYPE_CHECKING:
     from imgsearch.features.saved.records import OutputsReport, SavedSearchOutputs
     from imgsearch.features.saved.store import SavedSearchStore
     from imgsearch.opened.library import OpenedLibrary
+
+Replace = Annotated[bool, Meta(description="Replace an existing search with this name.")]
 
 
 class Saved:
@@ -64,10 +67,10 @@ class Saved:
         self,
         name: str,
         query: str | Query,
-        k: int | None = None,
+        k: ChosenCount = None,
         *,
-        include_weak: bool = False,
-        replace: bool = False,
+        include_weak: WithWeak = False,
+        replace: Replace = False,
     ) -> SavedSearchSummary:
         """Keep a query under a name: `find("saved:NAME")` and other queries may use it then.
 

@@ -5,29 +5,19 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Sequence
 from itertools import groupby
-from typing import TYPE_CHECKING, get_args
 
 import click
 
-from imgsearch.cli.counting import Counted, counting_command
-from imgsearch.cli.output import NO_RESULT, info, open_either, print_json
+from imgsearch.cli.asked import Asked, asks
+from imgsearch.cli.output import NO_RESULT, info
 from imgsearch.features.strips.operations import Strips
-from imgsearch.records.query import PeriodLength
+from imgsearch.features.strips.records import StripPeriod
 from imgsearch.text import format_count, path_text, printable
 
-if TYPE_CHECKING:
-    from imgsearch.features.strips.records import StripPeriod
 
-
-@counting_command(
-    "strip",
-    click.option(
-        "--by",
-        type=click.Choice(get_args(PeriodLength)),
-        default="year",
-        show_default=True,
-        help="Choose a photo of each month or year.",
-    ),
+@click.command("strip")
+@asks(
+    Strips.over_time,
     click.option("--paths", is_flag=True, help="Print nothing but the paths, one a line."),
     click.option(
         "--save",
@@ -36,7 +26,7 @@ if TYPE_CHECKING:
         "the new FILE.",
     ),
 )
-def command(counted: Counted, by: str, paths: bool, save: str | None) -> None:
+def command(asked: Asked[tuple[StripPeriod, ...]], paths: bool, save: str | None) -> None:
     """Show the same thing over time: the best photo of each year, or of each month.
 
     \b
@@ -54,26 +44,24 @@ def command(counted: Counted, by: str, paths: bool, save: str | None) -> None:
     --save writes all pictures side by side with their years, or one after the other as an animation
     or a video; .mp4 needs the extra video. FILE must not exist, and not be in a photo folder.
     """
-    if paths and counted.as_json:
+    if paths and asked.as_json:
         raise click.UsageError("Choose one of --paths and --json.")
-    strip = counted.ask(Strips.over_time, by=by)
-    if counted.as_json:
-        print_json(strip)
-    elif paths:
-        for period in strip:
-            if period.best is not None:
-                click.echo(path_text(period.best.path))
-    else:
-        _print_lines(strip)
+    strip = asked.print(_print_paths if paths else _print_lines)
     if not strip:
         info("No photo with a date in its metadata matches, or all matches are weak.")
         sys.exit(NO_RESULT)
     if save is not None:
-        with open_either(counted.data_dir, counted.address) as library:
+        with asked.open() as library:
             report = library.strips.save(strip, save)
         for path in report.missing:
             info(f"There is no picture of {printable(path_text(path))}; it was left out.")
         info(f"Wrote {format_count(report.photos, 'photo')} to {printable(str(report.place))}.")
+
+
+def _print_paths(strip: Sequence[StripPeriod]) -> None:
+    for period in strip:
+        if period.best is not None:
+            click.echo(path_text(period.best.path))
 
 
 def _print_lines(strip: Sequence[StripPeriod]) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from imgsearch.features.strips.filmstrip import StripSuffix
     from imgsearch.opened.library import OpenedLibrary
 
-ByPeriod = Annotated[PeriodLength, Meta(description="The time for which one photo is chosen.")]
+ByPeriod = Annotated[PeriodLength, Meta(description="Choose a photo of each month or year.")]
 
 
 class Strips:

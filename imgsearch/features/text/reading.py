@@ -24,10 +24,11 @@ from imgsearch.decode.reader import decode
 from imgsearch.errors import PhotoError, Reason
 from imgsearch.features.text.reader import LOOK_SIDE_PX, LOOK_THRESHOLD, MIN_SIDE_PX, open_reader
 from imgsearch.features.text.records import TextReport
+from imgsearch.indexer.backlogs import PhotoBacklog
 from imgsearch.indexer.embedding import embed_queries
 from imgsearch.indexer.likely_photos import likeliness
 from imgsearch.indexer.roots import ids_below, readable_photos
-from imgsearch.progress import Job, Progress
+from imgsearch.progress import Progress
 from imgsearch.store.lock import writing
 from imgsearch.store.progress_file import publish_progress
 from imgsearch.store.unfinished import noted
@@ -165,31 +166,32 @@ def plan_reading(
     return TextPlan(tuple(ranked), len(unread) - len(left), to_look_at)
 
 
-class TextBacklog:
-    """Photos whose text is still to be read, for a program that does so when it is idle.
+class _TextWork:
+    """Reads the photos that are left, the likeliest first; implements `PhotoWork`."""
 
-    It is planned again when photos are added.
-    """
-
-    doing = DOING
-    job = "text"
-
-    def __init__(self, context: IndexingContext, unfinished: UnfinishedJob | None = None) -> None:
+    def __init__(self, context: IndexingContext, unfinished: UnfinishedJob | None) -> None:
         """Look at all photos, or go on with a job that was not finished."""
         self._context = context
         self._unfinished = unfinished
-        self._left: deque[int] = deque()
         self._to_look_at: set[int] = set()
-        self._done = 0
         self._planned_to = 0  # the highest id of a photo that was considered
-        self._is_due = True
-        self._report = TextReport(0, 0, 0, 0)
 
     def renew(self, everything: bool) -> None:
-        """Look for photos before the next is read: among new ones, or in the whole library."""
-        self._is_due = True
         if everything:
             self._planned_to = 0
+
+    def plan(self, store: Store, left: deque[int], report: TextReport) -> TextReport:
+        last_id = store.photos.last_id()
+        row = store.reads.encoders.current()
+        plan = TextPlan((), 0)  # nothing was indexed yet
+        if row is not None:
+            plan = self._plan(store, row)
+        if self._planned_to == 0:
+            left.clear()
+        left.extend(plan.photo_ids)
+        self._to_look_at |= plan.to_look_at
+        self._planned_to = last_id
+        return replace(report, below_gate=plan.below_gate)
 
     def _plan(self, store: Store, row: EncoderRow) -> TextPlan:
         job = self._unfinished
@@ -206,42 +208,26 @@ class TextBacklog:
             after_id=self._planned_to,
         )
 
-    def steps(self, store: Store) -> Generator[Progress, None, TextReport]:
-        """Read all that is left, the likeliest first; one Progress a photo.
-
-        It may be closed at any step; the next call continues there. The report covers all calls
-        since the last one that came to its end.
-        """
-        if self._is_due:
-            last_id = store.photos.last_id()
-            row = store.reads.encoders.current()
-            plan = TextPlan((), 0)  # nothing was indexed yet
-            if row is not None:
-                plan = self._plan(store, row)
-            if self._planned_to == 0:
-                self._left.clear()
-            self._left.extend(plan.photo_ids)
-            self._to_look_at |= plan.to_look_at
-            self._planned_to, self._is_due = last_id, False
-            self._report = replace(self._report, below_gate=plan.below_gate)
-        while self._left:
-            photos = readable_photos(store.reads, [self._left[0]], self._context.mounts)
-            report = Job(read_texts(self._context, store, photos, self._to_look_at)).run()
-            self._to_look_at.discard(self._left.popleft())
-            self._done += 1
-            self._report = self._report.plus(report)
-            yield Progress(self._done, self._done + len(self._left), None, DOING)
-        self._done = 0
-        report, self._report = self._report, TextReport(0, 0, 0, 0)
+    def look_at(
+        self, store: Store, photos: Sequence[tuple[Photo, Path]]
+    ) -> Generator[Progress, None, TextReport]:
+        report = yield from read_texts(self._context, store, photos, self._to_look_at)
+        self._to_look_at.difference_update(photo.id for photo, _ in photos)
         return report
 
+    def end(self, store: Store, report: TextReport) -> None:
+        """Do nothing: each text was recorded as it was read."""
 
-def backlog(context: IndexingContext, unfinished: UnfinishedJob | None) -> TextBacklog | None:
+
+def backlog(
+    context: IndexingContext, unfinished: UnfinishedJob | None
+) -> PhotoBacklog[TextReport] | None:
     """Return what a watcher reads when idle: the rest of a job, or new photos if set so."""
     if unfinished is None and not context.settings.read_text:
         return None
     reader_of(context)  # raises without its package
-    return TextBacklog(context, unfinished)
+    nothing = TextReport(0, 0, 0, 0)
+    return PhotoBacklog(context, DOING, "text", _TextWork(context, unfinished), nothing)
 
 
 def told(report: TextReport) -> tuple[dict[str, int], str]:

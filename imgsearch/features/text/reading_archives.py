@@ -7,13 +7,13 @@ killed has the photos since the last commit read again by the next one.
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Generator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from imgsearch.archive.commits import PHOTOS_AT_ONCE, CommitClock
+from imgsearch.archive.commits import CommitClock, Files, Photos, looked_at
 from imgsearch.archive.fleet.base import patiently
 from imgsearch.errors import PhotoError
 from imgsearch.features.text.reader import MIN_SIDE_PX
@@ -26,7 +26,6 @@ from imgsearch.features.text.reading import (
 )
 from imgsearch.features.text.records import TextReport
 from imgsearch.indexer.roots import ids_below
-from imgsearch.progress import Job, Progress
 from imgsearch.records.picture_text import PhotoText, TextLine
 from imgsearch.store.store import Store
 
@@ -39,6 +38,7 @@ if TYPE_CHECKING:
     from imgsearch.archive.originals import Originals
     from imgsearch.archive.photo_changes import ArchiveChanges
     from imgsearch.indexer.context import IndexingContext
+    from imgsearch.progress import Progress
     from imgsearch.records.photo import Photo
     from imgsearch.records.picture_text import TextState
 
@@ -72,54 +72,32 @@ def _read(
         row = store.reads.encoders.in_use()
         within = ids_below(store.reads, folders) if folders else None
         plan = plan_reading(context, store, row, everything=everything, again=again, within=within)
-        report = TextReport(0, 0, 0, 0, plan.below_gate)
-        readings = _Readings(writer)
-        ids = plan.photo_ids
-        try:
-            for start in range(0, len(ids), PHOTOS_AT_ONCE):
-                some = ids[start : start + PHOTOS_AT_ONCE]
-                job = Job(_read_some(context, store, originals, readings, some, plan.to_look_at))
-                for step in job:
-                    yield Progress(start + step.done, len(ids), step.path)
-                report = report.plus(job.report)
-        finally:
-            readings.commit()
+        readings, reader, settings = _Readings(writer), reader_of(context), context.settings
+
+        def look_at(photos: Photos, files: Files) -> Generator[Progress, None, TextReport]:
+            def load(photo: Photo, path: Path, side_px: int) -> Image | PhotoError | None:
+                def read(file: Path) -> Image | PhotoError | None:
+                    return load_picture(photo, file, side_px, settings.max_megapixels)
+
+                return originals.read_first(files[photo.id], read)
+
+            return read_pictures(
+                reader,
+                readings,
+                photos,
+                plan.to_look_at,
+                load,
+                settings.thread_count,
+                MIN_SIDE_PX,
+            )
+
+        nothing = TextReport(0, 0, 0, 0, plan.below_gate)
+        report = yield from looked_at(store.reads, plan.photo_ids, readings, nothing, look_at)
     return replace(report, seconds=round(time.monotonic() - started_s, 3))
 
 
-def _read_some(
-    context: IndexingContext,
-    store: Store,
-    originals: Originals,
-    readings: _Readings,
-    ids: Sequence[int],
-    to_look_at: Collection[int],
-) -> Generator[Progress, None, TextReport]:
-    found = store.reads.photos.with_files(ids)
-    there = [found[each] for each in ids if each in found and found[each].files]
-    photos = [(each.photo, each.files[0].path) for each in there]
-    files = {each.photo.id: [file.path for file in each.files] for each in there}
-    readings.contents = {photo.id: bytes.fromhex(photo.content_hash) for photo, _ in photos}
-    settings = context.settings
-
-    def load(photo: Photo, path: Path, side_px: int) -> Image | PhotoError | None:
-        def read(file: Path) -> Image | PhotoError | None:
-            return load_picture(photo, file, side_px, settings.max_megapixels)
-
-        return originals.read_first(files[photo.id], read)
-
-    reader = reader_of(context)
-    steps = read_pictures(
-        reader, readings, photos, to_look_at, load, settings.thread_count, MIN_SIDE_PX
-    )
-    return (yield from steps)
-
-
 class _Readings:
-    """Implements `TextRecord`: commits when there are many, or when the last commit was long ago.
-
-    `contents` are the contents of the photos that are being read, by their ids.
-    """
+    """Implements `TextRecord` and `Readings`: commits when there are many, or when it is time."""
 
     def __init__(self, writer: LanceWriter) -> None:
         self.contents: Mapping[int, bytes] = {}

@@ -1,5 +1,6 @@
 // Elements and dates. Text is inserted as text, never as HTML: file names are untrusted.
 
+/** @import { NamedPoint } from "../operations.d.ts" */
 /** @import { AnyListener, Listen } from "../types.d.ts" */
 
 /** @template {keyof HTMLElementTagNameMap} Tag @param {Tag} tag @param {string} [className] @param {string} [text] @returns {HTMLElementTagNameMap[Tag]} */
@@ -123,3 +124,11 @@ export function momentName(moment, precision = null) {
 }
 /** @param {number} count */
 export const countOf = (count) => `${count.toLocaleString("en")} photo${count === 1 ? "" : "s"}`;
+
+// The names of a place, else its coordinates.
+/** @param {NamedPoint | null} place */
+export function placeName(place) {
+  if (!place) return "no place";
+  const names = [...new Set([place.town && place.near_town ? `near ${place.town}` : place.town, place.region, place.country])].filter(Boolean);
+  return names.join(", ") || `${place.lat.toFixed(5)}, ${place.lon.toFixed(5)}`;
+}

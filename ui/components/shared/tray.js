@@ -22,7 +22,6 @@ export const TOLD = "told"; // a sentence for the visitor: `detail` has it, and 
 export const OTHER_PHOTOS = "other-photos"; // lists of photos may be others
 export const ASKED_CHANGES = "asked-changes"; // for the list of all that was changed
 export const ASKED_FORM = "asked-form"; // of Python, for the selected photos; `detail` is its name: see ui/tray.py
-export const ASKED_CORRECTION = "asked-correction"; // of dates and places; `detail` has the ids
 
 class Tray extends EventTarget {
   constructor() {
@@ -310,3 +309,12 @@ function goneText(photos) {
 
 /** @typedef {CustomTarget<TrayEvents> & Tray} SharedTray */
 export const tray = /**  @type {SharedTray} */ (new Tray());
+
+// The modules of features, by their paths among the components.
+/** @param {string[]} paths @returns {Promise<object[]>} */
+export async function modulesOf(paths) {
+  const loaded = await Promise.allSettled(paths.map((path) => import(`../${path}`)));
+  const found = loaded.flatMap((each) => (each.status === "fulfilled" ? [each.value] : []));
+  if (found.length < paths.length) tray.tell(TOLD, { text: "A part of this page could not be loaded. Reload the page.", isProblem: true });
+  return found;
+}

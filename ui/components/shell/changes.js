@@ -24,7 +24,7 @@ export class Changes {
     this.problem = element("p", "problem");
     this.problem.role = "alert";
     Object.assign(close, { type: "button", onclick: () => this.dialog.close() });
-    const note = element("p", "correct-note", "Of everything that people make or decide here. No photo is ever changed.");
+    const note = element("p", "note", "Of everything that people make or decide here. No photo is ever changed.");
     this.dialog.classList.add("wide");
     this.dialog.replaceChildren(heading, note, this.problem, this.list, this.older, close);
     this.dialog.addEventListener("close", () => this.dialog.classList.remove("wide"), { once: true });

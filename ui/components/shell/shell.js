@@ -13,14 +13,15 @@ import { Menu } from "./menu.js";
 import { ServerWatch } from "./server_watch.js";
 import { Shortcuts } from "./shortcuts.js";
 import { TrayBar } from "./tray_bar.js";
-import { TOLD, tray } from "../shared/tray.js";
+import { modulesOf, tray } from "../shared/tray.js";
 
 /** @import { FeatureModule, StreamlitComponent } from "../types.d.ts" */
+/** @import { Key } from "./shortcuts.js" */
 /** @typedef {{ address: string, title: string, icon: string, isShown: boolean }} View */
 /**
  * `run` is the number of the run, `path` that of the view, `parts` are those of the library, and `face` is the icon of the
- * product with this name. `actions` are the paths of modules of features. Of searches by an image, `image_mb` is the largest; effects are those that searchDoes takes.
- * @typedef {{ run: number | string, path: string, title: string, name: string, face: string, views: View[], parts: string[], actions: string[], search_effects: Record<string, string>, has_photos: boolean, image_mb: number, can_log_out: boolean }} Data
+ * product with this name. `actions` are the paths of modules of features, and `keys` what they bring for photos in a grid. Of searches by an image, `image_mb` is the largest; effects are those that searchDoes takes.
+ * @typedef {{ run: number | string, path: string, title: string, name: string, face: string, views: View[], parts: string[], actions: string[], keys: Key[], search_effects: Record<string, string>, has_photos: boolean, image_mb: number, can_log_out: boolean }} Data
  */
 /** @typedef {{ shortcuts: Shortcuts, server: ServerWatch, images: DroppedImages, bars: HTMLElement, buttons: HeaderButtons, tray: TrayBar, features?: Promise<FeatureModule[]>, menu: Menu | null, fold: () => void, refold: () => void, askForm: (name: string) => void }} State */
 
@@ -36,7 +37,7 @@ export default function (box, { data, setTriggerValue }) {
   makeInstallable();
   state.askForm = (name) => setTriggerValue("form", name);
   state.buttons.show(data.can_log_out);
-  state.features ??= modulesOf(data.actions);
+  state.features ??= /** @type {Promise<FeatureModule[]>} */ (modulesOf(data.actions));
   state.features.then((modules) => {
     tray.begin(data.parts, modules);
     state.tray.show();
@@ -86,7 +87,7 @@ export default function (box, { data, setTriggerValue }) {
 
 /** @param {HTMLElement} box @param {Data} data @returns {State} */
 function begin(box, data) {
-  const shortcuts = new Shortcuts(), server = new ServerWatch(), bars = element("div"), buttons = new HeaderButtons(Object.keys(data.search_effects));
+  const shortcuts = new Shortcuts(data.keys), server = new ServerWatch(), bars = element("div"), buttons = new HeaderButtons(Object.keys(data.search_effects));
   box.replaceChildren(bars, buttons.node, shortcuts.dialog);
   /** @type {State} */
   const state = {
@@ -100,15 +101,6 @@ function begin(box, data) {
 // Where a click on the name of a view leads. The view of the address counts, not the one that is shown: it may be on its way.
 /** @param {string} path */
 const addressOfView = (path) => (path === location.pathname ? path : addressKeepingSearch(path));
-
-// The modules of features, by their paths among the components.
-/** @param {string[]} paths @returns {Promise<FeatureModule[]>} */
-async function modulesOf(paths) {
-  const loaded = await Promise.allSettled(paths.map((path) => import(`../${path}`)));
-  const found = loaded.flatMap((each) => (each.status === "fulfilled" ? [each.value] : []));
-  if (found.length < paths.length) tray.tell(TOLD, { text: "A part of this page could not be loaded. Reload the page.", isProblem: true });
-  return found;
-}
 
 // Streamlit writes the head of the document. The manifest is behind the login, so its request takes the cookie along.
 function makeInstallable() {

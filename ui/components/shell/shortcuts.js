@@ -3,10 +3,12 @@
 import { element } from "../shared/dom.js";
 import { isTyping } from "../shared/page.js";
 import { goToSearchBox } from "../shared/search_box.js";
-import { tray } from "../shared/tray.js";
 
-/** @returns {[title: string, keys: [key: string, text: string][]][]} */
-const shortcuts = () => [
+/** @typedef {[key: string, text: string]} Key */
+
+// All keys; `ofFeatures` are those for photos in a grid that features bring.
+/** @param {Key[]} ofFeatures @returns {[title: string, keys: Key[]][]} */
+const shortcuts = (ofFeatures) => [
   ["Everywhere", [
     ["/", "to the search box, also from a view without one"],
     ["c", "compare the selected photos, two to six"],
@@ -24,7 +26,7 @@ const shortcuts = () => [
     ["f", "favourite, or not"],
     ["1 to 5, 0", "stars; the same again takes them away"],
     ["h", "hide the photo, or show it again"],
-    ...tray.features.flatMap((feature) => feature.shortcuts ?? []),
+    ...ofFeatures,
   ]],
   ["One photo", [
     ["← →", "the one before, the one after"],
@@ -40,7 +42,9 @@ const shortcuts = () => [
 ];
 
 export class Shortcuts {
-  constructor() {
+  /** @param {Key[]} ofFeatures */
+  constructor(ofFeatures) {
+    this.ofFeatures = ofFeatures;
     this.dialog = element("dialog", "shortcuts");
     this.dialog.setAttribute("aria-labelledby", "shortcuts");
     this.dialog.onclose = () => this.dialog.replaceChildren();
@@ -63,7 +67,7 @@ export class Shortcuts {
     heading.id = "shortcuts";
     close.type = "button";
     close.onclick = () => this.dialog.close();
-    this.dialog.replaceChildren(heading, ...shortcuts().flatMap(([title, keys]) => {
+    this.dialog.replaceChildren(heading, ...shortcuts(this.ofFeatures).flatMap(([title, keys]) => {
       const list = element("dl");
       for (const [key, text] of keys) {
         const term = element("dt");

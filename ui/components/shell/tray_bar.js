@@ -6,9 +6,9 @@ import { NO_SERVER, ask } from "../shared/ask.js";
 import { countOf, element, find, focusIn, icon, innermost, listen } from "../shared/dom.js";
 import { isTyping } from "../shared/page.js";
 import { Menu } from "./menu.js";
-import { ASKED_CHANGES, ASKED_CORRECTION, ASKED_FORM, CHANGED, TOLD, tray } from "../shared/tray.js";
+import { ASKED_CHANGES, ASKED_FORM, CHANGED, TOLD, tray } from "../shared/tray.js";
 
-/** @import { Response, Told } from "../types.d.ts" */
+/** @import { FeatureAction, Response, Told } from "../types.d.ts" */
 
 const FEWEST_COMPARED = 2, MOST_COMPARED = 6; // as in compare.js, which is loaded when it is needed
 const SELECTING = "imgsearch-selecting"; // class of the document while the bar is there
@@ -44,7 +44,6 @@ export class TrayBar {
     this.stops = [
       listen(tray, CHANGED, () => this.show()),
       listen(tray, TOLD, ({ detail }) => this.tell(detail)),
-      listen(tray, ASKED_CORRECTION, ({ detail }) => this.correct(detail)),
       listen(tray, ASKED_FORM, ({ detail }) => this.form(detail)),
       listen(tray, ASKED_CHANGES, () => this.showChanges()),
       listen(window, "popstate", () => this.show()),
@@ -83,22 +82,24 @@ export class TrayBar {
     const ids = () => [...tray.ids], photos = () => ids().map((id) => ({ id }));
     const isFew = number <= MOST_COPIED;
     const has = (/** @type {string} */ part) => tray.has(part);
-    const ofFeatures = (/** @type {boolean} */ areMinor) => more.filter(({ isMinor = false }) => isMinor === areMinor)
-      .map(({ icon, label, act }) => /** @type {[string, string, () => void, boolean]} */ ([icon, label, act, true]));
-    const /** @type {[sign: string, label: string, act: () => void, isThere: boolean, refusal?: string][]} */ actions = [
+    /** @typedef {[sign: string, label: string, act: () => void, isThere: boolean, refusal?: string]} Listed */
+    const /** @type {(action: FeatureAction) => Listed} */ ofFeature = ({ icon, label, act }) => [icon, label, act, true];
+    const /** @type {Listed[]} */ actions = [
       ["close", "Clear", () => tray.clear(), true],
-      ...ofFeatures(false),
       ["compare", "Compare", () => this.compare(), true, this.canCompare ? "" : `Select ${FEWEST_COMPARED} to ${MOST_COMPARED} photos to compare them.`],
       ["favorite", "Favourite", () => tray.mark(photos(), { favourite: true }), has("marks")],
       ["visibility_off", "Hide", () => tray.mark(photos(), { hidden: true }), has("marks")],
-      ["edit_calendar", "Date or place", () => this.correct(ids()), has("corrections")],
       ["folder_zip", "Zip of copies", () => this.copy(ids()), has("files"), isFew ? "" : TOO_MANY],
       ["grid_on", "Contact sheet", () => this.askSheet(), true],
       ["list", "Paths", () => this.export("paths", "photos.txt"), true],
       ["data_object", "JSON", () => this.export("json", "photos.json"), true],
       ["folder_special", "Folder of links", () => this.form("links"), has("files")],
-      ...ofFeatures(true),
+      ...more.filter(({ isMinor }) => isMinor).map(ofFeature),
     ];
+    for (const each of more.filter(({ isMinor }) => !isMinor).toReversed()) {
+      const behind = Math.max(actions.findIndex(([sign]) => sign === each.after), 0); // never before "Clear"
+      actions.splice(behind + 1, 0, ofFeature(each));
+    }
     const minor = [...MINOR, ...more.filter(({ isMinor }) => isMinor).map(({ icon }) => icon)];
     const [clear, ...further] = actions.filter(([, , , isThere]) => isThere)
       .map(([sign, label, act, , refusal]) => button(sign, label, act, minor.includes(sign), refusal));
@@ -122,12 +123,6 @@ export class TrayBar {
 
   // Whether a dialog is open, or the bar has gone with the page.
   get isAsking() { return !this.bar.isConnected || Boolean(this.bar.parentElement?.querySelector("dialog[open]")); }
-
-  /** @param {string[]} ids */
-  async correct(ids) {
-    const { Correction } = await import("./correct.js");
-    if (!this.isAsking) new Correction(this.dialog, ids);
-  }
 
   async showChanges() {
     const { Changes } = await import("./changes.js");

@@ -1,38 +1,47 @@
-// What is known of a photo, in a drawer beside it: facts, corrections, place, faces, files, sections of features, and why a
-// search found it. Those of the neighbours are fetched ahead, so they come with the picture.
+// The details of a photo, in a drawer beside it: facts, parts of features, place, files, sections of features, and why a search
+// found it. Those of the neighbours are fetched ahead, so they come with the picture.
 
 import { isPlainClick, visit } from "../history/history.js";
-import { NO_SERVER, ask, askOperation, queryOf } from "../shared/ask.js";
-import { element, icon, printable, setFirst, textButton } from "../shared/dom.js";
-import { ASKED_CORRECTION, OTHER_PHOTOS, tray } from "../shared/tray.js";
+import { NO_SERVER, ask, askOperation, queryOf, readOperation } from "../shared/ask.js";
+import { element, icon, momentName, printable, setFirst, textButton } from "../shared/dom.js";
+import { OTHER_PHOTOS, modulesOf, tray } from "../shared/tray.js";
 
-/** @import { Explanation } from "../operations.d.ts" */
-/** @import { DetailsSection, Response, SectionModule } from "../types.d.ts" */
+/** @import { Card, Explanation, Hit, PhotoDetails } from "../operations.d.ts" */
+/** @import { DetailsSection, Response, SectionModule, ViewerModule } from "../types.d.ts" */
 /** @import { Slide } from "./media.js" */
 /** @import { StreetMap } from "./street_map.js" */
 /** @import { Data } from "./viewer.js" */
 /** @typedef {[name: string, value: string][]} Rows */
-/** @typedef {{ what: "date" | "place", now: string, stated: string }} Corrected */
-/** @typedef {{ lat: number, lon: number, nearby: string, map: string | null }} PlaceOnMap with the addresses of two views, of which one may be missing */
-/** @typedef {{ id: string, name: string, is_single: boolean, address: string }} FaceOfPhoto */
-/** @typedef {{ title: string, rows: Rows }} Card what a feature says of the photo: see ui/features.py */
-/**
- * What the library knows of a photo: ui/photo_data.py. `remarks` are icons and sentences; without a part of the library,
- * what it would say is null.
- * @typedef {{ facts: Rows, remarks: [icon: string, text: string][], corrected: Corrected[] | null, place: PlaceOnMap | null, faces: FaceOfPhoto[], cards: Card[], path_title: string, paths: { path: string, can_be_shown: boolean }[], sections: Record<string, unknown> }} Content
- */
-/** @typedef {Promise<Response<Content> | null>} Asked */
-/** @typedef {{ at: number, answer: Asked, content?: Content }} Entry: when it was asked for, and what has come */
+/** @typedef {Promise<Response<PhotoDetails> | null>} Asked */
+/** @typedef {{ at: number, answer: Asked, content?: PhotoDetails }} Entry: when it was asked for, and what has come */
 
 const KEPT = 12; // details of photos
 const FRESH_MS = 60_000; // afterwards they are asked for again
 const WHY_AFTER_MS = 250; // a model may be needed, so not while somebody steps through photos
+const NEAR_KM = 5, MAP_ZOOM = 7; // of the map around a photo: a region with its coast
+const MOST_TEXT = 600; // characters shown of the text in a picture
+const MOST_STARS = 5;
+const IN_OTHER_WORDS = ["Taken", "Format", "Duration", "Rating"]; // labels of facts
+const LOOPBACK = ["localhost", "127.0.0.1", "[::1]"];
+/** @type {Record<string, string>} */
+const DATE_SOURCES = {
+  exif: "from EXIF", xmp: "from XMP", iptc: "from IPTC", text: "from text in the file", video: "from the video",
+  sidecar: "from a file beside the photo", file: "file modification time", you: "corrected by you",
+};
+/** @type {Record<string, string>} */
+const MOTION = {
+  inside: "motion photo; its video is in the same file", beside: "Live Photo; its video is in a separate file", animated: "animation; its first frame is shown",
+};
+const OFFLINE = "The drive with this photo is not connected.";
+const MISSING = "This file disappeared together with many others. The photo is kept until you confirm in the Library view that you removed it.";
+const GONE = "The file of this photo is not where it was, so at most a small picture can be shown. If it was moved or deleted, update its folder in the Library view.";
 /** @param {string} text @param {() => void} act @param {string} sign */
 const button = (text, act, sign) => textButton(text, act, sign, "button");
 
 export class Details {
   /** @type {Slide | undefined} */ slide;
   /** @type {StreetMap | null} */ street = null;
+  /** @type {ViewerModule[]} */ modules = []; // of features, once they have come
   search = "";
   shown = "";
   timer = 0;
@@ -56,6 +65,11 @@ export class Details {
     for (const { name, module } of data.sections) this.addSection(name, module, askForm);
     this.onOthers = () => { this.kept.clear(); if (this.slide) this.load(this.slide); };
     tray.addEventListener(OTHER_PHOTOS, this.onOthers);
+    modulesOf(data.parts).then((modules) => {
+      this.modules = /** @type {ViewerModule[]} */ (modules);
+      this.shown = "";
+      if (this.slide) this.draw(this.slide, this.known(this.slide.id));
+    });
   }
 
   close() {
@@ -88,7 +102,7 @@ export class Details {
     const kept = this.kept.get(id);
     if (kept && performance.now() - kept.at < FRESH_MS) return kept.answer;
     /** @type {Asked} */
-    const answer = ask(`/photo/details?${new URLSearchParams({ id })}`, { cache: "no-store" });
+    const answer = readOperation("photo/{photo_id}", { photo_id: Number(id) }, { cache: "no-store" });
     /** @type {Entry} */
     const entry = { at: performance.now(), answer, content: kept?.content };
     entry.answer = answer.then((come) => {
@@ -116,7 +130,7 @@ export class Details {
     this.showSections();
   }
 
-  /** @param {Slide} slide @param {Content | null} content @param {string} [problem] */
+  /** @param {Slide} slide @param {PhotoDetails | null} content @param {string} [problem] */
   draw(slide, content, problem = "") {
     this.problem.textContent = problem;
     const shown = JSON.stringify([slide.id, content]);
@@ -124,9 +138,9 @@ export class Details {
     this.shown = shown;
     this.street?.close();
     this.street = null;
-    this.facts.replaceChildren(...rowsOf([...(content?.facts ?? []), ...slide.found]));
+    this.facts.replaceChildren(...rowsOf([...(content ? factRows(content) : []), ...slide.found]));
     this.parts.replaceChildren(...(content ? [
-      ...corrections(slide, content.corrected), ...this.place(content.place), ...faces(content.faces), ...cardsOf(content.cards), this.paths(slide, content),
+      ...this.modules.flatMap(({ partsOf }) => partsOf(content)), ...this.place(content.hit), ...content.cards.map(cardOf), this.paths(slide, content),
     ] : []));
   }
 
@@ -139,7 +153,7 @@ export class Details {
     /** @type {SectionModule | null} */
     const loaded = await import(`../${module}`).catch(() => null);
     if (!loaded) { place.replaceWith(element("p", "problem", "A part of this page could not be loaded. Reload the page.")); return; }
-    const section = loaded.makeSection({ known: (id) => this.known(id)?.sections[name], askForm });
+    const section = loaded.makeSection({ known: (id) => this.known(id), askForm });
     place.replaceWith(section.node);
     this.sections.set(name, section);
     this.showSections();
@@ -152,23 +166,28 @@ export class Details {
   // ---------------------------------------------------------------- the place
 
   // No map server is contacted before the map is switched on.
-  /** @param {PlaceOnMap | null} place */
-  place(place) {
-    if (!place) return [];
+  /** @param {Hit} hit */
+  place({ photo: { facts: { lat, lon } } }) {
+    if (lat === null || lon === null) return [];
     const part = element("section", "part"), toggle = element("label", "toggle"), box = element("input"), view = element("div", "street");
+    const at = `${lat.toFixed(5)},${lon.toFixed(5)}`;
     part.ariaLabel = "Place";
-    Object.assign(box, { type: "checkbox", onchange: () => this.showStreet(view, box.checked ? place : null) });
+    Object.assign(box, { type: "checkbox", onchange: () => this.showStreet(view, box.checked ? [lat, lon] : null) });
     box.role = "switch";
     toggle.title = "Sends this location to a map server on the internet.";
     toggle.append(box, element("span", "", "Show a map"));
     view.hidden = true;
     const links = element("div", "row");
-    links.append(linkTo("Photos nearby", place.nearby, "near_me"), ...(place.map ? [linkTo("Around it on the map", place.map, "map")] : []));
+    const { map_address: map } = this.data, onMap = map?.replace("{lat}", lat.toFixed(5)).replace("{lon}", lon.toFixed(5)).replace("{zoom}", String(MAP_ZOOM));
+    links.append(
+      linkTo("Photos nearby", `/?${new URLSearchParams({ q: `near:${at},${NEAR_KM}km` })}`, "near_me"),
+      ...(onMap ? [linkTo("Around it on the map", onMap, "map")] : []),
+    );
     part.append(toggle, view, links);
     return [part];
   }
 
-  /** @param {HTMLElement} view @param {PlaceOnMap | null} place */
+  /** @param {HTMLElement} view @param {[lat: number, lon: number] | null} place */
   async showStreet(view, place) {
     this.street?.close();
     this.street = null;
@@ -177,19 +196,19 @@ export class Details {
     const { StreetMap } = await import("./street_map.js");
     if (!view.isConnected || view.hidden) return;
     this.street = new StreetMap(view);
-    await this.street.show(place.lat, place.lon);
+    await this.street.show(...place);
   }
 
   // ---------------------------------------------------------------- files
 
-  /** @param {Slide} slide @param {Content} content */
-  paths({ id }, { path_title: title, paths }) {
-    const part = element("section", "part");
-    part.append(element("h2", "", title), ...paths.flatMap(({ path, can_be_shown: canBeShown }, number) => {
-      const row = element("div", "path"), /** @type {HTMLButtonElement} */ copy = button("", () => this.copy(path, copy), "content_copy");
+  /** @param {Slide} slide @param {PhotoDetails} content */
+  paths({ id }, { hit: { paths }, present }) {
+    const part = element("section", "part"), hasDesktop = this.data.has_desktop && LOOPBACK.includes(location.hostname);
+    part.append(element("h2", "", paths.length === 1 ? "Path" : `${paths.length} paths`), ...paths.flatMap((given, number) => {
+      const path = printable(given), row = element("div", "path"), /** @type {HTMLButtonElement} */ copy = button("", () => this.copy(path, copy), "content_copy");
       copy.ariaLabel = copy.title = "Copy to the clipboard";
       row.append(element("code", "", path), copy);
-      return canBeShown ? [row, button("Show in the file manager", () => this.showFile(id, number), "folder_open")] : [row];
+      return hasDesktop && present[number] ? [row, button("Show in the file manager", () => this.showFile(id, number), "folder_open")] : [row];
     }));
     return part;
   }
@@ -235,53 +254,12 @@ function listOf(rows) {
   return list;
 }
 
-
-/** @param {Card[]} cards */
-function cardsOf(cards) {
-  return cards.map(({ title, rows }) => {
-    const part = element("section", "part");
-    part.ariaLabel = title;
-    part.append(element("h2", "", title), listOf(rows));
-    return part;
-  });
-}
-
-/** @param {Slide} slide @param {Corrected[] | null} rows */
-function corrections({ id }, rows) {
-  if (!rows) return [];
-  const part = element("section", "part corrections");
-  part.ariaLabel = "Corrections";
-  part.append(...rows.map(({ what, now, stated }) => {
-    const row = element("div", "corrected"), text = element("p");
-    text.append(element("strong", "", `${what === "date" ? "Date" : "Place"} corrected by you: ${now}.`), " ", element("span", "", `The file says: ${stated}.`));
-    row.append(text, button(`Take back the ${what}`, () => takeBack(id, what), "undo"));
-    return row;
-  }), button("Correct the date or place", () => tray.tell(ASKED_CORRECTION, [id]), "edit_calendar"));
-  return [part];
-}
-
-/** @param {string} id @param {Corrected["what"]} what */
-async function takeBack(id, what) {
-  const answer = await tray.change("corrections/forget", { photo_ids: [Number(id)], date: what === "date", place: what === "place" });
-  tray.say(answer);
-  if (answer?.ok) tray.changedPhotos();
-}
-
-/** @param {FaceOfPhoto[]} list */
-function faces(list) {
-  if (!list.length) return [];
-  const part = element("section", "part"), row = element("div", "row");
-  row.append(...list.map(({ id, name, is_single: isSingle, address }) => {
-    const link = element("a", "face"), image = element("img");
-    Object.assign(image, { src: `/face/small/${id}`, alt: "" });
-    link.href = address;
-    link.title = isSingle ? "The faces most like this one, to say who it is" : "All faces of this person";
-    link.append(image, element("span", "", isSingle ? "More of this face" : name), ...(isSingle ? [element("span", "once", "Seen once")] : []));
-    link.onclick = follow(link);
-    return link;
-  }));
-  part.append(element("h2", "", "Faces"), row);
-  return [part];
+/** @param {Card} card */
+function cardOf({ title, rows }) {
+  const part = element("section", "part");
+  part.ariaLabel = printable(title);
+  part.append(element("h2", "", printable(title)), listOf(rows.map(([name, text]) => [printable(name), printable(text)])));
+  return part;
 }
 
 /** @param {string} text @param {string} address @param {string} sign */
@@ -295,6 +273,70 @@ function linkTo(text, address, sign) {
 
 /** @param {HTMLAnchorElement} link @returns {(event: MouseEvent) => void} */
 const follow = (link) => (event) => { if (isPlainClick(event)) { event.preventDefault(); visit(link.getAttribute("href") ?? ""); } };
+
+// Why the file of a photo cannot be read now, as icons and sentences; none if it can. Files of an archive may be objects in
+// a bucket, which only a request could find, so it is not said of them that they are gone.
+/** @param {PhotoDetails} details @param {boolean} hasFiles whether the photos are files @returns {[icon: string, text: string][]} */
+export function remarksOf({ hit: { offline, missing }, present }, hasFiles) {
+  if (offline) return [["cloud_off", OFFLINE]];
+  if (missing) return [["question_mark", MISSING]];
+  return hasFiles && !present.includes(true) ? [["question_mark", GONE]] : [];
+}
+
+// What is known of a photo, by name.
+/** @param {PhotoDetails} details @returns {Rows} */
+export function factRows({ hit, text, shown }) {
+  const { photo: { facts, size_bytes: size } } = hit, { width_px: width, height_px: height, lat, lon } = facts;
+  const words = (text?.lines ?? []).map((line) => line.text).join(" · ");
+  const /** @type {Rows} */ rows = [
+    ["Date", dateOf(hit)],
+    ["Size", `${width} × ${height} px, ${(width * height / 1e6).toFixed(1)} megapixels`],
+    ["File", `${formatOf(hit)}, ${sizeName(size)}`],
+    ["Duration", facts.duration_s === null ? "" : clock(facts.duration_s)],
+    ["Motion", MOTION[facts.animated ? "animated" : facts.motion ?? ""] ?? ""],
+    ["Rating", starsOf(facts.rating)],
+    ...shown.filter(([label]) => !IN_OTHER_WORDS.includes(label)),
+    ["Text in it", words.length <= MOST_TEXT ? words : `${[...words].slice(0, MOST_TEXT).join("")} …`],
+    ["Location", lat === null || lon === null ? "" : `${lat.toFixed(5)}, ${lon.toFixed(5)}`],
+  ];
+  return rows.filter(([, value]) => value).map(([name, value]) => [printable(name), printable(value)]);
+}
+
+/** @param {Hit} hit */
+function dateOf({ photo: { facts }, date, dated_by: dated }) {
+  const source = DATE_SOURCES[dated ?? facts.dated_by ?? ""], moment = date ?? facts.taken_at;
+  const text = moment === null ? "unknown" : momentName(moment, dated === "file" ? null : facts.date_precision);
+  return source ? `${text} (${source})` : text;
+}
+
+// The format of the file; of a video, that of its container: MP4, MOV.
+/** @param {Hit} hit */
+function formatOf({ photo: { facts }, paths }) {
+  const suffix = facts.duration_s === null ? "" : /[^/]\.([^./]+)$/.exec(paths[0])?.[1] ?? "";
+  return suffix.toUpperCase() || facts.format;
+}
+
+// "★★★☆☆"; "rejected" for a negative rating, as XMP has it.
+/** @param {number | null} rating */
+function starsOf(rating) {
+  if (rating === null) return "";
+  return rating < 0 ? "rejected" : "★".repeat(rating) + "☆".repeat(MOST_STARS - rating);
+}
+
+// Decimal units: "3.2 MB".
+/** @param {number} bytes */
+function sizeName(bytes) {
+  const units = ["B", "kB", "MB", "GB", "TB"], place = Math.min(Math.floor(Math.log10(Math.max(bytes, 1)) / 3), units.length - 1);
+  return `${(bytes / 1000 ** place).toFixed(place < 2 ? 0 : 1)} ${units[place]}`;
+}
+
+// A time in a video: "0:12", "1:02:03".
+/** @param {number} seconds */
+function clock(seconds) {
+  const whole = Math.floor(seconds), two = (/** @type {number} */ number) => String(number).padStart(2, "0");
+  const hours = Math.floor(whole / 3600), minutes = Math.floor(whole / 60) % 60;
+  return hours ? `${hours}:${two(minutes)}:${two(whole % 60)}` : `${minutes}:${two(whole % 60)}`;
+}
 
 // Why a search found a photo.
 /** @param {Explanation} explanation @returns {Rows} */

@@ -6,7 +6,7 @@ import { NO_SERVER } from "../shared/ask.js";
 import { closest, element, focusIn, innermost, setFirst } from "../shared/dom.js";
 import { fillWindow } from "../shared/page.js";
 import { CHANGED, MARKED, tray } from "../shared/tray.js";
-import { Details } from "./details.js";
+import { Details, remarksOf } from "./details.js";
 import { pictureOf, preload } from "./media.js";
 
 /** @import { Parameters, StreamlitComponent } from "../types.d.ts" */
@@ -14,14 +14,16 @@ import { pictureOf, preload } from "./media.js";
 /** @import { Slide } from "./media.js" */
 /**
  * A part of a list of photos, of which `first` is the place of the first slide, and `index` that of the photo to show.
- * `keeps` says whether marks are kept, `total` how many photos there are, and `sections` are those of features among the details.
- * @typedef {{ slides: Slide[], first: number, index: number, list: string, total: string, results: string, search: Parameters, keeps: boolean, sections: { name: string, module: string, data: unknown }[] }} Data
+ * `keeps` says whether marks are kept, `total` how many photos there are, `parts` are modules of features that draw parts of the
+ * details, and `sections` are those of features among them. `map_address` is that of a map at a point: see ui/features.py.
+ * @typedef {{ slides: Slide[], first: number, index: number, list: string, total: string, results: string, search: Parameters, keeps: boolean, has_files: boolean, has_desktop: boolean, map_address: string | null, parts: string[], sections: { name: string, module: string, data: unknown }[] }} Data
  */
 
 const FOLLOW_AFTER_MS = 150; // after the last step, so that a key held down does not queue up runs
 const REMARK_AFTER_MS = 250; // that somebody stays at a photo
 const AHEAD = [1, -1, 2];
 const STARS = [1, 2, 3, 4, 5];
+const UNKNOWN = 422; // the answer for a photo that the library does not have
 const DETAILS = "imgsearch.details"; // in the storage of the browser: "1" where they are shown beside the photo
 const isNarrow = () => matchMedia("(max-width: 640px)").matches; // there they are always shown, below the photo
 
@@ -177,8 +179,8 @@ class Viewer {
   async findRemarks() {
     const { current } = this, answer = await this.details.ask(current, this.data);
     if (this.current?.id !== current.id || !this.box.isConnected) return;
-    if (answer?.ok) this.remark(answer.content.remarks);
-    else this.remark(answer?.status === 404 ? [["question_mark", answer.content]] : []);
+    if (answer?.ok) this.remark(remarksOf(answer.content, this.data.has_files));
+    else this.remark(answer?.status === UNKNOWN ? [["question_mark", "The photo has left the library."]] : []);
   }
 
   // `remarks` are icons and sentences.

@@ -3,7 +3,6 @@
 import { NO_SERVER, readOperation } from "../shared/ask.js";
 import { countOf, element } from "../shared/dom.js";
 import { tray } from "../shared/tray.js";
-import { albumOf } from "./album_line.js";
 
 /** @import { FeatureAction, FeatureModule } from "../types.d.ts" */
 
@@ -66,4 +65,12 @@ async function takeOut(name, ids) {
   const answer = await tray.change("albums/take-out", { name, photo_ids: ids.map(Number) });
   tray.say(answer);
   if (answer?.ok) tray.changedPhotos();
+}
+
+// The name of the album that an address shows, if it shows one and nothing else; else "".
+/** @param {{ pathname: string, search: string }} address */
+export function albumOf({ pathname, search }) {
+  const query = pathname === "/" ? new URLSearchParams(search).get("q") ?? "" : "";
+  const found = query.trim().match(/^album:(?:"((?:[^"\\]|\\.)+)"|([^\s"|]+))$/);
+  return found?.[1]?.replace(/\\(.)/g, "$1") ?? found?.[2] ?? "";
 }

@@ -4,17 +4,15 @@ import { element, textButton } from "../shared/dom.js";
 import { Judgements } from "./judgements.js";
 
 /** @import { SectionModule } from "../types.d.ts" */
-/** @import { Judged } from "./judgements.js" */
 
-// `ofSearch` has the names of the concepts that photos are judged by; of a photo, the judgements by their names come.
+// `ofSearch` has the names of the concepts that photos are judged by.
 /** @type {SectionModule["makeSection"]} */
 export function makeSection({ known, askForm }) {
-  const node = element("section", "part"), styles = element("link");
-  Object.assign(styles, { rel: "stylesheet", href: new URL("./concepts.css", import.meta.url).href });
-  const judgements = new Judgements((photo) => /** @type {Record<string, Judged>} */ (known(photo) ?? {}));
+  const node = element("section", "part");
+  const judgements = new Judgements((photo) => known(photo)?.judged ?? {});
   let shown = "";
   const teach = textButton("Teach a concept", () => askForm("teach-photo", shown), "school", "button");
-  node.append(styles, element("h2", "", "Concepts"), judgements.node, teach);
+  node.append(element("h2", "", "Concepts"), judgements.node, teach);
   return {
     node,
     show(photo, ofSearch) {

@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 
 from imgsearch import Library
 from imgsearch.decode.xmp import read_xmp
-from imgsearch.decode.xmp_corrections import new_packet_of_correction, with_correction
 from imgsearch.decode.xmp_edit import CannotEdit
-from imgsearch.records.corrections import Correction, DateAndPlaceChange, NamedPoint, PhotoDate
+from imgsearch.features.corrections.records import Correction, DateAndPlaceChange, PhotoDate
+from imgsearch.features.corrections.xmp import new_packet_of_correction, with_correction
+from imgsearch.records.named_point import NamedPoint
 from imgsearch.records.photo import DatePrecision
 from tests.factories import run_cli
 from tests.programs import need_programs

@@ -10,14 +10,14 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from msgspec.structs import replace
-
+from imgsearch.features.corrections.records import Correction, PhotoDate
 from imgsearch.records.changes import Change
-from imgsearch.records.corrections import Correction, NamedPoint, PhotoDate, StatedFacts
-from imgsearch.records.photo import Facts
+from imgsearch.records.named_point import NamedPoint
+from imgsearch.records.stated_facts import StatedFacts
 from imgsearch.store import changes, names
 from imgsearch.store.database import Database
 from imgsearch.store.sql import IN_IDS, ids_parameter
+from imgsearch.store.stated_facts import stated_facts
 from imgsearch.text import format_count
 
 _PLACE = ("lat", "lon", "town", "region", "country", "near_town")
@@ -31,30 +31,7 @@ class CorrectionStore:
 
     def of(self, photo_ids: Iterable[int]) -> dict[int, StatedFacts]:
         """Return the facts that the files of these photos state, for those with a correction."""
-        rows = self._database.fetch_all(
-            "SELECT photo_id, taken_at IS NOT NULL, lat IS NOT NULL, file_taken_at, file_dated_by, "
-            "file_lat, file_lon, file_town, file_region, file_country, "
-            "coalesce(file_near_town, 0), file_date_precision "
-            f"FROM corrections WHERE photo_id {IN_IDS}",
-            ids_parameter(photo_ids),
-        )
-        return {
-            photo_id: StatedFacts(
-                date_is_corrected=bool(dated),
-                place_is_corrected=bool(placed),
-                taken_at=None if time is None else datetime.fromisoformat(time),
-                dated_by=source,
-                lat=lat,
-                lon=lon,
-                town=town,
-                region=region,
-                country=country,
-                near_town=bool(near),
-                date_precision=precision,
-            )
-            for photo_id, dated, placed, time, source, *place, precision in rows
-            for lat, lon, town, region, country, near in (place,)
-        }
+        return stated_facts(self._database, photo_ids)
 
     def all(self) -> dict[int, Correction]:
         """Return the corrections of all photos, by id."""
@@ -158,22 +135,6 @@ class CorrectionStore:
             names.refresh(connection)
             title = f"Took back what was corrected in {format_count(len(changed), 'photo')}"
             return changes.record(connection, title, len(changed), [before])
-
-
-def as_stated(facts: Facts, stated: StatedFacts) -> Facts:
-    """Return the facts of a corrected photo as its files state them."""
-    return replace(
-        facts,
-        taken_at=stated.taken_at,
-        dated_by=stated.dated_by,
-        date_precision=stated.date_precision,
-        lat=stated.lat,
-        lon=stated.lon,
-        town=stated.town,
-        region=stated.region,
-        country=stated.country,
-        near_town=stated.near_town,
-    )
 
 
 def _before(connection: sqlite3.Connection, photo_ids: Sequence[int]) -> changes.Step:

@@ -20,8 +20,8 @@ from imgsearch.cli.output import (
     open_either,
     print_json,
 )
-from imgsearch.operations.corrections import Corrections
-from imgsearch.records.corrections import DateAndPlaceChange, PhotoDate, PlannedDate
+from imgsearch.features.corrections.operations import Corrections
+from imgsearch.features.corrections.records import DateAndPlaceChange, PhotoDate, PlannedDate
 from imgsearch.records.photo import DatePrecision, moment_text
 from imgsearch.text import format_count, path_text, printable
 

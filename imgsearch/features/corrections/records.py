@@ -1,33 +1,20 @@
-"""Records for dates and places that a person has corrected."""
+"""Records of corrected dates and places, and of XMP files that get them."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
+from typing import Self, TypeAlias
 
 from msgspec import Struct
+from msgspec.structs import replace
 
+from imgsearch.records.named_point import NamedPoint
 from imgsearch.records.photo import DatePrecision
+from imgsearch.records.stated_facts import StatedFacts
 
-
-class StatedFacts(Struct, frozen=True):
-    """What the files of a corrected photo state; None where they state nothing.
-
-    A corrected date or place counts in place of them. `date_is_corrected` and `place_is_corrected`
-    say which of the two was corrected.
-    """
-
-    date_is_corrected: bool
-    place_is_corrected: bool
-    taken_at: datetime | None
-    dated_by: str | None
-    lat: float | None
-    lon: float | None
-    town: str | None
-    region: str | None
-    country: str | None
-    near_town: bool
-    date_precision: DatePrecision | None = None
+# What the files of a photo state; None of a photo without a correction.
+StatedInPhoto: TypeAlias = StatedFacts | None
 
 
 class PlannedDate(Struct, frozen=True):
@@ -45,20 +32,6 @@ class PlannedDate(Struct, frozen=True):
     because: str = ""
     precision: DatePrecision | None = None
     before_precision: DatePrecision | None = None
-
-
-class NamedPoint(Struct, frozen=True):
-    """A point in degrees (WGS 84), with the names of its town, region and country if known.
-
-    `near_town` says that the town is only near.
-    """
-
-    lat: float
-    lon: float
-    town: str | None = None
-    region: str | None = None
-    country: str | None = None
-    near_town: bool = False
 
 
 class PlannedPlace(Struct, frozen=True):
@@ -92,6 +65,10 @@ class DateAndPlaceChange(Struct, frozen=True):
     is_new: bool = False
     problem: str | None = None
     date_precision: DatePrecision | None = None
+
+    def with_problem(self, problem: str) -> Self:
+        """Return the change with a problem."""
+        return replace(self, problem=problem)
 
 
 class PhotoDate(Struct, frozen=True, forbid_unknown_fields=True):

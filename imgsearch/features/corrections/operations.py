@@ -10,28 +10,28 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imgsearch.errors import QueryError, UsageError
-from imgsearch.operations.chosen import chosen_photos, require_any
-from imgsearch.operations.declared import ResultCount, operation
-from imgsearch.records.changes import Change
-from imgsearch.records.corrections import (
+from imgsearch.features.corrections.records import (
     DateAndPlaceChange,
-    NamedPoint,
     PhotoDate,
     PlannedDate,
     PlannedPlace,
-    StatedFacts,
 )
+from imgsearch.operations.chosen import chosen_photos, require_any
+from imgsearch.operations.declared import ResultCount, operation
+from imgsearch.records.changes import Change
 from imgsearch.records.ids import as_ids
+from imgsearch.records.named_point import NamedPoint
 from imgsearch.records.photo import DatePrecision, as_precision
 from imgsearch.records.query import Filter, FilterValue, NamedPlace, Place, Query
+from imgsearch.records.stated_facts import StatedFacts
 from imgsearch.text import printable
 
 if TYPE_CHECKING:
+    from imgsearch.features.corrections.store import CorrectionStore
     from imgsearch.opened.library import OpenedLibrary
     from imgsearch.outputs.sidecars import PlannedFile
     from imgsearch.progress import Job
     from imgsearch.records.photo import Facts
-    from imgsearch.store.corrections import CorrectionStore
 
 _BEGINNING = "0001-01-01T00:00:00"  # of what a date leaves open
 
@@ -47,7 +47,7 @@ class Corrections:
         self._opened = opened
 
     def _store(self) -> CorrectionStore:
-        from imgsearch.store.corrections import CorrectionStore
+        from imgsearch.features.corrections.store import CorrectionStore
 
         return CorrectionStore(self._opened.database())
 
@@ -217,7 +217,7 @@ class Corrections:
         Nothing is written. Only files that can be reached now are listed. A new file is called
         `IMG.JPG.xmp`, or with `adobe_names` `IMG.xmp`.
         """
-        from imgsearch.outputs.sidecars import CorrectedFile, plan_corrections
+        from imgsearch.features.corrections.sidecars import CorrectedFile, plan_corrections
         from imgsearch.progress import Job
 
         store = self._store()
@@ -264,6 +264,11 @@ class Corrections:
             raise QueryError(f"{text!r} is not a place. Write a town, or 48.85,2.35.")
         with closing(Gazetteer(cache_dir)) as gazetteer:
             return place_at(value.lat, value.lon, gazetteer)
+
+
+def stated_in_photo(opened: OpenedLibrary, photo_id: int) -> StatedFacts | None:
+    """Return what the files of a photo state; None for one without a correction."""
+    return Corrections(opened).of([photo_id]).get(photo_id)
 
 
 def _given_date(text: str, today: date_) -> tuple[datetime, DatePrecision | None]:

@@ -2,9 +2,8 @@
 // proposed, or a place is named or chosen on a map. Each change is shown before it is made. It is kept in the library, and no photo changes.
 
 import { NO_SERVER, askOperation, readOperation } from "../shared/ask.js";
-import { countOf, element, find, icon, momentName } from "../shared/dom.js";
+import { countOf, element, find, icon, momentName, placeName } from "../shared/dom.js";
 import { actionText, stayingText } from "./correction_texts.js";
-import { placeName } from "./place_name.js";
 import { tray } from "../shared/tray.js";
 
 /** @import { PlannedDate, PlannedPlace, PostOperations } from "../operations.d.ts" */
@@ -72,7 +71,7 @@ export class Correction {
     this.fields = element("div", "correct-fields");
     this.form.append(this.fields, this.told, this.preview, this.problem, end);
     this.form.onsubmit = (event) => { event.preventDefault(); this.make(); };
-    const note = element("p", "correct-note", "What the files state is kept, no photo is changed, and Undo takes it back.");
+    const note = element("p", "note", "What the files state is kept, no photo is changed, and Undo takes it back.");
     this.dialog.classList.add("wide");
     this.dialog.replaceChildren(heading, this.kinds, this.form, note);
     this.dialog.addEventListener("close", () => {
@@ -105,7 +104,7 @@ export class Correction {
 
   dateFields() {
     this.date.input.value = "";
-    return [this.date.label, element("p", "correct-note", "Give it as exactly as you know it. A year, a season or a month is sorted and found by its beginning.")];
+    return [this.date.label, element("p", "note", "Give it as exactly as you know it. A year, a season or a month is sorted and found by its beginning.")];
   }
 
   shiftFields() {
@@ -121,11 +120,11 @@ export class Correction {
     });
     const row = element("div", "correct-row");
     row.append(...this.parts.map(({ label }) => label), this.direction);
-    return [element("p", "correct-note", "For a camera whose clock was wrong. Photos that state no date are left alone."), row];
+    return [element("p", "note", "For a camera whose clock was wrong. Photos that state no date are left alone."), row];
   }
 
   namesFields() {
-    return [element("p", "correct-note", "Proposals only: dates that were found in the names of files and folders of photos that state none. Look through them, and take out what is wrong.")];
+    return [element("p", "note", "Proposals only: dates that were found in the names of files and folders of photos that state none. Look through them, and take out what is wrong.")];
   }
 
   placeFields() {
@@ -141,7 +140,7 @@ export class Correction {
     };
     const map = element("div", "place-map");
     this.showMap(map);
-    return [this.town.label, this.suggestions, map, element("p", "correct-note", "It takes the place of the town, the region and the country that a file states.")];
+    return [this.town.label, this.suggestions, map, element("p", "note", "It takes the place of the town, the region and the country that a file states.")];
   }
 
   /** @param {HTMLElement} node */
@@ -240,7 +239,7 @@ export class Correction {
     this.preview.hidden = !this.planned.length;
     this.preview.replaceChildren(...this.planned.slice(0, MOST_SHOWN).map((each) => this.row(each)));
     const rest = this.planned.length - MOST_SHOWN;
-    if (rest > 0) this.preview.append(element("p", "correct-note", `and ${rest.toLocaleString("en")} more`));
+    if (rest > 0) this.preview.append(element("p", "note", `and ${rest.toLocaleString("en")} more`));
     this.allowPlanned();
     const [place] = this.plannedPlaces;
     if (place && !this.isOnMap) this.map?.goTo(place.after.lat, place.after.lon);

@@ -14,9 +14,9 @@ from PIL import ExifTags, Image
 
 from imgsearch import Library, moment_text
 from imgsearch.errors import QueryError, UsageError
+from imgsearch.features.corrections.operations import Corrections
+from imgsearch.features.corrections.records import PhotoDate
 from imgsearch.language.name_dates import date_in_path
-from imgsearch.operations.corrections import Corrections
-from imgsearch.records.corrections import PhotoDate
 from imgsearch.service.client import Client
 from tests.factories import exif_of_paris, run_cli, wait_until, write_photos
 from tests.services import serving

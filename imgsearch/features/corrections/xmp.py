@@ -19,7 +19,8 @@ from imgsearch.decode.xmp_edit import (
     stated_in,
     with_properties,
 )
-from imgsearch.records.corrections import Correction, NamedPoint
+from imgsearch.features.corrections.records import Correction
+from imgsearch.records.named_point import NamedPoint
 from imgsearch.records.photo import DatePrecision
 
 _DATES = ((EXIF, "DateTimeOriginal"), (PHOTOSHOP, "DateCreated"))
