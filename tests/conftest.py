@@ -15,7 +15,7 @@ from hypothesis import settings
 from PIL import Image
 
 from imgsearch.config import default_cache_dir
-from imgsearch.features.installed import OWN, features
+from imgsearch.features.installed import OWN, absent, features
 from imgsearch.search import query_cache
 from tests.groups import group_of
 from tests.programs import need_programs
@@ -55,6 +55,9 @@ SHARED = Path(
     os.environ.get("IMGSEARCH_TEST_DATA", Path(__file__).parent.parent.parent / "shared" / "data")
 )
 
+
+# These make something with nearly every feature, and import them.
+collect_ignore = ["test_archive_items.py", "test_copied_items.py"] if absent() else []
 
 # The first two wait for most of their time, while tests in other processes use the cores. The
 # others take minutes of them. At the end nothing else would be left to do meanwhile.

@@ -314,6 +314,97 @@ def test_facts_that_an_older_imgsearch_did_not_read_are_unknown(
         assert len(library.find("-flash:yes").hits) == 2, "read, and without it"
 
 
+def forget_flash(data_dir: Path, *contents: bytes) -> None:
+    """Make a library one of a version that did not know the flash, when it read these photos."""
+    with closing(sqlite3.connect(data_dir / "library.db", isolation_level=None)) as connection:
+        for content in contents:
+            connection.execute(
+                "UPDATE photos SET facts_at = '2025-01-01T00:00:00+00:00', flash = NULL "
+                "WHERE content_hash = ?",
+                (content,),
+            )
+        connection.execute("INSERT INTO later_facts VALUES ('flash', '2026-01-01T00:00:00+00:00')")
+
+
+def test_a_pack_says_which_facts_its_photos_were_not_read_for(
+    tmp_path: Path, open_library: Callable[..., Library]
+) -> None:
+    """Photo 1 was read before imgsearch knew the flash, photo 2 after it; 3 is of an old pack."""
+    at = NOW - timedelta(hours=2)  # before the facts of the other library
+    photos = [photo_of(number, facts=Facts("JPEG", 8, 8, iso=100)) for number in (1, 2, 3)]
+    with open_library("data") as library:
+        newest = write_pack(tmp_path / "1.imgsearch", *photos[:2])
+        library.packs.merge(newest, at="/photos", offline=True).run()
+        oldest = change(
+            write_pack(tmp_path / "2.imgsearch", photos[2]), "ALTER TABLE photos DROP COLUMN flash"
+        )
+        library.packs.merge(oldest, at="/photos", offline=True).run()
+        data_dir = library.settings.data_dir
+    forget_flash(data_dir, photos[0].content_hash)
+    said = "2 of 3 photos were indexed before imgsearch read flash:yes, and are left out"
+    pack = tmp_path / "3.imgsearch"
+    with open_library("data") as library:
+        assert said in library.find("flash:yes").remarks[0]
+        library.packs.make("/photos", pack).run()
+        assert library.packs.verify(pack).run().has_unread
+    with open_library("other") as library:
+        # Photo 3 was read for the flash here, and its other facts are newer in the pack.
+        before = photo_of(3, facts=Facts("JPEG", 8, 8, iso=50, flash=True), facts_at=at)
+        first = write_pack(tmp_path / "4.imgsearch", before)
+        library.packs.merge(first, at="/photos", offline=True).run()
+        report = library.packs.merge(pack, at="/photos", offline=True).run()
+        assert (report.new, report.newer_facts) == (2, 1)
+        remark = "1 of 3 photos were indexed before imgsearch read flash:yes, and are left out"
+        (found,) = library.find("flash:yes").hits
+        assert (found.photo.facts.iso, found.photo.facts.flash) == (100, True), "its flash stays"
+        assert remark in library.find("flash:yes").remarks[0]
+        unflashed = library.find("-flash:yes").hits
+        assert [hit.path.name for hit in unflashed] == ["2.jpg"], "read, and without it"
+
+
+def test_a_pack_of_photos_that_were_read_for_all_facts_has_no_column_for_others(
+    tmp_path: Path, open_library: Callable[..., Library]
+) -> None:
+    with open_library("data") as library:
+        first = write_pack(tmp_path / "1.imgsearch", photo_of(1))
+        library.packs.merge(first, at="/photos", offline=True).run()
+        library.packs.make("/photos", tmp_path / "2.imgsearch").run()
+        assert not library.packs.verify(tmp_path / "2.imgsearch").run().has_unread
+    with closing(sqlite3.connect(tmp_path / "2.imgsearch")) as connection:
+        columns = [name for _, name, *_ in connection.execute("PRAGMA table_info(photos)")]
+    assert "mark_unread" not in columns
+
+
+@pytest.mark.parametrize("listed", ["flash", '{"flash": 1}', "[", '"flash"'])
+def test_a_pack_whose_unread_facts_are_no_list_is_refused(
+    tmp_path: Path, open_library: Callable[..., Library], listed: str
+) -> None:
+    pack = write_pack(tmp_path / "1.imgsearch", photo_of(1))
+    change(
+        pack,
+        "ALTER TABLE photos ADD COLUMN mark_unread TEXT",
+        f"UPDATE photos SET mark_unread = '{listed}'",
+    )
+    with open_library("data") as library, pytest.raises(PackError, match="not read for are no"):
+        library.packs.merge(pack, at="/photos", offline=True).run()
+
+
+def test_unread_facts_that_are_none_are_passed_over(
+    tmp_path: Path, open_library: Callable[..., Library]
+) -> None:
+    pack = write_pack(tmp_path / "1.imgsearch", photo_of(1))
+    change(
+        pack,
+        "ALTER TABLE photos ADD COLUMN mark_unread TEXT",
+        """UPDATE photos SET mark_unread = '["flash", "flash", "smell", "keywords", 7, null]'""",
+    )
+    with open_library("data") as library:
+        library.packs.merge(pack, at="/photos", offline=True).run()
+        with closing(sqlite3.connect(library.settings.data_dir / "library.db")) as connection:
+            rows = connection.execute("SELECT fact FROM unread_facts").fetchall()
+    assert rows == [("flash",)]
+
+
 def test_what_was_measured_stays_where_newer_facts_have_nothing_measured(
     tmp_path: Path, open_library: Callable[..., Library]
 ) -> None:

@@ -7,10 +7,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import date
 from itertools import groupby
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from imgsearch.records.arrays import Ids
 from imgsearch.records.browse import (
     CountryCount,
     DayCount,
@@ -26,11 +26,8 @@ from imgsearch.records.browse import (
     ValueCount,
     YearCount,
 )
+from imgsearch.store.reading.browsing import BrowsingReads
 from imgsearch.store.recent_reads import read_only
-
-if TYPE_CHECKING:
-    from imgsearch.records.arrays import Ids
-    from imgsearch.store.reading.browsing import BrowsingReads
 
 
 def timeline_of(photos: BrowsingReads, ids: Ids | None) -> Timeline:

@@ -5,28 +5,25 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from msgspec import Struct
 
 from imgsearch.analysis.metrics import summary
 from imgsearch.encoders import prompts
+from imgsearch.encoders.base import Encoder
 from imgsearch.errors import UsageError
 from imgsearch.index.recall import AT, RecallBenchmark
 from imgsearch.language.everyday import is_everyday
+from imgsearch.records.arrays import Ids, Vector, Vectors
 from imgsearch.records.evaluation import Evaluation
+from imgsearch.records.index import EncoderRow
 from imgsearch.search.baseline import LibraryBaseline
 from imgsearch.search.confidence import COUNTED_HITS, ScoredQuery
+from imgsearch.search.library_photos import LibraryPhotos, SearchableVectors
 from imgsearch.search.short_texts import embed_alone, text_kind
 from imgsearch.store.reading.vectors import photo_starts
-
-if TYPE_CHECKING:
-    from imgsearch.encoders.base import Encoder
-    from imgsearch.records.arrays import Ids, Vector, Vectors
-    from imgsearch.records.index import EncoderRow
-    from imgsearch.search.library_photos import LibraryPhotos, SearchableVectors
-    from imgsearch.store.store import Store
+from imgsearch.store.store import Store
 
 _SAMPLE_CAPTIONS = 500  # for the index and the verdicts; spread evenly over all captions
 _BLOCK_CAPTIONS = 1_024

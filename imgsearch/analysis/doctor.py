@@ -19,11 +19,10 @@ from datetime import UTC, datetime, timedelta
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from imgsearch.addresses import replicas_folder
 from imgsearch.analysis.status import missing_extras
-from imgsearch.config import PRUNE_DAYS
+from imgsearch.config import PRUNE_DAYS, Settings
 from imgsearch.decode.formats import is_photo_name
 from imgsearch.encoders import onnx, registry
 from imgsearch.errors import DamagedThumbnails, ImgsearchError, SnapshotError, StoreError
@@ -33,7 +32,8 @@ from imgsearch.indexer.roots import list_roots
 from imgsearch.indexer.scan import find_changes, scan
 from imgsearch.installation import pip_reinstall
 from imgsearch.private_files import ABANDONED_S
-from imgsearch.records.status import Finding
+from imgsearch.records.index import EncoderRow
+from imgsearch.records.status import Finding, Root
 from imgsearch.store import lock
 from imgsearch.store.database import DATABASE_FILE, Database
 from imgsearch.store.feature_rows import things_of_absent
@@ -43,11 +43,6 @@ from imgsearch.store.thumbnails import ThumbnailStore
 from imgsearch.store.unsent import unsent_count
 from imgsearch.text import format_count, path_text, shell_word
 from imgsearch.version import VERSION
-
-if TYPE_CHECKING:
-    from imgsearch.config import Settings
-    from imgsearch.records.index import EncoderRow
-    from imgsearch.records.status import Root
 
 MIN_FREE_BYTES = 1 << 30
 _UNUSED_DAYS = 30

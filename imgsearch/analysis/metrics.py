@@ -6,13 +6,10 @@ gives everything the same score gains nothing.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 from msgspec import Struct
 
-if TYPE_CHECKING:
-    from imgsearch.records.arrays import Ids, Vectors
+from imgsearch.records.arrays import Ids, Vectors
 
 BLOCK_ROWS = 1024  # queries at once; their scores are held in memory
 

@@ -6,15 +6,12 @@ At zoom level z the world is 256 * 2^z pixels wide.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from imgsearch.gazetteer import Gazetteer
 from imgsearch.records.browse import MapArea, MapTown
-
-if TYPE_CHECKING:
-    from imgsearch.gazetteer import Gazetteer
 
 WORLD_PX = 256  # at zoom level 0
 MAX_LAT = 85.0511  # where Web Mercator ends; points beyond it are shown at the edge

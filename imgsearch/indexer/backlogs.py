@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Generator, Sequence
-from typing import TYPE_CHECKING, Any, Generic, Protocol, Self, TypeVar
+from pathlib import Path
+from typing import Any, Generic, Protocol, Self, TypeVar
 
+from imgsearch.indexer.context import IndexingContext
 from imgsearch.indexer.roots import readable_photos
 from imgsearch.progress import Job, Progress
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from imgsearch.indexer.context import IndexingContext
-    from imgsearch.records.photo import Photo
-    from imgsearch.store.store import Store
+from imgsearch.records.photo import Photo
+from imgsearch.store.store import Store
 
 
 class Backlog(Protocol):

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TypeVar, cast
 
 from msgspec import Struct, field
 
+from imgsearch.config import Settings
+from imgsearch.encoders.loader import EncoderLoader
 from imgsearch.gazetteer import Gazetteer
+from imgsearch.index.policy import IndexPolicy
 from imgsearch.indexer.reading import PhotoDecoder
 from imgsearch.indexer.volumes import SYSTEM_MOUNTS, MountTable
-
-if TYPE_CHECKING:
-    from imgsearch.config import Settings
-    from imgsearch.encoders.loader import EncoderLoader
-    from imgsearch.index.policy import IndexPolicy
 
 _Model = TypeVar("_Model")
 

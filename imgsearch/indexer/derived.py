@@ -5,19 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING
 
 from imgsearch.errors import EncoderError, ImgsearchError, MissingPackage, Sentence, UsageError
 from imgsearch.features import installed
 from imgsearch.features.declared import is_ours, load
 from imgsearch.index import build, snapshot
+from imgsearch.indexer.context import IndexingContext
 from imgsearch.indexer.embedding import embed_queries, encode_texts
+from imgsearch.records.index import EncoderRow
 from imgsearch.search import baseline, hubness
-
-if TYPE_CHECKING:
-    from imgsearch.indexer.context import IndexingContext
-    from imgsearch.records.index import EncoderRow
-    from imgsearch.store.store import Store
+from imgsearch.store.store import Store
 
 GROUPING = "Grouping faces"
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -16,16 +15,14 @@ from msgspec.structs import replace
 from imgsearch.decode.formats import is_photo_name
 from imgsearch.decode.sidecars import is_sidecar_name
 from imgsearch.errors import CommandLine, Sentence, UsageError
+from imgsearch.indexer.context import IndexingContext
 from imgsearch.indexer.roots import is_available, is_on_other_drive
 from imgsearch.indexer.scan import ScanResult, find_changes, folder_identity, is_inside, scan
 from imgsearch.indexer.sidecars import SidecarChanges, compare_sidecars
+from imgsearch.indexer.volumes import MountTable
 from imgsearch.records.files import Changes, FileStat
-
-if TYPE_CHECKING:
-    from imgsearch.indexer.context import IndexingContext
-    from imgsearch.indexer.volumes import MountTable
-    from imgsearch.store.reads import Reads
-    from imgsearch.store.store import Store
+from imgsearch.store.reads import Reads
+from imgsearch.store.store import Store
 
 
 class Scope(Struct, frozen=True):

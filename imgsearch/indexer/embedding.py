@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from imgsearch.encoders import prompts
+from imgsearch.indexer.context import IndexingContext
+from imgsearch.records.arrays import Vectors
+from imgsearch.records.index import EncoderRow
 from imgsearch.search.query_cache import QueryCache
-
-if TYPE_CHECKING:
-    from imgsearch.indexer.context import IndexingContext
-    from imgsearch.records.arrays import Vectors
-    from imgsearch.records.index import EncoderRow
 
 
 def embed_queries(context: IndexingContext, row: EncoderRow, texts: Sequence[str]) -> Vectors:

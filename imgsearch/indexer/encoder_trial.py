@@ -12,13 +12,14 @@ from collections.abc import Callable, Collection, Generator, Iterator, Mapping, 
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 import numpy as np
 from msgspec import Struct
 
 from imgsearch.encoders import prompts
 from imgsearch.errors import ImgsearchError, UsageError
+from imgsearch.indexer.context import IndexingContext
 from imgsearch.indexer.embedding import embed_queries, encode_texts
 from imgsearch.indexer.new_encoder import open_new_encoder
 from imgsearch.indexer.pipeline import EmbeddingRun, embed_again
@@ -27,6 +28,10 @@ from imgsearch.indexer.trial_file import write_trial
 from imgsearch.language.grammar import parse, to_text
 from imgsearch.language.understanding import understand
 from imgsearch.process import peak_memory_bytes
+from imgsearch.progress import Progress
+from imgsearch.records.arrays import Ids, Vector, Vectors
+from imgsearch.records.index import EncoderRow
+from imgsearch.records.photo import Photo
 from imgsearch.records.query import Filter, Query
 from imgsearch.records.trial import (
     EncoderTrial,
@@ -48,15 +53,8 @@ from imgsearch.search.short_texts import embed_alone, mean_noun_share, text_kind
 from imgsearch.store.lock import writing
 from imgsearch.store.progress_file import publish_progress
 from imgsearch.store.reading.vectors import photo_starts
+from imgsearch.store.store import Store
 from imgsearch.store.thumbnails import ThumbnailStore
-
-if TYPE_CHECKING:
-    from imgsearch.indexer.context import IndexingContext
-    from imgsearch.progress import Progress
-    from imgsearch.records.arrays import Ids, Vector, Vectors
-    from imgsearch.records.index import EncoderRow
-    from imgsearch.records.photo import Photo
-    from imgsearch.store.store import Store
 
 QUERIES = 10  # that are shown
 SHOWN_PHOTOS = 10  # of each answer

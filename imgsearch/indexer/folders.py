@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
 
 from imgsearch.config import PRUNE_DAYS
 from imgsearch.errors import StoreError
+from imgsearch.indexer.context import IndexingContext
 from imgsearch.indexer.roots import root_id_of
 from imgsearch.store.lock import writing
+from imgsearch.store.store import Store
 from imgsearch.store.thumbnails import ThumbnailStore
-
-if TYPE_CHECKING:
-    from imgsearch.indexer.context import IndexingContext
-    from imgsearch.store.store import Store
 
 
 def forget(context: IndexingContext, folder: str) -> int:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 import numpy as np
 from msgspec import Struct
@@ -18,14 +18,12 @@ from msgspec.structs import asdict
 
 from imgsearch.concurrency import prefetch
 from imgsearch.decode.reader import decode, side_to_embed
+from imgsearch.encoders.base import Encoder, Int8Option
 from imgsearch.encoders.measurements import Measurements
 from imgsearch.errors import PhotoError
 from imgsearch.progress import Progress
+from imgsearch.records.arrays import PixelBatch, Pixels
 from imgsearch.text import format_count
-
-if TYPE_CHECKING:
-    from imgsearch.encoders.base import Encoder, Int8Option
-    from imgsearch.records.arrays import PixelBatch, Pixels
 
 MAX_PHOTOS = 512  # a comparison over as many is not repeated
 MIN_PHOTOS = 32  # over fewer, the lowest cosine says little

@@ -8,16 +8,14 @@ deviations from its mean cosine with unrelated captions (in speaker verification
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 
 from imgsearch.index.recall import prompts
+from imgsearch.records.arrays import Vector, Vectors
 from imgsearch.store.reading.vectors import photo_starts
-
-if TYPE_CHECKING:
-    from imgsearch.records.arrays import Vector, Vectors
-    from imgsearch.store.reads import Reads
+from imgsearch.store.reads import Reads
 
 EmbedTexts: TypeAlias = "Callable[[Sequence[str]], Vectors]"
 

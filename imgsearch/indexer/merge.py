@@ -7,11 +7,11 @@ import time
 from collections.abc import Generator
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
 from imgsearch.indexer import pack_notes, packs
+from imgsearch.indexer.context import IndexingContext
 from imgsearch.indexer.derived import (
     encoder_may_lack,
     refresh_derived,
@@ -19,7 +19,7 @@ from imgsearch.indexer.derived import (
     update_index,
 )
 from imgsearch.indexer.thumbnails import ThumbnailKeeper
-from imgsearch.progress import Progress
+from imgsearch.progress import MergeReport, Progress
 from imgsearch.records.index import EncoderRow
 from imgsearch.store.database import DATABASE_FILE
 from imgsearch.store.lock import writing
@@ -27,10 +27,6 @@ from imgsearch.store.pack_reader import PackReader
 from imgsearch.store.progress_file import publish_progress
 from imgsearch.store.reads import Reads
 from imgsearch.store.thumbnails import ThumbnailStore
-
-if TYPE_CHECKING:
-    from imgsearch.indexer.context import IndexingContext
-    from imgsearch.progress import MergeReport
 
 
 def unpack(

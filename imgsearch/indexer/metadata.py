@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Collection, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
@@ -17,17 +16,15 @@ from imgsearch.decode.reader import decode, read_facts
 from imgsearch.decode.sidecars import sidecar_paths
 from imgsearch.decode.thumbnails import KEPT_SIDE_PX
 from imgsearch.errors import PhotoError
+from imgsearch.indexer.context import IndexingContext
 from imgsearch.indexer.places import with_place_names
 from imgsearch.indexer.roots import readable_photos
 from imgsearch.progress import MetadataReport, Progress
+from imgsearch.records.files import Changes
+from imgsearch.records.photo import Facts, Photo
 from imgsearch.store.lock import writing
 from imgsearch.store.progress_file import publish_progress
-
-if TYPE_CHECKING:
-    from imgsearch.indexer.context import IndexingContext
-    from imgsearch.records.files import Changes
-    from imgsearch.records.photo import Facts, Photo
-    from imgsearch.store.store import Store
+from imgsearch.store.store import Store
 
 _BATCH_SIZE = 200  # photos in one transaction
 

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from imgsearch.encoders import registry
+from imgsearch.encoders.base import Encoder
 from imgsearch.indexer import int8_trial
-
-if TYPE_CHECKING:
-    from imgsearch.encoders.base import Encoder
-    from imgsearch.indexer.context import IndexingContext
-    from imgsearch.progress import Progress
+from imgsearch.indexer.context import IndexingContext
+from imgsearch.progress import Progress
 
 
 def open_new_encoder(

@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING
 
 from imgsearch.features import installed
 from imgsearch.features.declared import load
+from imgsearch.indexer.context import IndexingContext
+from imgsearch.records.index import EncoderRow
+from imgsearch.store.pack_reader import PackReader
+from imgsearch.store.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from imgsearch.indexer.context import IndexingContext
-    from imgsearch.records.index import EncoderRow
-    from imgsearch.store.pack_reader import PackReader
-    from imgsearch.store.store import Store
 
 
 def features_to_pack(store: Store) -> tuple[str, ...]:

@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 from time import monotonic
-from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
@@ -28,23 +27,21 @@ from imgsearch.errors import (
 )
 from imgsearch.indexer import pack_notes
 from imgsearch.indexer.ignored import is_ignored
+from imgsearch.indexer.reading import KeepThumbnails
 from imgsearch.indexer.volumes import SYSTEM_MOUNTS, MountTable, VolumePath
 from imgsearch.progress import MergeReport, PackReport, Progress
 from imgsearch.records.files import FileStat
+from imgsearch.records.index import EncoderRow
 from imgsearch.records.pack import MergeCounts, PackedFile, PackEncoder, PackInfo
 from imgsearch.store.pack_format import Extras
 from imgsearch.store.pack_reader import PackedBatch, PackReader
 from imgsearch.store.pack_writer import PackWriter, writing_pack
 from imgsearch.store.packs import FoundFile
+from imgsearch.store.reads import Reads
 from imgsearch.store.sql import prefix_of
+from imgsearch.store.store import Store
+from imgsearch.store.thumbnails import ThumbnailStore
 from imgsearch.version import VERSION
-
-if TYPE_CHECKING:
-    from imgsearch.indexer.reading import KeepThumbnails
-    from imgsearch.records.index import EncoderRow
-    from imgsearch.store.reads import Reads
-    from imgsearch.store.store import Store
-    from imgsearch.store.thumbnails import ThumbnailStore
 
 HIDDEN_FOLDER = ".imgsearch"  # in a folder of photos that carries its pack
 PACK_NAME = "photos.imgsearch"
@@ -110,7 +107,12 @@ def make_pack(
     def write(writer: PackWriter) -> Iterator[int]:
         return store.packs.copy(folder, writer, thumbnail, marks)
 
-    extras = Extras(faces=faces, marks=bool(marks), features=features)
+    extras = Extras(
+        faces=faces,
+        marks=bool(marks),
+        unread=store.packs.has_unread_facts(),
+        features=features,
+    )
     return (yield from _write(file, info, write, total, extras))
 
 

@@ -12,30 +12,27 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from imgsearch.concurrency import ClaimedHashes, prefetch, write_behind
 from imgsearch.decode.motion import is_live_photo_video
+from imgsearch.encoders.base import Encoder
 from imgsearch.errors import PhotoError
-from imgsearch.indexer.reading import VANISHED, PhotoReader, content_hash_of, embed
+from imgsearch.indexer.context import IndexingContext
+from imgsearch.indexer.reading import VANISHED, ModelInput, PhotoReader, content_hash_of, embed
 from imgsearch.indexer.scan import stat_of
 from imgsearch.indexer.thumbnails import ThumbnailKeeper
 from imgsearch.progress import Progress, SyncReport
 from imgsearch.records.files import FileStat, IngestResult
+from imgsearch.records.index import EncoderRow
+from imgsearch.records.photo import Facts, PhotoVectors
 from imgsearch.records.status import Failure
-
-if TYPE_CHECKING:
-    from imgsearch.encoders.base import Encoder
-    from imgsearch.indexer.context import IndexingContext
-    from imgsearch.indexer.reading import ModelInput
-    from imgsearch.records.index import EncoderRow
-    from imgsearch.records.photo import Facts, PhotoVectors
-    from imgsearch.search.baseline import GrowingBaseline
-    from imgsearch.store.store import Store
-    from imgsearch.store.thumbnails import ThumbnailStore
+from imgsearch.search.baseline import GrowingBaseline
+from imgsearch.store.store import Store
+from imgsearch.store.thumbnails import ThumbnailStore
 
 MAX_FILES_PER_BATCH = 500  # moved files need no model, so they would never fill its batch
 

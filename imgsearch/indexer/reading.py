@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar, cast
+from typing import Protocol, TypeAlias, TypeVar, cast
 
 import numpy as np
 from msgspec import Struct
@@ -19,16 +19,14 @@ from imgsearch.decode.reader import decode, decoder_fingerprint, read_facts, sid
 from imgsearch.decode.request import content_hash, open_regular_file, unreadable_error
 from imgsearch.decode.thumbnails import KEPT_SIDE_PX, kept_thumbnail
 from imgsearch.decode.tiles import images_to_embed
+from imgsearch.encoders.base import Encoder
 from imgsearch.errors import ImgsearchError, PhotoError, Reason
+from imgsearch.gazetteer import Gazetteer
 from imgsearch.indexer.places import with_place_names
 from imgsearch.indexer.scan import stat_of
+from imgsearch.records.arrays import PixelBatch
+from imgsearch.records.files import Decoded, FileStat
 from imgsearch.records.photo import Facts, PhotoVectors
-
-if TYPE_CHECKING:
-    from imgsearch.encoders.base import Encoder
-    from imgsearch.gazetteer import Gazetteer
-    from imgsearch.records.arrays import PixelBatch
-    from imgsearch.records.files import Decoded, FileStat
 
 VANISHED = (FileNotFoundError, NotADirectoryError)  # the second: a parent is a file now
 

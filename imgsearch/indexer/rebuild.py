@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator
-from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from imgsearch.indexer.context import IndexingContext
 from imgsearch.indexer.derived import build_index, refresh_derived
 from imgsearch.indexer.new_encoder import open_new_encoder
 from imgsearch.indexer.pipeline import EmbeddingRun, embed_again
-from imgsearch.progress import RebuildReport
+from imgsearch.progress import Progress, RebuildReport
+from imgsearch.records.index import EncoderRow
 from imgsearch.store.lock import writing
 from imgsearch.store.progress_file import publish_progress
+from imgsearch.store.store import Store
 from imgsearch.store.thumbnails import ThumbnailStore
-
-if TYPE_CHECKING:
-    from imgsearch.indexer.context import IndexingContext
-    from imgsearch.progress import Progress
-    from imgsearch.records.index import EncoderRow
-    from imgsearch.store.store import Store
 
 
 def rebuild(

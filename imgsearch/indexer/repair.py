@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from imgsearch.decode.formats import is_photo_name
 from imgsearch.errors import DamagedThumbnails, SnapshotError
 from imgsearch.index import snapshot
+from imgsearch.indexer.context import IndexingContext
 from imgsearch.indexer.derived import build_index
 from imgsearch.indexer.scan import scan
+from imgsearch.records.index import EncoderRow
 from imgsearch.store.lock import writing
+from imgsearch.store.store import Store
 from imgsearch.store.thumbnails import ThumbnailStore
 from imgsearch.text import format_count
 from imgsearch.written_beside import recover
-
-if TYPE_CHECKING:
-    from imgsearch.indexer.context import IndexingContext
-    from imgsearch.records.index import EncoderRow
-    from imgsearch.store.store import Store
 
 
 def repair(context: IndexingContext, *, has_folders: bool = True) -> list[str]:

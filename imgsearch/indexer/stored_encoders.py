@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from imgsearch.encoders import registry
 from imgsearch.errors import CommandLine, DiskError, LibraryLocked, Sentence, UsageError
 from imgsearch.index import snapshot
+from imgsearch.indexer.context import IndexingContext
 from imgsearch.indexer.derived import refresh_derived
+from imgsearch.records.index import StoredVectors
 from imgsearch.records.status import DroppedEncoder
 from imgsearch.store.lock import writing
-
-if TYPE_CHECKING:
-    from imgsearch.indexer.context import IndexingContext
-    from imgsearch.records.index import StoredVectors
-    from imgsearch.store.store import Store
+from imgsearch.store.store import Store
 
 
 def use_encoder(context: IndexingContext, name: str) -> None:

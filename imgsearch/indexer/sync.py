@@ -7,33 +7,28 @@ from collections import Counter
 from collections.abc import Generator, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from imgsearch.errors import CommandLine, FolderError, Sentence
+from imgsearch.errors import CommandLine, FolderError, Reason, Sentence
 from imgsearch.index import snapshot
 from imgsearch.indexer import diff, metadata, roots
+from imgsearch.indexer.context import IndexingContext
 from imgsearch.indexer.derived import growing_baseline, refresh_derived, update_index
 from imgsearch.indexer.new_encoder import open_new_encoder
 from imgsearch.indexer.pipeline import EmbeddingRun, changed_contents, ingest
 from imgsearch.indexer.removals import apply_removals
 from imgsearch.indexer.scan import stat_of
-from imgsearch.progress import SyncReport
+from imgsearch.progress import Progress, SyncReport
+from imgsearch.records.files import FileStat
 from imgsearch.store.database import DATABASE_FILE
 from imgsearch.store.lock import writing
 from imgsearch.store.progress_file import publish_progress
 from imgsearch.store.reads import Reads
+from imgsearch.store.store import Store
 from imgsearch.store.thumbnails import ThumbnailStore
 from imgsearch.text import shell_word
 from imgsearch.written_beside import recover
-
-if TYPE_CHECKING:
-    from imgsearch.errors import Reason
-    from imgsearch.indexer.context import IndexingContext
-    from imgsearch.progress import Progress
-    from imgsearch.records.files import FileStat
-    from imgsearch.store.store import Store
 
 _DAY_NS = 24 * 60 * 60 * 10**9
 

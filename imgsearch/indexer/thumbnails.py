@@ -5,25 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from imgsearch.concurrency import prefetch
+from imgsearch.config import Settings
 from imgsearch.decode.reader import decode
 from imgsearch.decode.thumbnails import KEPT_SIDE_PX, kept_thumbnail
 from imgsearch.errors import ImgsearchError, PhotoError, StoreError
+from imgsearch.indexer.context import IndexingContext
 from imgsearch.indexer.reading import content_hash_of
 from imgsearch.indexer.roots import readable_photos
 from imgsearch.indexer.scan import stat_of
 from imgsearch.progress import Progress, ThumbnailReport
+from imgsearch.records.photo import Photo
 from imgsearch.store.lock import writing
 from imgsearch.store.progress_file import publish_progress
+from imgsearch.store.store import Store
 from imgsearch.store.thumbnails import ThumbnailStore
-
-if TYPE_CHECKING:
-    from imgsearch.config import Settings
-    from imgsearch.indexer.context import IndexingContext
-    from imgsearch.records.photo import Photo
-    from imgsearch.store.store import Store
 
 _BATCH_SIZE = 200  # photos in one transaction
 

@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -20,6 +19,8 @@ from imgsearch.decode.sidecars import is_sidecar_name
 from imgsearch.errors import DiskError, LibraryLocked, MissingPackage, UsageError
 from imgsearch.features import installed
 from imgsearch.features.declared import load
+from imgsearch.indexer.backlogs import Backlog
+from imgsearch.indexer.context import IndexingContext
 from imgsearch.indexer.diff import Scope, add_folders, all_scopes, compare, merge_scopes
 from imgsearch.indexer.folders import prune_store
 from imgsearch.indexer.ignored import is_ignored
@@ -28,17 +29,13 @@ from imgsearch.indexer.scan import folder_identity
 from imgsearch.indexer.sync import apply_changes, check_folders
 from imgsearch.indexer.watcher import Hint, Watcher, WatchTiming
 from imgsearch.progress import FeatureReport, Progress, WatchEvent, Watching
+from imgsearch.records.status import UnfinishedJob
 from imgsearch.store.database import DATABASE_FILE, Database
 from imgsearch.store.lock import writing
 from imgsearch.store.progress_file import publish_progress
 from imgsearch.store.reads import Reads
 from imgsearch.store.store import Store
 from imgsearch.store.unfinished import UnfinishedStore
-
-if TYPE_CHECKING:
-    from imgsearch.indexer.backlogs import Backlog
-    from imgsearch.indexer.context import IndexingContext
-    from imgsearch.records.status import UnfinishedJob
 
 
 class WatchSchedule(Struct, frozen=True):

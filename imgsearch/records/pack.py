@@ -74,7 +74,8 @@ class PackInfo(Struct, frozen=True):
     `volume_path` locate it if its drive can be identified. `fact_names`, the facts that the pack
     knows (an older imgsearch knew fewer), and the numbers of photos and files are counted when it
     is written. With `has_faces` it carries the faces of its photos, with their vectors, and
-    `persons`. With `has_marks` it carries marks of its photos. `of_features` has, by feature, the
+    `persons`. With `has_marks` it carries marks of its photos. With `has_unread`, some photos were
+    not read for all of these facts, which are unknown for them. `of_features` has, by feature, the
     names of the things that people made with them.
     """
 
@@ -90,6 +91,7 @@ class PackInfo(Struct, frozen=True):
     has_faces: bool = False
     persons: tuple[PackedPerson, ...] = ()
     has_marks: bool = False
+    has_unread: bool = False
     of_features: Mapping[str, tuple[str, ...]] = {}
 
 

@@ -48,20 +48,37 @@ _MATCH_NEW = (
     "INSERT INTO batch.matches SELECT theirs.id, ours.id, 0, 1 "
     f"FROM batch.photos AS theirs JOIN main.photos AS ours USING (content_hash) WHERE {_UNMATCHED}"
 )
-# Of the facts that the batches lack, those that known photos with newer facts were not read for
-# either. They stay unread when the rest of their facts is replaced.
+# The facts that each photo of a batch lacks: those that the batches do not know, and those that it
+# was not read for.
+_LACKING = (
+    "CREATE TABLE batch.lacking (pack_id INTEGER NOT NULL, fact TEXT NOT NULL, "
+    "PRIMARY KEY (pack_id, fact)) WITHOUT ROWID"
+)
+_LACK_UNKNOWN = (
+    "INSERT INTO batch.lacking SELECT photos.id, lacked.value "
+    "FROM batch.photos, json_each(:lacked) AS lacked"
+)
+_LACK_UNREAD = (
+    "INSERT OR IGNORE INTO batch.lacking SELECT photos.id, unread.value "
+    "FROM batch.photos, json_each(mark_unread) AS unread "
+    "WHERE unread.value IN (SELECT value FROM json_each(:known))"
+)
+# Of the facts that photos of the batch lack, those that known photos with older facts were not read
+# for either. They stay unread when the rest of their facts is replaced.
 _STILL_UNREAD = (
-    "CREATE TABLE batch.unread AS SELECT matches.id AS photo_id, lacked.value AS fact "
-    "FROM batch.matches JOIN main.photos ON photos.id = matches.id, json_each(:lacked) AS lacked "
+    "CREATE TABLE batch.unread AS SELECT matches.id AS photo_id, lacking.fact "
+    "FROM batch.matches JOIN batch.lacking USING (pack_id) "
+    "JOIN main.photos ON photos.id = matches.id "
     "WHERE has_newer_facts AND (facts_at < (SELECT added_at FROM main.later_facts "
-    "WHERE later_facts.fact = lacked.value) OR EXISTS (SELECT 1 FROM main.unread_facts AS known "
-    "WHERE known.photo_id = photos.id AND known.fact = lacked.value))"
+    "WHERE later_facts.fact = lacking.fact) OR EXISTS (SELECT 1 FROM main.unread_facts AS known "
+    "WHERE known.photo_id = photos.id AND known.fact = lacking.fact))"
 )
 _NEW_ARE_UNREAD = (
-    "INSERT INTO batch.unread SELECT ours.id, lacked.value FROM batch.photos AS theirs "
-    "JOIN main.photos AS ours USING (content_hash), json_each(:lacked) AS lacked "
-    f"WHERE {_UNMATCHED}"
+    "INSERT INTO batch.unread SELECT ours.id, lacking.fact FROM batch.photos AS theirs "
+    "JOIN main.photos AS ours USING (content_hash) "
+    f"JOIN batch.lacking ON lacking.pack_id = theirs.id WHERE {_UNMATCHED}"
 )
+_LACKS = "EXISTS (SELECT 1 FROM batch.lacking WHERE lacking.pack_id = theirs.id AND fact = '{}')"
 _NOTE_UNREAD = "INSERT INTO main.unread_facts SELECT photo_id, fact FROM batch.unread"
 _WITH_FACTS = "(SELECT id FROM batch.matches WHERE has_newer_facts)"
 _ADD_VECTORS = (
@@ -131,9 +148,20 @@ class BatchRows:
     In the block of `attached`, `find` and `match` come first.
     """
 
-    def __init__(self, connection: sqlite3.Connection, fact_names: Collection[str]) -> None:
-        """`fact_names` are the facts that the batches know; others stay as they are."""
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        fact_names: Collection[str],
+        *,
+        has_unread: bool = False,
+    ) -> None:
+        """`fact_names` are the facts that the batches know; others stay as they are.
+
+        With `has_unread`, photos of the batches name facts that they were not read for, in a column
+        `mark_unread`. These stay as they are, too.
+        """
         self._connection = connection
+        self._has_unread = has_unread
         self._facts = [name for name in FACT_NAMES if name in fact_names]
         self._lacked = json.dumps([name for name in _ALL_FACTS if name not in fact_names])
         self._lists = {fact: column for fact, column in LIST_FACTS.items() if fact in fact_names}
@@ -169,8 +197,13 @@ class BatchRows:
         The condition `has_newer_facts`, in SQL, says of which of them the facts are taken; the
         rows of both are `theirs` and `ours`.
         """
-        self._connection.execute(_MATCH_KNOWN.format(has_newer_facts))
-        self._connection.execute(_STILL_UNREAD, {"lacked": self._lacked})
+        execute = self._connection.execute
+        execute(_MATCH_KNOWN.format(has_newer_facts))
+        execute(_LACKING)
+        execute(_LACK_UNKNOWN, {"lacked": self._lacked})
+        if self._has_unread:
+            execute(_LACK_UNREAD, {"known": json.dumps(self._facts)})
+        execute(_STILL_UNREAD)
 
     def update_facts(self) -> int:
         """Replace the facts of known photos by newer ones; returns of how many photos.
@@ -183,6 +216,12 @@ class BatchRows:
             for name in self._facts
             if name in MEASURED_FACTS
         }
+        if self._has_unread:
+            lacking = self._connection.execute("SELECT DISTINCT fact FROM batch.lacking")
+            for name in {fact for (fact,) in lacking}.intersection(self._facts):
+                new[name] = (
+                    f"CASE WHEN {_LACKS.format(name)} THEN photos.{name} ELSE {new[name]} END"
+                )
         changes = ", ".join(f"{name} = {value}" for name, value in new.items())
         return self._connection.execute(
             f"UPDATE main.photos SET {changes} FROM batch.matches "
@@ -199,7 +238,7 @@ class BatchRows:
             f"WHERE {_UNMATCHED} ORDER BY id",
             {"now": now()},
         ).rowcount
-        self._connection.execute(_NEW_ARE_UNREAD, {"lacked": self._lacked})
+        self._connection.execute(_NEW_ARE_UNREAD)
         self._connection.execute(_MATCH_NEW)
         self._connection.execute(_NOTE_UNREAD)
         return new

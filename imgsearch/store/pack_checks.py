@@ -100,6 +100,16 @@ _IMPOSSIBLE_FACES = (
 )
 
 
+# `json_valid` comes first: other functions end with an error of their own.
+_IMPOSSIBLE_UNREAD = (
+    (
+        "SELECT 1 FROM photos WHERE CASE WHEN mark_unread IS NULL THEN 0 "
+        "WHEN NOT json_valid(mark_unread) THEN 1 ELSE json_type(mark_unread) != 'array' END",
+        "the facts that a photo was not read for are no list",
+    ),
+)
+
+
 def check_batch(batch: sqlite3.Connection, extras: Extras) -> None:
     """Check the photos of a batch, but for their paths, and write their dates as a library does."""
     has_faces = extras.faces
@@ -113,6 +123,7 @@ def check_batch(batch: sqlite3.Connection, extras: Extras) -> None:
     for query, problem in (
         *_IMPOSSIBLE,
         *(_IMPOSSIBLE_MARKS if extras.marks else ()),
+        *(_IMPOSSIBLE_UNREAD if extras.unread else ()),
         *(_IMPOSSIBLE_FACES if has_faces else ()),
     ):
         if batch.execute(query).fetchone() is not None:

@@ -83,6 +83,9 @@ MARK_COLUMNS = {
     "mark_rating": "INTEGER",
 }
 ME_COLUMN = {"mark_me": "INTEGER"}
+# The column of a pack with photos that were not read for all facts that the pack knows: a JSON
+# array of the names of those facts. An older imgsearch ignores it, as above.
+UNREAD_COLUMN = {"mark_unread": "TEXT"}
 _INDEX = "paths_by_photo"
 _FACE_INDEXES = ("faces_by_photo", "face_decisions_by_content")
 # An SQL expression for a moment of a library, in the form that packs have.
@@ -131,10 +134,11 @@ _COMMON_ROWS: Mapping[str, str] = {
 
 
 class Extras(Struct, frozen=True):
-    """What only some packs have: the tables of faces and of features, and the columns of marks."""
+    """What only some packs have: the tables of faces and of features, and some columns."""
 
     faces: bool = False
     marks: bool = False
+    unread: bool = False  # facts that photos were not read for
     features: tuple[str, ...] = ()  # their names
 
     @property
@@ -182,8 +186,12 @@ def create(connection: sqlite3.Connection, extras: Extras = NO_EXTRAS) -> None:
     for statement in (*_statements(version, extras), *_OWN_TABLES):
         connection.execute(statement)
     migrations.add_facts(connection)
-    marks = {**(MARK_COLUMNS if extras.marks else {}), **(ME_COLUMN if extras.faces else {})}
-    for name, declared in marks.items():
+    columns = {
+        **(MARK_COLUMNS if extras.marks else {}),
+        **(ME_COLUMN if extras.faces else {}),
+        **(UNREAD_COLUMN if extras.unread else {}),
+    }
+    for name, declared in columns.items():
         connection.execute(f"ALTER TABLE photos ADD COLUMN {name} {declared}")
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     connection.execute(f"PRAGMA user_version = {version}")
@@ -218,15 +226,18 @@ def check_schema(connection: sqlite3.Connection, version: int) -> tuple[tuple[st
             raise ValueError(f"its table {key[2]} is not that of a pack")
     columns = _later_facts(str(expected[photos]), str(found[photos]))
     names = {column.partition(" ")[0] for column in columns}
-    return columns, replace(extras, marks=MARK_COLUMNS.keys() <= names)
+    return columns, replace(
+        extras, marks=MARK_COLUMNS.keys() <= names, unread=UNREAD_COLUMN.keys() <= names
+    )
 
 
 def _later_facts(expected: str, found: str) -> tuple[str, ...]:
-    """Return the columns that a table has after the expected ones: only facts and marks."""
+    """Return the columns that a table has after the expected ones: facts, and those above."""
     start = expected.removesuffix(")")
     columns = tuple(found[len(start) : -1].split(", ")[1:])
     declared = {fact.name: column_of(fact) for fact in FACT_COLUMNS} | {
-        name: f"{name} {declared}" for name, declared in (MARK_COLUMNS | ME_COLUMN).items()
+        name: f"{name} {declared}"
+        for name, declared in (MARK_COLUMNS | ME_COLUMN | UNREAD_COLUMN).items()
     }
     are_facts = all(
         (fact := _FACT_COLUMN.fullmatch(column)) and declared.get(fact[1], column) == column

@@ -227,6 +227,7 @@ class PackReader:
             },
             persons=self._persons(),
             has_marks=self._extras.marks,
+            has_unread=self._extras.unread,
         )
         pack_checks.check_info(info)
         return info

@@ -109,6 +109,20 @@ _COPY = (
     f"{columns_text(LINE)} FROM library.text_lines WHERE photo_id {_THESE} "
     f"AND place < {MOST_LINES} ORDER BY photo_id, place",
 )
+# The facts that photos were not read for: see `unread_facts` and `later_facts` in migrations.
+_UNREAD_OF = (
+    "SELECT fact FROM library.unread_facts WHERE photo_id = photos.id "
+    "UNION SELECT fact FROM library.later_facts WHERE photos.facts_at < later_facts.added_at"
+)
+_COPY_UNREAD = (
+    "UPDATE main.photos SET mark_unread = "
+    f"(SELECT nullif(json_group_array(fact), '[]') FROM ({_UNREAD_OF} ORDER BY fact)) "
+    f"WHERE id {_THESE}"
+)
+_HAS_UNREAD = (
+    "SELECT EXISTS (SELECT 1 FROM unread_facts) OR EXISTS (SELECT 1 FROM photos "
+    "WHERE facts_at < (SELECT max(added_at) FROM later_facts))"
+)
 # The marks of photos, by their kind.
 _COPY_MARKS: Mapping[MarkKind, str] = {
     "favourite": "UPDATE main.photos SET mark_favourite = 1 WHERE id IN (SELECT photo_id "
@@ -182,6 +196,8 @@ class PackStore:
         copying = (*_COPY, *(pack_faces.COPY if writer.extras.faces else ()))
         if writer.extras.marks:
             copying += tuple(_COPY_MARKS[kind] for kind in marks)
+        if writer.extras.unread:
+            copying += (_COPY_UNREAD,)
         pack.execute("ATTACH ? AS library", (uri_of(file, writable=False),))
         pack.execute("BEGIN")
         try:
@@ -205,6 +221,10 @@ class PackStore:
             raise
         pack.execute("COMMIT")
         pack.execute("DETACH library")
+
+    def has_unread_facts(self) -> bool:
+        """Return whether any photo of the library was not read for a fact."""
+        return bool(self._database.fetch_one(_HAS_UNREAD)[0])
 
     def photo_ids(self, folder: str) -> Ids:
         """Return the photos with a file below an absolute path, sorted."""
@@ -363,14 +383,14 @@ class Merger:
         self._prefix = prefix
         self._faces = FaceMerger(info.persons) if info.has_faces else None
         self._has_marks = info.has_marks
-        self._rows = BatchRows(connection, info.fact_names)
+        self._rows = BatchRows(connection, info.fact_names, has_unread=info.has_unread)
 
     def merge(self, batch: PackedBatch, files: Iterable[FoundFile]) -> MergeCounts:
         """Merge photos by their content; what the library has is not added again.
 
         `files` are those that are there. A file that the library knows keeps its photo, unless it
         could not be read here. Of facts and texts, those that were read last stay; facts that the
-        pack does not know stay in any case.
+        pack does not know, or that its photo was not read for, stay in any case.
         """
         with self._rows.attached(batch.library):
             return self._merge(files)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec import Struct
@@ -18,9 +17,7 @@ from msgspec import Struct
 from imgsearch import private_files
 from imgsearch.errors import DiskError
 from imgsearch.features.duplicates.records import Comparison, Pair, Pairs, Sharpness
-
-if TYPE_CHECKING:
-    from imgsearch.search.library_photos import LibraryPhotos
+from imgsearch.search.library_photos import LibraryPhotos
 
 FILE = "near-duplicates"  # its name
 _VERSION = 1  # of its content

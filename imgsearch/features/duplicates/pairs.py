@@ -16,20 +16,19 @@ from msgspec.structs import replace
 
 from imgsearch import private_files
 from imgsearch.concurrency import prefetch
+from imgsearch.config import Settings
 from imgsearch.decode.reader import decode, decode_bytes
 from imgsearch.errors import DiskError, PhotoError
 from imgsearch.features.duplicates.records import Pair, Pairs, Sharpness
 from imgsearch.features.duplicates.sharpness import SIDES_PX, measure_sharpness
 from imgsearch.progress import Progress
+from imgsearch.records.arrays import HalfVectors, Ids
 from imgsearch.records.files import Picture
+from imgsearch.records.photo import Photo
+from imgsearch.search.library_photos import LibraryPhotos
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-    from imgsearch.config import Settings
-    from imgsearch.records.arrays import HalfVectors, Ids
-    from imgsearch.records.photo import Photo
-    from imgsearch.search.library_photos import LibraryPhotos
 
     Rows = NDArray[np.int64]  # row numbers
 

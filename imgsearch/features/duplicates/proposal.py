@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from math import inf
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -29,10 +29,8 @@ from imgsearch.records.answer import Hit
 from imgsearch.records.photo import Photo
 from imgsearch.records.worth import LOSSY
 from imgsearch.search.hits import make_hits
+from imgsearch.search.library_photos import LibraryPhotos
 from imgsearch.text import words_of
-
-if TYPE_CHECKING:
-    from imgsearch.search.library_photos import LibraryPhotos
 
 # Of the numbers of pixels: above it, a photo is a smaller copy, whose sharpness does not count.
 LARGER_RATIO = 1.05

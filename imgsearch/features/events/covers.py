@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from imgsearch.analysis.spread import MAX_COMPARED, spread_over
+from imgsearch.records.answer import Hit
+from imgsearch.search.context import SearchContext
 from imgsearch.search.hits import make_hits
 from imgsearch.search.worth import look_points
-
-if TYPE_CHECKING:
-    from imgsearch.records.answer import Hit
-    from imgsearch.search.context import SearchContext
 
 
 def cover_of(context: SearchContext, photo_ids: Sequence[int]) -> Hit | None:

@@ -6,15 +6,12 @@ to the hill that it is on. Clusters of one level lie in those of the level befor
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from imgsearch.features.meaning.plane import Points
-    from imgsearch.records.arrays import Ids
+from imgsearch.features.meaning.plane import Points
+from imgsearch.records.arrays import Ids
 
 GRID = 512  # cells on a side of the map
 _BLURS = (0.05, 0.025, 0.0125, 0.006)  # standard deviations in sides of the map, one a level

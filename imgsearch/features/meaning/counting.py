@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import numpy as np
 from msgspec.structs import replace
 
-from imgsearch.features.meaning.records import MeaningCluster, MeaningMap
-
-if TYPE_CHECKING:
-    from imgsearch.features.meaning.records import MeaningPoints, StoredMap
-    from imgsearch.records.arrays import Ids
+from imgsearch.features.meaning.records import MeaningCluster, MeaningMap, MeaningPoints, StoredMap
+from imgsearch.records.arrays import Ids
 
 _VERSION_DIGITS = 12  # of a content hash
 

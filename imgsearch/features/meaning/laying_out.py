@@ -11,7 +11,6 @@ from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -20,27 +19,22 @@ from imgsearch.errors import CommandLine, LibraryLocked, Sentence, UsageError
 from imgsearch.features import installed
 from imgsearch.features.declared import load
 from imgsearch.features.meaning import layout, naming
-from imgsearch.features.meaning.clusters import find_clusters
+from imgsearch.features.meaning.clusters import FoundCluster, find_clusters
 from imgsearch.features.meaning.new_photos import mean_rows, place_new_photos, points_of, record_of
 from imgsearch.features.meaning.placing import NEAREST, place
-from imgsearch.features.meaning.plane import apart
-from imgsearch.features.meaning.records import LayoutReport, StoredCluster
+from imgsearch.features.meaning.plane import Points, apart
+from imgsearch.features.meaning.records import LayoutReport, MeaningPoints, StoredCluster
 from imgsearch.features.meaning.store import MeaningStore
 from imgsearch.index.graph import RowIndex
 from imgsearch.index.recall import prompts
+from imgsearch.indexer.context import IndexingContext
 from imgsearch.indexer.embedding import embed_queries
 from imgsearch.progress import Progress
+from imgsearch.records.arrays import Ids, Vectors
+from imgsearch.records.index import EncoderRow
 from imgsearch.store.store import Store
 from imgsearch.store.unfinished import noted
 from imgsearch.text import format_count
-
-if TYPE_CHECKING:
-    from imgsearch.features.meaning.clusters import FoundCluster
-    from imgsearch.features.meaning.plane import Points
-    from imgsearch.features.meaning.records import MeaningPoints
-    from imgsearch.indexer.context import IndexingContext
-    from imgsearch.records.arrays import Ids, Vectors
-    from imgsearch.records.index import EncoderRow
 
 MOST_LAID_OUT = 100_000  # photos, a sample of more; the others are placed among these
 READING, NAMING, PLACING = "Reading vectors", "Naming clusters", "Placing photos"

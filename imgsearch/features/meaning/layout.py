@@ -9,20 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from math import sqrt
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import numpy as np
 from msgspec import Struct
 
 from imgsearch.errors import MissingPackage
-from imgsearch.features.meaning.plane import fitted
+from imgsearch.features.meaning.plane import Points, fitted
 from imgsearch.index.graph import RowIndex
 from imgsearch.installation import install_command
 from imgsearch.progress import Progress
-
-if TYPE_CHECKING:
-    from imgsearch.features.meaning.plane import Points
-    from imgsearch.records.arrays import Ids, Vector, Vectors
+from imgsearch.records.arrays import Ids, Vector, Vectors
 
 FINDING, LAYING_OUT = "Comparing photos", "Laying out photos"
 NEIGHBOURS = 15  # that attract each photo, of n photos at most 0.7 √n, and 3 at least

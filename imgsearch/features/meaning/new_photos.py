@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from imgsearch.errors import SnapshotError
 from imgsearch.features.meaning.placing import NEAREST, place
-from imgsearch.features.meaning.plane import apart
+from imgsearch.features.meaning.plane import Points, apart
 from imgsearch.features.meaning.records import MeaningPoints
 from imgsearch.features.meaning.store import MeaningStore
 from imgsearch.index.live import LiveIndex
+from imgsearch.indexer.context import IndexingContext
+from imgsearch.records.arrays import Ids, Vectors
+from imgsearch.records.index import EncoderRow
 from imgsearch.store.reading.vectors import photo_starts
-
-if TYPE_CHECKING:
-    from imgsearch.features.meaning.plane import Points
-    from imgsearch.indexer.context import IndexingContext
-    from imgsearch.records.arrays import Ids, Vectors
-    from imgsearch.records.index import EncoderRow
-    from imgsearch.store.store import Store
+from imgsearch.store.store import Store
 
 _PHOTOS_AT_ONCE = 1_000
 

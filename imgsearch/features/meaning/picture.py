@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from imgsearch.errors import PhotoError, UsageError
+from imgsearch.features.meaning.records import MeaningCluster, MeaningPoints
 from imgsearch.outputs.new_place import new_place
-
-if TYPE_CHECKING:
-    from imgsearch.features.meaning.records import MeaningCluster, MeaningPoints
 
 # Makes a WebP of a photo: its id, and the long side in pixels.
 PictureSource = Callable[[int, int], bytes | None]

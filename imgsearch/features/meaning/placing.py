@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
-if TYPE_CHECKING:
-    from imgsearch.features.meaning.plane import Points
-    from imgsearch.records.arrays import Ids, Vectors
+from imgsearch.features.meaning.plane import Points
+from imgsearch.records.arrays import Ids, Vectors
 
 NEAREST = 10  # photos that say where another one belongs
 _SHARPNESS = 20.0  # a neighbour whose cosine is 0.05 below the best has 1/e of its weight

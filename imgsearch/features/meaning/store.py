@@ -9,16 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from imgsearch.features.meaning.records import MeaningPoints, StoredCluster, StoredMap
+from imgsearch.records.arrays import Ids
 from imgsearch.store.database import Database
 from imgsearch.store.sql import IS_LIVE
-
-if TYPE_CHECKING:
-    from imgsearch.records.arrays import Ids
 
 _MADE_AT = "SELECT made_at FROM meaning_maps WHERE encoder_key = ?"
 _INSERT = (

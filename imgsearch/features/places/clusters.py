@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +14,7 @@ from imgsearch.analysis.web_map import pixels_of
 from imgsearch.features.places.records import MapCluster, PhotoCluster
 from imgsearch.records.arrays import Ids
 from imgsearch.records.browse import MapArea, PhotoPositions
+from imgsearch.records.photo import Facts, Photo
 from imgsearch.sphere import arcs_km
 
 CELL_PX = 72
@@ -25,8 +25,6 @@ _NAMED_COUNTRIES = 3
 _LEAST_RADIUS_KM = 0.05  # of a circle around photos at one point: GPS is off by some metres
 _VERSION_DIGITS = 12  # of a content hash
 
-if TYPE_CHECKING:
-    from imgsearch.records.photo import Facts, Photo
 
 _Numbers = NDArray[np.float64]
 

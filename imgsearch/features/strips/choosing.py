@@ -10,23 +10,21 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
 from msgspec import Struct
 
 from imgsearch.analysis.spread import MAX_COMPARED, spread_over
 from imgsearch.features.strips.records import StripPeriod
+from imgsearch.records.answer import FoundPhotos, Hit
+from imgsearch.records.arrays import Ids
+from imgsearch.records.browse import Moments
+from imgsearch.records.query import PeriodLength
+from imgsearch.search.context import SearchContext
 from imgsearch.search.hits import hits_of, make_hits
 from imgsearch.search.worth import look_points
-
-if TYPE_CHECKING:
-    from imgsearch.records.answer import FoundPhotos, Hit
-    from imgsearch.records.arrays import Ids
-    from imgsearch.records.browse import Moments
-    from imgsearch.records.query import PeriodLength
-    from imgsearch.search.context import SearchContext
-    from imgsearch.store.reading.browsing import BrowsingReads
+from imgsearch.store.reading.browsing import BrowsingReads
 
 _UNITS: Mapping[str, Literal["Y", "M"]] = {"year": "Y", "month": "M"}  # of NumPy's dates
 
