@@ -17,7 +17,7 @@ test("a photo is judged by the concepts of the search, as soon as its details ha
   const rows = () => [...section.node.querySelectorAll("[role=group]")]
     .map((row) => [row.ariaLabel, ...[...row.querySelectorAll("button")].map((each) => each.ariaPressed)]);
   assert.deepEqual(rows(), [["lake", "false", "false"], ["dog", "false", "false"]]);
-  details[7] = { dog: false };
+  details[7] = { judged: { dog: false } };
   section.show("7", ["lake", "dog"]);
   assert.deepEqual(rows(), [["lake", "false", "false"], ["dog", "false", "true"]]);
   section.show("8", ["lake"]);
