@@ -129,7 +129,7 @@ def asks(
         def run(
             address: str | None, data_dir: str | None, as_json: bool = False, **values: Any
         ) -> None:
-            if _WORDS in values:
+            if "query" in names:
                 query = query_from(values.pop(_WORDS))
                 is_needed = _defaults(operation)["query"] is inspect.Parameter.empty
                 values["query"] = query if is_needed or query != Query() else None
@@ -162,9 +162,9 @@ def parameter_options(operation: _Operation, **spelled: str) -> list[_Option]:
         raise KeyError(f"{operation.__qualname__} has no parameter {', '.join(sorted(unknown))}")
     made: list[_Option] = []
     for name, default in defaults.items():
-        declared = _declared(hints[name])
         if not spellings[name]:
             continue
+        declared = _declared(hints[name])
         if declared.is_query:
             made += [click.argument(_WORDS, nargs=-1, metavar="[QUERY]"), query_options]
         elif spellings[name].startswith("-"):
