@@ -34,9 +34,9 @@ def command(address: str, faces: bool, as_json: bool, data_dir: str | None) -> N
 
     An archive has vectors, facts, paths, the text in pictures, thumbnails, favourites, stars and
     hidden photos, and the list of unreadable files, in tables that many machines search at once
-    (docs/scale.md). The photos themselves are not copied, nor are albums and the like, and faces
-    only with --faces. The library stays as it is. Photos that the archive has already are not
-    copied again, so a stopped copy continues; changed facts and marks replace older ones.
+    (docs/scale.md). Nothing else is copied, but for faces with --faces. The photos and the library
+    stay as they are. Photos that the archive has already are not copied again, so a stopped copy
+    continues; changed facts and marks replace older ones.
     """
     with open_archive(address, data_dir) as archive:
         job = archive.fleet.copy_from(archive.settings.data_dir, faces=faces)
