@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,11 +12,18 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from tests.browsing import NEEDS_BROWSER, open_view, search, settle, wait_for_line
+from tests.browsing import (
+    NEEDS_BROWSER,
+    open_view,
+    search,
+    settle,
+    wait_for_line,
+    wait_in_browser,
+)
 from tests.page_traffic import QUICK_STEPS, VISIT, Traffic
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Page, Route
 
     from tests.e2e.conftest import OpenTab
 
@@ -149,3 +157,24 @@ def test_a_click_on_the_view_that_is_shown_shows_all_of_it(page: Page, address: 
     wait_for_line(page, "")
     wait_for_view(page, "Timeline", "/timeline")
     assert not urlsplit(page.url).query.startswith("q=")
+
+
+def test_all_photos_are_selected_though_their_list_comes_late(page: Page, address: str) -> None:
+    """The button is there before the list is; it selects the photos of the answer that is shown."""
+    page.goto(f"{address}/?q=a+cat")
+    page.locator(".tile img").first.wait_for()
+    settle(page)
+    held: list[Route] = []
+    page.route("**/answer/list?*", lambda route: held.append(route))
+    search(page, LINE)
+    wait_in_browser(page, lambda: bool(held))
+    page.get_by_role("button", name="Select all").click()
+    assert page.get_by_role("region", name="Selected photos").count() == 0, "not those of before"
+    for route in held:
+        route.continue_()
+    page.unroute("**/answer/list?*")
+    region = page.get_by_role("region", name="Selected photos")
+    region.get_by_text(re.compile("photos selected")).wait_for()
+    settle(page)
+    number = int(re.findall(r"\d+", region.inner_text())[0])
+    assert number == page.locator(".tile").count() > 1

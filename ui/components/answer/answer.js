@@ -33,6 +33,8 @@ class Answer extends PhotoGrid {
   /** @type {Block[]} */ blocks = [];
   /** @type {Day[] | undefined} */ days;
   /** @type {string[]} */ ids = []; // of all photos, in their order
+  isListed = false; // whether `ids` are those of the answer that is shown
+  mustSelectAll = false; // as soon as they are
   /** @type {boolean | null} */ isWhole = null; // whether all photos are selected; null: not known yet
 
   /** @param {HTMLElement} box @param {Data} data */
@@ -63,6 +65,7 @@ class Answer extends PhotoGrid {
       else if (this.layout && (before.weaker !== data.weaker || JSON.stringify(before.memories) !== JSON.stringify(data.memories))) this.showOthers();
       return;
     }
+    this.isListed = this.mustSelectAll = false;
     if (before?.address === data.address) { this.loadAgain(); return; } // with weaker matches, or without
     const /** @type {Place | null | undefined} */ place = this.isShown ? history.state?.place : null;
     this.load(place?.id, place ?? {});
@@ -98,7 +101,10 @@ class Answer extends PhotoGrid {
     // The line above the photos tells of the first ones; lines separate the others from these.
     this.blocks = sections.map(([title, count], number) => ({ title: number ? title : this.firstTitle, count, label: title }));
     this.ids = ids;
+    this.isListed = true;
     this.isWhole = null; // not known yet
+    if (this.mustSelectAll) tray.set(ids, true);
+    this.mustSelectAll = false;
     this.grid.classList.toggle("by-day", Boolean(days));
     this.showTools();
   }
@@ -153,7 +159,10 @@ class Answer extends PhotoGrid {
   // Whether all photos are selected; with 100,000 of them this is asked for once after each change.
   get isAllSelected() { return (this.isWhole ??= this.ids.length > 0 && this.ids.every((id) => tray.isSelected(id))); }
 
-  selectAll() { tray.set(this.ids, !this.isAllSelected); }
+  selectAll() {
+    if (this.isListed) tray.set(this.ids, !this.isAllSelected);
+    else this.mustSelectAll = !this.mustSelectAll;
+  }
 
   showSelection() {
     this.isWhole = null;
