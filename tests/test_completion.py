@@ -102,7 +102,7 @@ def test_the_manual_page_in_man() -> None:
     titles = re.findall(r"^COMMANDS: (.+)$", text, re.MULTILINE)
     assert titles == [title.upper() for title in GROUPS]
     assert '\n         imgsearch search "two kids jumping into a lake"\n' in text
-    assert re.search(r"\n +-k N +Number of results\.", text)
+    assert re.search(r"\n +-k N +Return at most this many results\.", text)
     assert re.search(r"\n +9 +Another process is writing to this library\.", text)
 
 
@@ -110,7 +110,9 @@ def test_help_lists_every_command_once_under_its_purpose() -> None:
     """In the order of the groups, with all descriptions in one column and none shortened."""
     modules = {file.stem for file in (CHECKOUT / "imgsearch" / "cli").glob("*.py")}
     are_commands = {
-        name for name in modules if "\ncommand" in _source(name) or "def command(" in _source(name)
+        name
+        for name in modules
+        if "\ncommand" in _source(name) or "\ndef command(" in _source(name)
     }
     of_features = {name.replace("-", "_") for name in installed.commands()}
     assert {name.replace("-", "_") for name in COMMANDS} == are_commands | of_features
