@@ -66,7 +66,7 @@ def command_lines(name: str) -> Iterator[tuple[str, ...]]:
     has_query = len(needed) < len(arguments)
     filters = () if name == "search" else FIELDS  # the same options of all commands
     for parameter in command.params:
-        if parameter.name in filters:
+        if str(parameter.name).removeprefix("query_") in filters:
             continue
         if isinstance(parameter, click.Argument):
             for text in ODD_TEXTS:
