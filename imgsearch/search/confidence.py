@@ -66,7 +66,7 @@ _COMPETITORS = 3  # nouns, whose mean score a photo's score is compared with
 _SAME_NOUN = 0.9  # nouns at least this similar to the query are no competitors
 _FAMILIARITY_WEIGHT = 0.5
 _USUAL_NEIGHBOURS = 5  # captions whose mean score says how familiar words are
-_SPREAD_STRIDE = 4  # every fourth unrelated query is enough for the usual spread
+_USUAL_STRIDE = 4  # every fourth unrelated query is enough for the usual spread and familiarity
 _MIN_DEVIATION = 1e-4  # at least the rounding error
 
 
@@ -341,7 +341,7 @@ def _usual_familiarity(baseline: ScoreBaseline) -> tuple[float, float]:
     import numpy as np
 
     assert baseline.usual is not None
-    nouns = _others_with(baseline, (("short", 1.0),)).rows
+    nouns = _others_with(baseline, (("short", 1.0),)).rows[::_USUAL_STRIDE]
     nearness = [_nearness(baseline.usual, noun) for noun in nouns]
     return float(np.mean(nearness)), float(np.std(nearness))
 
@@ -378,7 +378,7 @@ def _usual_spread(
     """Return the field `spread` of `_Others`."""
     import numpy as np
 
-    numbers = np.arange(0, len(unrelated), _SPREAD_STRIDE)
+    numbers = np.arange(0, len(unrelated), _USUAL_STRIDE)
     scores = _row_by_row(unrelated[numbers], baseline.photos)
     counts = np.ones(scores.shape, np.bool_)
     for examples in _examples(baseline, query, numbers):
