@@ -948,8 +948,18 @@ CREATE TRIGGER items_wait_for_photo AFTER DELETE ON photos
         WHERE photo_id = old.id); END;
 {_item_triggers()}"""
 
-# Facts whose columns the triggers of a migration name. Photos of a pack may have them already.
-_NEEDED_FACTS = {"date precision": ("date_precision",)}
+# Photos by the day of the week and the time of day, with all that filters on them read: see
+# `imgsearch.features.when.filters`, which has the same expressions.
+_TIMES_OF_DAY = """\
+CREATE INDEX photos_by_time_of_day ON photos (strftime('%w', substr(taken_at, 1, 10)),
+    substr(taken_at, 12, 8), taken_at, date_precision, lat);
+"""
+
+# Facts whose columns the statements of a migration name. Photos of a pack may have them already.
+_NEEDED_FACTS = {
+    "date precision": ("date_precision",),
+    "times of day": ("date_precision",),
+}
 
 _FIRST = "tables"
 MIGRATIONS: dict[str, str] = {
@@ -974,6 +984,7 @@ MIGRATIONS: dict[str, str] = {
     "replicas": _REPLICAS,
     "unread facts": _UNREAD_FACTS,
     "hubness": _HUBNESS,
+    "times of day": _TIMES_OF_DAY,
 }
 
 
