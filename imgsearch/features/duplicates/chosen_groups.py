@@ -72,11 +72,13 @@ class ProposedGroups(Struct, frozen=True, dict=True):  # for what is computed on
 
 
 def largest_first(group: DuplicateGroup) -> list[GroupedPhoto]:
-    """Return the photos of a group in an order that no choice changes."""
-    return sorted(
-        group.photos,
-        key=lambda each: (-each.hit.photo.width_px * each.hit.photo.height_px, each.hit.photo.id),
-    )
+    """Return the photos of a group in an order that no choice changes, the same in all replicas."""
+
+    def place(grouped: GroupedPhoto) -> tuple[int, str]:
+        photo = grouped.hit.photo
+        return -photo.width_px * photo.height_px, photo.content_hash
+
+    return sorted(group.photos, key=place)
 
 
 def _chosen_group(number: int, group: DuplicateGroup) -> ChosenGroup:
