@@ -113,6 +113,16 @@ def near_duplicates(library: Library) -> object:
     ]
 
 
+def chosen_groups(library: Library) -> object:
+    library.duplicates.remember(library.duplicates.find(0.3).run())
+    listed = library.duplicates.chosen_groups("a boat", min_score=0.3)
+    groups = [
+        [(names(library, [photo.photo_id]), photo.keep, photo.reason) for photo in group.photos]
+        for group in listed.groups
+    ]
+    return groups, listed.total, listed.photos, listed.superfluous_bytes, listed.has_objects
+
+
 def stacks(library: Library) -> object:
     found = library.browse.stacks_of([each for _, each in sorted(ids_of(library).items())])
     return [(names(library, [top]), names(library, behind)) for top, behind in found.items()]
@@ -215,6 +225,7 @@ ANSWERED: dict[str, Callable[[Library], object]] = {
     "over_time": strip,
     "over_time_pictures": pictures_of_a_strip,
     "duplicates": near_duplicates,
+    "duplicates_groups": chosen_groups,
     "Events.cover": cover,
     "Browse.stacks_of": stacks,
     "Browse.days": days,
@@ -235,6 +246,7 @@ OF_FEATURES = {
     "corrections": "corrections",
     "duplicates": "duplicates",
     "duplicates_choices": "duplicates",
+    "duplicates_groups": "duplicates",
     "Events.at": "events",
     "Events.cover": "events",
     "events": "events",

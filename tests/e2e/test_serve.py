@@ -668,6 +668,7 @@ def test_answers_are_as_the_document_describes_them(served: Served) -> None:
         "/cameras": [{}],
         "/over-time": [{}, {"query": "type:png", "by": "month", "k": 9}],
         "/over-time/pictures": [{}, {"query": "type:png", "by": "month"}],
+        "/duplicates/groups": [{}, {"query": "type:png", "min_score": 0.95, "first": 0, "k": 5}],
         "/duplicates/choices": [{"photo_id": 1, "is_kept": True}],
         "/meaning/lay-out": [{}],
         "/meaning": [{}, {"query": "type:png", "k": 9, "level": 0}],
@@ -725,6 +726,8 @@ def test_answers_are_as_the_document_describes_them(served: Served) -> None:
         schema: dict[str, object] = content["application/json"]["schema"]
         return schema
 
+    compared = run_cli("duplicates", data=served.settings.data_dir)
+    assert compared.returncode in (0, 1), compared.stderr  # 1: without near-duplicates
     for path, forms in requests.items():
         body = paths[path]["post"]["requestBody"]["content"]["application/json"]["schema"]
         for form in forms:
@@ -732,8 +735,6 @@ def test_answers_are_as_the_document_describes_them(served: Served) -> None:
             status, answer = served.post(path, form)
             assert status == 200, (path, answer)
             checked(answer_schema(path, "post"), answer)
-    compared = run_cli("duplicates", data=served.settings.data_dir)
-    assert compared.returncode in (0, 1), compared.stderr  # 1: without near-duplicates
     asked = {
         "/suggest": "?line=type&k=3",
         "/photo/{photo_id}": "/photo/1",
