@@ -62,6 +62,9 @@ class ValueFilter(NamedTuple):
     suggestions, `suggested` names a function that returns its values: it is called with the
     database and the line that is typed. `choices` names one that is called with the database and
     returns the values with their numbers of photos (`imgsearch.records.browse.KindOfChoices`).
+    `known` names one that is called with the `ConditionContext` and returns the condition that a
+    photo has any value: without one, not even a negated filter finds it. `unknown` completes the
+    sentence "3 photos …" about the photos without one, which an answer says.
     """
 
     metavar: str
@@ -74,6 +77,8 @@ class ValueFilter(NamedTuple):
     suggested_as: str | None = None
     suggested: str | None = None
     choices: str | None = None
+    known: str | None = None
+    unknown: str | None = None
 
 
 class NamedQuery(NamedTuple):

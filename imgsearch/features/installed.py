@@ -40,7 +40,7 @@ from imgsearch.plugins import (
 OWN = (
     *("albums", "assistant", "corrections", "concepts", "places", "events", "meaning", "people"),
     "duplicates",
-    *("labels", "saved", "strips", "terminal", "text"),
+    *("labels", "saved", "strips", "terminal", "text", "when", "around"),
 )
 GROUP = "imgsearch.features"  # of the entry points of other packages
 

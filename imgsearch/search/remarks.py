@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from imgsearch.errors import CommandLine, Sentence
+from imgsearch.features import installed
+from imgsearch.features.declared import ValueFilter
 from imgsearch.language.grammar import is_expressible, to_text
 from imgsearch.language.negation import has_negation
 from imgsearch.language.phrasing import with_emoji_named
@@ -57,6 +59,7 @@ def with_remarks(query: PreparedQuery, answer: Answer) -> Answer:
         *_empty_dates(query.understanding),
         *_doubt(query, answer),
         *_unread_facts(context, exact),
+        *_without_value(context, exact),
         *_negations(exact),
         *_only_exclusions(exact),
         *_quoted(context, exact),
@@ -113,6 +116,17 @@ def _unread_facts(context: SearchContext, query: Query) -> Iterator[str]:
                     "left out. To read them again: ",
                     CommandLine("index --metadata"),
                 )
+
+
+def _without_value(context: SearchContext, query: Query) -> Iterator[str]:
+    """Yield a remark for each filter of which some photos have no value at all."""
+    for field in dict.fromkeys(each.field for each in query.filters):
+        declared = installed.filters().get(field)
+        if isinstance(declared, ValueFilter) and declared.known is not None:
+            unknown = context.photos.without_value(declared.known)
+            if unknown:
+                photos = format_count(context.photos.count(Selection()).photos, "photo")
+                yield f"{unknown:,} of {photos} {declared.unknown}. They are left out."
 
 
 def _negations(query: Query) -> Iterator[str]:
