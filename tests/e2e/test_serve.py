@@ -29,7 +29,6 @@ from PIL import Image
 
 from imgsearch import Answer, Library, Settings
 from imgsearch.errors import QueryError
-from imgsearch.features.saved.operations import Saved
 from imgsearch.operations.records import dump_json
 from imgsearch.service import client
 from imgsearch.service.address import SOCKET
@@ -582,7 +581,10 @@ def test_half_characters_are_refused_wherever_they_are(served: Served) -> None:
 # ------------------------------------------------------------------------- saved searches
 
 
+@pytest.mark.features("saved", "concepts")
 def test_saved_searches_are_those_of_the_library(served: Served) -> None:
+    from imgsearch.features.saved.operations import Saved  # absent in some checkouts
+
     client = Client(served.settings)
     with Library.open(served.settings) as library:
         library.saved.save("cats", "a cat", 3, include_weak=True)
@@ -620,6 +622,7 @@ def checked(schema: Mapping[str, object], value: object) -> None:
     jsonschema.Draft202012Validator(whole).validate(value)
 
 
+@pytest.mark.features()  # all: they bring most of the document
 def test_answers_are_as_the_document_describes_them(served: Served) -> None:
     image = base64.b64encode((served.photos / CAT).read_bytes()).decode()
     region = {"x": 10, "y": 10, "width": 50, "height": 50, "percent": True}
