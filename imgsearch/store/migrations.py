@@ -983,6 +983,11 @@ CREATE TRIGGER items_wait_for_photo AFTER DELETE ON photos
 {_item_triggers()}"""
 
 # Facts whose columns the triggers of a migration name. Photos of a pack may have them already.
+# 0.1 had baselines without these captions: they are made anew when photos are indexed.
+_USUAL_CAPTIONS = """
+ALTER TABLE nulls ADD COLUMN usual BLOB;
+"""
+
 _NEEDED_FACTS = {"date precision": ("date_precision",)}
 
 _FIRST = "tables"
@@ -1008,6 +1013,7 @@ MIGRATIONS: dict[str, str] = {
     "replicas": _REPLICAS,
     "unread facts": _UNREAD_FACTS,
     "hubness": _HUBNESS,
+    "usual captions": _USUAL_CAPTIONS,
     "facts taken": _FACTS_TAKEN,
     "identity of the library": _LIBRARY_IDENTITY,
 }
