@@ -131,13 +131,12 @@ def copy_others(database: Database, shared: ArchiveItems, known: Known) -> int:
         or (before.writer == writer and before.value != item.value)
     ]
     kinds = {kind for group in groups for kind in group.kinds}
-    here = set(_known(_contents(database), known))
-    gone = [
-        UserItem(*name, None, _later(now_us, item), writer)
-        for name, item in ours.items()
-        if name not in items and item.kind in kinds and _content_in(item) in {None, *here}
-    ]
-    _put(shared, [*new, *gone])
+    lost = [item for name, item in ours.items() if name not in items and item.kind in kinds]
+    here = {None, *_contents(database)} if lost else set()
+    gone = [item for item in lost if _content_in(item) in here]
+    _put(
+        shared, [*new, *(UserItem(*each.name, None, _later(now_us, each), writer) for each in gone)]
+    )
     return len(new) + len(gone)
 
 
