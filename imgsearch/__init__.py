@@ -31,6 +31,11 @@ if TYPE_CHECKING:
     )
     from imgsearch.features.albums.operations import Albums as Albums
     from imgsearch.features.albums.records import Album as Album, AlbumPhotos as AlbumPhotos
+    from imgsearch.features.around.operations import Around as Around
+    from imgsearch.features.around.records import (
+        NearbyPhoto as NearbyPhoto,
+        PhotosBeforeAfter as PhotosBeforeAfter,
+    )
     from imgsearch.features.concepts.operations import Concepts as Concepts
     from imgsearch.features.concepts.records import TaughtConcept as TaughtConcept
     from imgsearch.features.corrections.operations import Corrections as Corrections

@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from imgsearch.encoders.base import Encoder
     from imgsearch.encoders.remote import ProcessGroup
     from imgsearch.features.albums.operations import Albums
+    from imgsearch.features.around.operations import Around
     from imgsearch.features.concepts.operations import Concepts
     from imgsearch.features.corrections.operations import Corrections
     from imgsearch.features.duplicates.operations import Duplicates
@@ -245,6 +246,7 @@ class Library:
     # Parts of features: type checkers read those of our own here, and Python asks for them.
     if TYPE_CHECKING:
         albums: Albums
+        around: Around
         concepts: Concepts
         corrections: Corrections
         duplicates: Duplicates

@@ -355,8 +355,8 @@ filters = st.sampled_from(sorted(VALUES)).flatmap(
 
 def test_every_field_of_the_language_has_its_condition() -> None:
     assert FIELDS.keys() - {"saved"} == CONDITIONS.keys()  # a query takes the place of saved:
-    # What imgsearch label, read-text, teach, album and faces save, tested with them.
-    others = {"label", "text", "shows", "album", "only", "people"}
+    # What features bring, tested with them.
+    others = {"label", "text", "shows", "album", "only", "people", "weekday", "time", "season"}
     assert VALUES.keys() == ORACLE.keys() == CONDITIONS.keys() - others
 
 

@@ -62,6 +62,9 @@ class ValueFilter(NamedTuple):
     suggestions, `suggested` names a function that returns its values: it is called with the
     database and the line that is typed. `choices` names one that is called with the database and
     returns the values with their numbers of photos (`imgsearch.records.browse.KindOfChoices`).
+    `known` names one that is called with the `ConditionContext` and returns the condition that a
+    photo has any value: without one, not even a negated filter finds it. `unknown` completes the
+    sentence "3 photos …" about the photos without one, which an answer says.
     """
 
     metavar: str
@@ -74,6 +77,8 @@ class ValueFilter(NamedTuple):
     suggested_as: str | None = None
     suggested: str | None = None
     choices: str | None = None
+    known: str | None = None
+    unknown: str | None = None
 
 
 class NamedQuery(NamedTuple):
@@ -237,7 +242,9 @@ class Feature(NamedTuple):
     `methods` are those of a part that a library has as well, with the part. `rows` names a function
     that returns names and texts among the facts of a photo, and `cards` those that return the rows
     of a card below them, or none; they are called with the open library and the hit of the photo
-    (`imgsearch.records.answer.Hit`). `own_words` names a
+    (`imgsearch.records.answer.Hit`). `remarks` names a function that yields sentences about a query
+    for the first page of its answer: it is called at each search, with the `SearchContext` and the
+    exact `Query`, so its module loads little. `own_words` names a
     function that is called with the database and returns words by which its user calls things.
     `after_indexing` names a function that brings up to date what is made of the vectors: it is
     called with the context of the indexer, the store and the row of the encoder. `taste` names a
@@ -264,6 +271,7 @@ class Feature(NamedTuple):
     explained: Mapping[str, Explained] = {}
     rows: str | None = None
     cards: Mapping[str, str] = {}
+    remarks: str | None = None
     facts: Mapping[str, StatedFact] = {}
     packs: InPacks | None = None
     taken: Mapping[str, str] = {}

@@ -40,7 +40,7 @@ from imgsearch.plugins import (
 OWN = (
     *("albums", "assistant", "corrections", "concepts", "places", "events", "meaning", "people"),
     "duplicates",
-    *("labels", "saved", "strips", "terminal", "text"),
+    *("labels", "saved", "strips", "terminal", "text", "when", "around"),
 )
 GROUP = "imgsearch.features"  # of the entry points of other packages
 
@@ -226,6 +226,12 @@ def details() -> dict[str, Detail]:
 def rows() -> tuple[str, ...]:
     """Return the names of functions with more facts of a photo: see `Feature.rows`."""
     named = (feature.rows for feature in features().values())
+    return tuple(each for each in named if each is not None)
+
+
+def remarks() -> tuple[str, ...]:
+    """Return the names of functions with remarks about a query: see `Feature.remarks`."""
+    named = (feature.remarks for feature in features().values())
     return tuple(each for each in named if each is not None)
 
 

@@ -1,4 +1,4 @@
-"""The English names of months, seasons and feasts.
+"""The English names of months, days of the week, parts of the day, seasons and feasts.
 
 They are apart from `dates`, whose patterns take 3 ms to compile: each query is compared with the
 words that a date may begin with, and few queries have one.
@@ -15,6 +15,28 @@ MONTHS = {
     **{name[:3]: number for number, name in enumerate(MONTH_NAMES, 1)},
     "sept": 9,
 }
+WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+# The hours in which a part of the day begins and ends; the night ends on the following day. They
+# are wider than those of the CLDR for English (morning 6 to 12, evening 18 to 21, night 21 to 6),
+# since the same word means different hours to different people, and elsewhere.
+DAY_PARTS = {
+    "morning": (5, 12),
+    "noon": (11, 14),
+    "afternoon": (12, 18),
+    "evening": (17, 24),
+    "night": (20, 6),
+    "breakfast": (5, 11),
+    "lunch": (11, 15),
+    "dinner": (17, 23),
+}
+# Of these words, one is in each time of `times`.
+TIME_WORDS = frozenset(
+    (
+        *(name for day in WEEKDAYS for name in (day, f"{day}s")),
+        *(name for part in DAY_PARTS for name in (part, f"{part}s")),
+        *("weekend", "weekends", "midday", "midnight", "lunchtime", "dinnertime", "tonight"),
+    )
+)
 # In a year: months, for those in the order of that year.
 SEASONS = {
     "spring": (3, 4, 5),
@@ -23,6 +45,7 @@ SEASONS = {
     "fall": (9, 10, 11),
     "winter": (1, 2, 12),
 }
+SEASON_NAMES = {**{name: name for name in SEASONS}, "fall": "autumn"}
 HOLIDAYS = {
     "christmas": ("12-24", "12-25", "12-26"),
     "xmas": ("12-24", "12-25", "12-26"),
@@ -45,6 +68,7 @@ EASTERN_UNITS = frozenset("年월月년")  # after the numbers of years and mont
 DATE_BEGINNINGS = {
     *("last", "this", "today", "yesterday"),
     *MONTHS,
+    *WEEKDAYS,
     *SEASONS,
     *(name.split()[0] for name in (*HOLIDAYS, *EASTER)),
 }

@@ -2,8 +2,9 @@
 
 The words must be a date and nothing else; the caller chooses which words of a query to try. They
 are English, or Chinese, Japanese and Korean as in "2019年4月3日"; `foreign_dates` reads others.
-Seasons are those of meteorology on the northern hemisphere: summer is June to August, and "winter
-2019" is January, February and December of 2019. New Year's Eve of a year is 31 December with the
+Seasons are those of meteorology: summer is June to August, and "winter 2019" is January, February
+and December of 2019. They are of the hemisphere of each photo where the filter `season:` is there,
+but "last summer" is a northern one. New Year's Eve of a year is 31 December with the
 night that follows, until 6 o'clock. An ambiguous order of day and month, such as 6/7/2021, is not
 read, unless both are equal.
 """
@@ -24,8 +25,10 @@ from imgsearch.language.calendar_words import (
     HOLIDAYS,
     MONTH_NAMES,
     MONTHS,
+    SEASON_NAMES,
     SEASONS,
 )
+from imgsearch.language.fields import FIELDS
 from imgsearch.records.query import Filter
 
 FIRST_YEAR = 1826  # of the oldest surviving photograph
@@ -55,19 +58,28 @@ class Period(Struct, frozen=True):
 
     If `kind` is "day", they are days of any year, "12-24", and if it is "month", months, "06".
     `until` is the end of a range that begins with the first alternative: a year, or the last hour
-    of a night, "2018-01-01T05". `is_relative` says that the period depends on today.
+    of a night, "2018-01-01T05". `is_relative` says that the period depends on today. `season` is
+    the season that the parts are on the northern hemisphere, of any year or of theirs.
     """
 
     parts: tuple[str, ...]
     kind: Literal["on", "day", "month"] = "on"  # the filter
     until: str | None = None
     is_relative: bool = False
+    season: str | None = None
 
     def filters(self) -> tuple[Filter, ...]:
         """Return the equivalent filters."""
         if self.until is not None:
             return (Filter("after", self.parts), Filter("before", (_next(self.until),)))
+        if self.season is not None and "season" in FIELDS:
+            season = Filter("season", (self.season,))
+            return (season,) if self.kind == "month" else (season, Filter("on", self._years))
         return (Filter(self.kind, self.parts),)
+
+    @property
+    def _years(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(part[:4] for part in self.parts))
 
     def bounded(self, word: str) -> tuple[Filter, ...]:
         """Return the filters for "since", "after", "before" or "until" this period."""
@@ -184,8 +196,11 @@ def _season(text: str, words: Sequence[str], today: date) -> Period | None:
     if months is None or len(words) > 2:
         return None
     if len(words) == 1:
-        return Period(tuple(f"{month:02}" for month in months), "month")
-    return _season_of(words[0], int(words[1])) if _is_year(words[1], today) else None
+        parts = tuple(f"{month:02}" for month in months)
+        return Period(parts, "month", season=SEASON_NAMES[words[0]])
+    if not _is_year(words[1], today):
+        return None
+    return replace(_season_of(words[0], int(words[1])), season=SEASON_NAMES[words[0]])
 
 
 def _season_of(season: str, year: int) -> Period:

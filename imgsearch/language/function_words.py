@@ -26,6 +26,7 @@ Role: TypeAlias = Literal[
     "names_person",  # a capitalised English word after it is a person: "with Rose"
     "before_month",  # a month or a season without a year is a time after it: "in summer"
     "before_feast",  # a feast or a day without a year is a time after it: "at Christmas"
+    "before_time",  # a day of the week or a part of the day may follow: "on Sundays", "at night"
     "bound",  # "since 2019"
     # Words to leave out
     "link",  # it says nothing at the end of the words that are left
@@ -46,7 +47,8 @@ _TABLE: dict[str, tuple[Role, ...]] = {
     "an": ("article", "before_thing", "no_name"),
     "the": ("article", "before_thing", "no_name"),
     "all": ("quantifier",),
-    "every": ("quantifier",),
+    "every": ("quantifier", "before_month", "before_feast"),
+    "each": ("before_month", "before_feast"),
     "any": ("quantifier", "indefinite", "before_thing"),
     "some": ("quantifier", "indefinite", "before_thing"),
     "no": ("before_thing", "ends_negation"),
@@ -72,6 +74,7 @@ _TABLE: dict[str, tuple[Role, ...]] = {
     "after": ("bound",),
     "around": ("before_place", "names_place", "ends_negation"),
     "at": (
+        "before_time",
         *("before_place", "names_place", "before_date", "before_feast"),
         *("no_name", "ends_negation"),
     ),
@@ -80,14 +83,15 @@ _TABLE: dict[str, tuple[Role, ...]] = {
     "below": ("ends_negation",),
     "beside": ("ends_negation",),
     "between": ("ends_negation",),
-    "by": ("before_camera", "link", "no_name", "ends_negation"),
-    "during": ("before_date", "before_month", "before_feast", "ends_negation"),
+    "by": ("before_time", "before_camera", "link", "no_name", "ends_negation"),
+    "during": ("before_time", "before_date", "before_month", "before_feast", "ends_negation"),
     "for": ("before_date", "no_name"),
     "from": (
         *("before_place", "names_place", "before_person", "before_date"),
         *("before_folder", "before_camera", "no_name", "ends_negation"),
     ),
     "in": (
+        "before_time",
         *("before_place", "names_place", "before_date", "before_month", "before_folder"),
         *("no_name", "ends_negation"),
     ),
@@ -99,9 +103,9 @@ _TABLE: dict[str, tuple[Role, ...]] = {
         *("before_photos", "before_place", "before_person", "names_person", "before_date"),
         *("no_name", "ends_negation"),
     ),
-    "on": ("before_date", "before_feast", "no_name", "ends_negation"),
+    "on": ("before_time", "before_date", "before_feast", "no_name", "ends_negation"),
     "outside": ("ends_negation",),
-    "over": ("before_date", "before_feast", "ends_negation"),
+    "over": ("before_time", "before_date", "before_feast", "ends_negation"),
     "since": ("bound",),
     "through": ("ends_negation",),
     "to": ("before_place", "names_place", "no_name", "ends_negation"),

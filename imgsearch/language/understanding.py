@@ -1,13 +1,13 @@
 """Takes names, dates and looks out of the words of a query: "Anna at the beach in Italy 2019".
 
 Only words outside of quotes count. They become filters if they are names of people, towns, regions
-or countries in the library, dates with photos, dates that count from today ("last summer"), or say
-how pictures look that the library has ("blurry photos"). The first or the last words of a person's
-name are enough. The longest match counts. A common English word is a name only if it is written as
-one: with a capital letter after a preposition ("in Nice"), or as part of a longer name. A query of
-nothing but names may have usual words as names of persons that the user has named, "Max and Rose",
-and months, seasons and feasts beside them: "japan april". Names after a minus or "without" are left
-out.
+or countries in the library, dates and times with photos ("on Saturdays", "in the evening"), dates
+that count from today ("last summer"), or say how pictures look that the library has ("blurry
+photos"). The first or the last words of a person's name are enough. The longest match counts. A
+common English word is a name only if it is written as one: with a capital letter after a
+preposition ("in Nice"), or as part of a longer name. A query of nothing but names may have usual
+words as names of persons that the user has named, "Max and Rose", and months, seasons, feasts and
+times beside them: "japan april". Names after a minus or "without" are left out.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from imgsearch.language.asking_words import without_asking_words
-from imgsearch.language.calendar_words import DATE_BEGINNINGS, EASTERN_UNITS
+from imgsearch.language.calendar_words import DATE_BEGINNINGS, EASTERN_UNITS, TIME_WORDS
 from imgsearch.language.date_words import FUNCTION_WORD, meaning_of
 from imgsearch.language.function_words import (
     ARTICLES,
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from imgsearch.place_names import PlaceNames
     from imgsearch.store.reading.names import NameReads
 
-MAX_WORDS = 30  # a longer text is a caption, and is taken as it is
+MAX_WORDS = 80  # a longer text is taken as it is
 _MAX_NAME_WORDS = 5
 _MIN_NAME_CHARACTERS = 2
 # "2019年度" and "1980年代" are no years. After a date, 的 and の link it to what follows.
@@ -93,12 +93,18 @@ _LOOKS = {words: state for state, look in LOOKS.items() for words in look.words}
 
 
 class _Match(Struct, frozen=True):
-    """A name or a date in the words from `start` to `end`; the name itself begins at `name`."""
+    """A name or a date in the words from `start` to `end`; the name itself begins at `name`.
+
+    `stays` are the positions of its words that are searched for beside others, and with
+    `always_stays` also alone.
+    """
 
     start: int
     name: int
     end: int
     filters: tuple[Filter, ...]
+    stays: tuple[int, ...] = ()
+    always_stays: bool = False
 
 
 def understand(
@@ -149,7 +155,9 @@ def understand(
     ]
     without_part = {at for start, end, has in empty_dates if not has for at in range(start, end)}
     is_only_date = without_part.issuperset(_leftover(words, matches))
-    if is_only_date:  # "Anna 2019", of which year the library has no photo
+    if is_only_date and not any(
+        match.always_stays for match in matches
+    ):  # "Anna 2019", of which year the library has no photo
         rest = ""
     terms = tuple(
         dataclasses.replace(each, what=rest, is_free=False) if each is free else each
@@ -206,7 +214,12 @@ def _is_in_a_name(names: NameReads, word: str) -> bool:
 def _may_be_date(word: str) -> bool:
     """Return whether a word alone may be a month, a season or a feast, or a part of one."""
     plain = word.lower().strip(_PUNCTUATION)
-    return plain in DATE_BEGINNINGS or bool(meaning_of(plain))
+    return plain in DATE_BEGINNINGS or plain in TIME_WORDS or bool(meaning_of(plain))
+
+
+def _may_be_time(word: str) -> bool:
+    """Return whether a lower-case word may belong to a day of the week or a time of day."""
+    return word in TIME_WORDS or not TIME_WORDS.isdisjoint((meaning_of(word) or "").split())
 
 
 def _leftover(words: Sequence[str], matches: Sequence[_Match]) -> list[int]:
@@ -273,7 +286,7 @@ def _rest(words: Sequence[str], matches: Sequence[_Match]) -> str:
     kept = [
         word
         for at, word in enumerate(words)
-        if not any(match.start <= at < match.end for match in matches)
+        if not any(match.start <= at < match.end and at not in match.stays for match in matches)
     ]
     while kept and kept[-1].lower().strip(",;") in LINKS:
         kept.pop()
@@ -315,6 +328,8 @@ class _Words:
         self._typed = [word.strip(_PUNCTUATION) for word in words]
         self._lower = [word.lower().replace("’", "'") for word in self._typed]
         self._ends_phrase = [word.rstrip("'’\"”)").endswith((",", ";", ":")) for word in words]
+        self._ends_sentence = [word.endswith((",", ";", ":", ".", "!", "?")) for word in words]
+        self._has_time_words = any(map(_may_be_time, self._lower))
         self._known: dict[tuple[NameField, str], bool] = {}
         self.empty_dates: list[tuple[int, int]] = []  # see `Understanding`: only the longest
 
@@ -325,7 +340,11 @@ class _Words:
         found: list[_Match] = []
         at = 0
         while at < len(self._typed):
-            match = self._longest(at, found[-1].end if found else 0)
+            taken = found[-1].end if found else 0
+            match = self._longest(at, taken)
+            time = self._time(at)
+            if time is not None and (match is None or time.end > match.end):
+                match = time
             at = at + 1 if match is None else match.end
             if match is not None and match.start < match.name and found:
                 joined = self._alternatives(found[-1], match)
@@ -384,6 +403,31 @@ class _Words:
         if not (is_all or is_before_picture or is_after_in) or not self._names.has_any(filters):
             return None
         return _Match(at - 1 if is_after_in else at, at, end, filters)
+
+    # ------------------------------------------------------------------ times
+
+    def _time(self, at: int) -> _Match | None:
+        """Return days of the week, or a time of day, that begin at a word: "on a Friday night"."""
+        if not self._has_time_words:
+            return None
+        from imgsearch.language.times import read_time_phrase
+
+        phrase = read_time_phrase(
+            self._typed, at, self._today, self._ends_sentence, has_times=self._has_times
+        )
+        if phrase is None:
+            return None
+        foreign = [
+            word
+            for word in self._lower[at : phrase.end]
+            if _may_be_time(word) and word not in TIME_WORDS
+        ]
+        if any(self._knows_name(field, word) for word in foreign for field in _CALLED):
+            return None
+        if not (phrase.is_relative or self._names.has_any(phrase.filters)):
+            self.empty_dates.append((at, phrase.end))
+            return None
+        return _Match(at, at, phrase.end, phrase.filters, phrase.stays, phrase.always_stays)
 
     # ------------------------------------------------------------------ dates
 
@@ -465,7 +509,8 @@ class _Words:
         return before in needed and (is_last or self._lower[end] in LINKS)
 
     def _has_photos(self, period: Period, filters: Sequence[Filter]) -> bool:
-        if filters == period.filters() and period.kind == "on":
+        is_whole = filters == period.filters() and period.kind == "on"
+        if is_whole and filters[0].field != "season":
             return any(self._names.has_date_from(first, end) for first, end in period.spans())
         return self._names.has_any(filters)
 

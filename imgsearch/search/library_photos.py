@@ -210,6 +210,10 @@ class LibraryPhotos:
         """Return the number of photos that an older version read, which did not know a fact."""
         return self._reads.photos.without_fact(fact)
 
+    def without_value(self, known: str) -> int:
+        """Return the number of photos without a value of a filter: see `ValueFilter.known`."""
+        return self._reads.selections.without_value(known)
+
     def within(self, ids: Sequence[int], among: Selection) -> set[int]:
         """Return the photos among these that are in a selection."""
         import numpy as np

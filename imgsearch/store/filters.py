@@ -150,6 +150,7 @@ def _where(
         if condition.negated:
             any_value = any_value._replace(text=f"NOT coalesce({any_value.text}, 0)")
             conditions += _was_read_for(connection, condition)
+            conditions += _has_value(context, condition)
         conditions.append(any_value)
     where = joined(" AND ", conditions)
     parameters = [
@@ -176,6 +177,27 @@ def _was_read_for(connection: sqlite3.Connection, condition: Filter) -> list[Sql
         unread = f"SELECT photo_id FROM unread_facts WHERE fact {IN_IDS}"
         conditions.append(SqlCondition(f"photos.id NOT IN ({unread})", (these,)))
     return conditions
+
+
+def _has_value(context: ConditionContext, condition: Filter) -> list[SqlCondition]:
+    """Return the condition that a photo has a value of this filter, where it may have none."""
+    declared = installed.filters().get(condition.field)
+    if not isinstance(declared, ValueFilter) or declared.known is None:
+        return []
+    return [load(declared.known)(context)]
+
+
+def without_value(connection: sqlite3.Connection, known: str) -> int:
+    """Count the photos without a value of a filter: see `ValueFilter.known`."""
+    where: SqlCondition = load(known)(ConditionContext(connection, frozenset()))
+    # Those that are gone are few: their number is subtracted, so that no row of others is read.
+    query = (
+        "SELECT (SELECT count(*) FROM photos) - (SELECT count(*) FROM photos WHERE "
+        f"gone_at IS NOT NULL) - (SELECT count(*) FROM photos WHERE {where.text}) + "
+        f"(SELECT count(*) FROM photos WHERE gone_at IS NOT NULL AND {where.text})"
+    )
+    (count,) = connection.execute(query, where.parameters * 2).fetchone()
+    return int(count)
 
 
 def joined(operator: str, conditions: Collection[SqlCondition]) -> SqlCondition:

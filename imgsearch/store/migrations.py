@@ -988,7 +988,18 @@ _USUAL_CAPTIONS = """
 ALTER TABLE nulls ADD COLUMN usual BLOB;
 """
 
-_NEEDED_FACTS = {"date precision": ("date_precision",)}
+# Photos by the day of the week and the time of day, with all that filters on them read: see
+# `imgsearch.features.when.filters`, which has the same expressions.
+_TIMES_OF_DAY = """\
+CREATE INDEX photos_by_time_of_day ON photos (strftime('%w', substr(taken_at, 1, 10)),
+    substr(taken_at, 12, 8), taken_at, date_precision, lat);
+"""
+
+# Facts whose columns the statements of a migration name. Photos of a pack may have them already.
+_NEEDED_FACTS = {
+    "date precision": ("date_precision",),
+    "times of day": ("date_precision",),
+}
 
 _FIRST = "tables"
 MIGRATIONS: dict[str, str] = {
@@ -1016,6 +1027,7 @@ MIGRATIONS: dict[str, str] = {
     "usual captions": _USUAL_CAPTIONS,
     "facts taken": _FACTS_TAKEN,
     "identity of the library": _LIBRARY_IDENTITY,
+    "times of day": _TIMES_OF_DAY,
 }
 
 

@@ -93,6 +93,7 @@ export interface PostOperations {
   "saved/remove": { request: { name: string }; answer: null };
   "over-time": { request: { query?: string | QueryBody | null; k?: number; by?: "month" | "year" }; answer: (StripPeriod)[] };
   "over-time/pictures": { request: { query?: string | QueryBody | null; k?: number; by?: "month" | "year" }; answer: (StripPicture)[] };
+  "around": { request: { photo: number | string; k?: number }; answer: PhotosBeforeAfter };
 }
 
 /** What each operation by DELETE is given, and its answer. */
@@ -294,3 +295,7 @@ export type SavedSearchSummary = { name: string; line: string; example_count: nu
 export type StripPeriod = { period: string; photos: number; best: Hit | null };
 
 export type StripPicture = { period: string; photos: number; photo_id: number | null; version: string; at_s: number | null };
+
+export type PhotosBeforeAfter = { hit: Hit; event: EventSummary | null; before: (NearbyPhoto)[]; after: (NearbyPhoto)[]; more_before: number; more_after: number };
+
+export type NearbyPhoto = { hit: Hit; apart_s: number };

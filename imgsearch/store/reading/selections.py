@@ -48,3 +48,12 @@ class SelectionReads:
         """Return the stored measures of the pictures of a selection, in the order of their ids."""
         with self._database.reading() as connection:
             return filters.measures(connection, selection)
+
+    def without_value(self, known: str) -> int:
+        """Count the photos without a value of a filter of a feature: see `ValueFilter.known`."""
+
+        def count() -> int:
+            with self._database.reading() as connection:
+                return filters.without_value(connection, known)
+
+        return self._recent.get(("without value", known), count)
