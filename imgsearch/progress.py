@@ -291,6 +291,7 @@ class CopyReport(Struct, frozen=True):
     seconds: float = 0.0
     faces: int = 0
     marked: int = 0  # photos whose marks differed from those of the library
+    made: int = 0  # other things that people made, such as albums, and that have changed there
 
     def plus(self, other: CopyReport) -> CopyReport:
         """Return the counts of both."""
@@ -305,6 +306,7 @@ class CopyReport(Struct, frozen=True):
             self.seconds + other.seconds,
             self.faces + other.faces,
             self.marked + other.marked,
+            self.made + other.made,
         )
 
 

@@ -25,6 +25,7 @@ import lance
 from imgsearch.archive.items import local
 from imgsearch.archive.items.groups import GROUP_OF, GROUPS
 from imgsearch.archive.items.item import MarkItem, UserItem, encoded
+from imgsearch.archive.items.of_library import copy_marks, copy_others, copy_people
 from imgsearch.archive.items.synchronising import ItemChanges
 from imgsearch.archive.items.table import ArchiveItems
 from imgsearch.archive.lance.nearest import USUAL_POLICY
@@ -180,6 +181,97 @@ def test_everything_that_is_made_reaches_another_replica(
     assert said != before
     assert settle(anna, ben) == said
     assert settle(make(), ben) == said, "a replica that comes later gets it as well"
+
+
+# ------------------------------------------------------------------------- of a library
+
+
+@pytest.fixture
+def library(tmp_path: Path, archive: str) -> Iterator[Sharer]:
+    """A library that is no replica."""
+    with closing(Sharer(tmp_path / "library", archive)) as made:
+        yield made
+
+
+def in_the_archive(contents: list[bytes]) -> list[bytes]:
+    return contents
+
+
+def copy(library: Sharer) -> int:
+    """Copy everything that was made in a library; returns how many things but marks changed."""
+    shared = ArchiveItems(library.archive)
+    copy_marks(library.store.database, shared, in_the_archive)
+    changed = copy_others(library.store.database, shared, in_the_archive)
+    copy_people(library.store.database, shared, in_the_archive)
+    return changed
+
+
+@pytest.mark.parametrize("kind", MAKING)
+def test_everything_that_is_made_in_a_library_is_copied(
+    library: Sharer, anna: Sharer, ben: Sharer, kind: str
+) -> None:
+    MAKING[kind](library)
+    library.tray.add(library.ids(FIVE))  # it is of one machine
+    said = library.said()
+    copy(library)
+    assert settle(anna, ben) == said
+    assert copy(library) == 0, "nothing has changed"
+    assert settle(anna, ben) == said
+    assert not library.rows("SELECT * FROM item_state"), "the library is no replica"
+    assert not library.rows("SELECT * FROM item_identities"), "nothing was written to it"
+
+
+@pytest.mark.features("albums", "labels")
+def test_a_later_copy_follows_the_library_but_for_what_others_have_changed(
+    library: Sharer, anna: Sharer, ben: Sharer
+) -> None:
+    make_album(library)
+    library.albums.make("Hills", library.ids(FOUR))
+    save_labels(library)
+    copy(library)
+    settle(anna, ben)
+    anna.labels.delete_facet("scenery")
+    anna.albums.add("Hills", anna.ids(FIVE))
+    settle(anna, ben)
+    library.albums.remove("Seaside")
+    library.albums.rename("Hills", "Mountains")
+    assert copy(library) == 5  # two albums, and three photos of the one
+    said = settle(anna, ben)
+    assert said["albums"] == {"Mountains": ["04", "05"]}
+    assert said["labels"] == [], "somebody has removed them"
+
+
+@pytest.mark.features("albums")
+def test_two_libraries_are_copied_into_one_archive(
+    library: Sharer, anna: Sharer, tmp_path: Path
+) -> None:
+    with closing(Sharer(tmp_path / "other", library.archive)) as other:
+        library.albums.make("Seaside", library.ids(ONE))
+        other.albums.make("Seaside", other.ids(TWO))
+        for each in (library, other, library, other):
+            copy(each)
+        albums = settle(anna)["albums"]
+    assert sorted(albums) == ["Seaside", "Seaside (2)"]
+    assert sorted(albums.values()) == [["01"], ["02"]]
+
+
+@pytest.mark.features("albums", "corrections")
+def test_things_about_photos_that_the_archive_lacks_are_left_out(
+    library: Sharer, anna: Sharer
+) -> None:
+    make_album(library)
+    correct(library)
+    shared = ArchiveItems(library.archive)
+
+    def all_but_one(contents: list[bytes]) -> list[bytes]:
+        return [each for each in contents if each != ONE]
+
+    assert copy_others(library.store.database, shared, all_but_one) == 4
+    said = settle(anna)
+    assert said["albums"] == {"Seaside": ["03", "02"]}
+    assert [row[0] for row in said["corrections"]] == ["02"]
+    assert copy_others(library.store.database, shared, in_the_archive) == 3
+    assert settle(anna)["albums"] == {"Seaside": ["03", "01", "02"]}
 
 
 @pytest.mark.features(

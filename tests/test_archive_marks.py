@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from imgsearch import Library, Settings
 from tests.factories import run_cli, write_photos
@@ -157,3 +158,21 @@ def test_a_command_that_no_archive_has_says_so(
     done = run_cli(*arguments, "--library", "/a b", data=tmp_path / "data")
     assert done.returncode == 2 and "The archive /a b has no" in done.stderr, done.stderr
     assert said in done.stderr and "only a library on one machine has" in done.stderr
+
+
+@pytest.mark.features("albums")
+def test_albums_come_with_a_library_and_hidden_photos_stay_hidden_in_them(
+    library: Library, open_library: OpenOne, tmp_path: Path
+) -> None:
+    hidden = {hit.path.name: hit.photo.id for hit in library.search("is:hidden", k=20)}
+    ids = ids_of(library) | hidden
+    library.albums.make("Best", [ids["0000.png"], ids["0002.png"], ids["0003.png"]])
+    archive = open_library("archive", archive=True)
+    report = archive.fleet.copy_from(library.settings.data_dir).run()
+    assert (report.marked, report.made) == (4, 4)
+    settings = replace(archive.settings, replica_dir=str(tmp_path / "elsewhere"))
+    with Library.open_archive(tmp_path / "archive", settings, encoder=StandIn()) as other:
+        for each in (archive, other, library):
+            assert found(each, "album:Best") == ["0000.png", "0003.png"]
+            assert found(each, "album:Best is:hidden") == ["0002.png"]
+    assert archive.fleet.copy_from(library.settings.data_dir).run().made == 0

@@ -205,6 +205,8 @@ def test_an_archive_from_before_the_fact_learns_it(
     library: Library, photos: Path, settings: Settings, tmp_path: Path
 ) -> None:
     pytest.importorskip("lance", reason="needs the extra scale")
+    from imgsearch.archive.direct import DirectSearch
+
     address = tmp_path / "archive"
     with Library.open_archive(address, settings, encoder=StandIn()) as archive:
         archive.index([photos]).run()
@@ -215,6 +217,11 @@ def test_an_archive_from_before_the_fact_learns_it(
         assert_it_is_unknown(archive)
         archive.index([photos]).run()
         assert_it_is_unknown(archive)
+    # Without a copy, too, a photo that was never read is unknown, not without.
+    direct = DirectSearch(address, own, encoder=StandIn())
+    assert direct.find("-flash:yes").hits == ()
+    assert len(direct.find("-iso:100").hits) == 6
+    with Library.open_archive(address, own, encoder=StandIn()) as archive:
         report = archive.fleet.read_metadata([photos]).run()
         assert (report.reread, report.new, report.unchanged) == (len(FIRED | NOT_FIRED), 0, 0)
         assert_it_is_known(archive)

@@ -8,7 +8,9 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from pathlib import Path
 from random import Random
 
@@ -18,14 +20,19 @@ pytest.importorskip("lance", reason="needs the extra scale")
 
 from imgsearch.archive.lance.tables import Table
 from imgsearch.archive.lance.writer import LanceWriter
+from imgsearch.archive.replica.applying import ReplicaRows
+from imgsearch.archive.replica.changes import ReplicatedPhoto
 from imgsearch.errors import LibraryLocked, Reason, StorageUnreachable, StoreError, UsageError
 from imgsearch.opened.library import OpenedLibrary
 from imgsearch.progress import Progress
 from imgsearch.records.files import FileStat, IngestResult
+from imgsearch.records.index import EncoderRow
 from imgsearch.records.marks import PhotoMarks
+from imgsearch.records.pack import PackedFile, PackedPhoto, PackedVectors
 from imgsearch.records.photo import Facts
 from imgsearch.records.picture_text import PhotoText, TextLine
 from imgsearch.records.status import Failure
+from imgsearch.store.database import DATABASE_FILE, connect
 from imgsearch.store.lock import writing
 from imgsearch.store.progress_file import running_job
 from tests.catalogue_writer import content_of, photo
@@ -435,3 +442,46 @@ def test_a_folder_with_another_library_is_refused(writer: LanceWriter, tmp_path:
     with pytest.raises(UsageError, match="is a copy of the archive"):
         library.reads().photos.count()
     library.close()
+
+
+def test_a_batch_takes_as_much_work_in_a_large_copy_as_in_a_small_one(tmp_path: Path) -> None:
+    """The steps of SQLite are counted, those of new photos and of known ones with new facts."""
+    encoder = EncoderRow(1, "test/1", "test", 4)
+    vector = PackedVectors(encoder.encoder_id, (b"\0\0" * 4,))
+
+    def photos(first: int, many: int, title: str = "") -> list[ReplicatedPhoto]:
+        return [
+            ReplicatedPhoto(
+                PackedPhoto(
+                    content_of(number),
+                    1,
+                    Facts("PNG", 7, 7, title=title or None),
+                    datetime(2026, 1, 1, tzinfo=UTC),
+                    (PackedFile(f"/photos/{number}.png", 1, 1),),
+                    (vector,),
+                ),
+                None,
+                None,
+                number + len(title),
+            )
+            for number in range(first, first + many)
+        ]
+
+    with writing(tmp_path) as store:
+        store.vectors.adopt_encoder(encoder.encoder_id, encoder.name, encoder.dim)
+    with closing(connect(tmp_path / DATABASE_FILE, writable=True)) as connection:
+        rows = ReplicaRows(connection, encoder)
+
+        def steps_of(some: list[ReplicatedPhoto]) -> int:
+            steps = count()
+            connection.set_progress_handler(lambda: next(steps) and None, 100)
+            assert rows.put(some, 1) == len(some)
+            connection.set_progress_handler(None, 0)
+            return next(steps)
+
+        rows.put(photos(0, 200), 1)
+        small = [steps_of(photos(200, 20)), steps_of(photos(100, 20, "new"))]
+        rows.put(photos(1_000, 8_000), 1)
+        large = [steps_of(photos(20_000, 20)), steps_of(photos(5_000, 20, "new"))]
+    for before, then in zip(small, large, strict=True):
+        assert then < 1.5 * before, (small, large)

@@ -22,6 +22,7 @@ from imgsearch.archive.lance.rows import PHOTO_COLUMNS, id_of, photo_of, vectors
 from imgsearch.archive.lance.tables import (
     ALL_WORDS,
     FIRST_PARTS,
+    READ_FACTS,
     TEXT_COLUMN,
     Table,
     View,
@@ -39,7 +40,7 @@ from imgsearch.language.grammar import parse
 from imgsearch.paths import absolute
 from imgsearch.records.answer import Answer, Hit
 from imgsearch.records.names import NAME_FIELDS
-from imgsearch.records.photo import FACTS, Fact
+from imgsearch.records.photo import FACTS, Fact, facts_of
 from imgsearch.records.query import (
     FACT_TOLERANCE,
     DirectionName,
@@ -185,7 +186,10 @@ class DirectSearch:
         if make is None:
             self._refuse(f"{condition.field}:")
         passes = " OR ".join(f"({make(column, value)})" for value in condition.values) or "false"
-        return f"({passes}) IS NOT TRUE" if condition.negated else f"({passes})"
+        if not condition.negated:
+            return f"({passes})"
+        read = [_was_read_for(column(READ_FACTS), fact) for fact in facts_of(condition)]
+        return _all_of([f"({passes}) IS NOT TRUE", *read])
 
 
 def _hit(row: Mapping[str, Any], score: float | None) -> Hit:
@@ -197,6 +201,12 @@ def _hit(row: Mapping[str, Any], score: float | None) -> Hit:
         date=None if date is None else datetime.fromisoformat(date),
         dated_by=row["date_source"],
     )
+
+
+def _was_read_for(read_facts: str, fact: str) -> str:
+    """Return the condition that a photo was read for a fact: one that was not is unknown."""
+    among = _contains(f"concat(' ', {read_facts}, ' ')", f" {fact} ")
+    return f"{read_facts} IS NULL OR {among}"
 
 
 def _all_of(conditions: Iterable[str]) -> str:

@@ -205,9 +205,10 @@ class Filling:
 
     def _copied(self, data_dir: Path, faces: bool) -> Generator[Progress, None, CopyReport]:
         from imgsearch.archive.copying import check_encoder, copy_faces, copy_library
-        from imgsearch.archive.items.of_library import copy_marks
+        from imgsearch.archive.items.of_library import copy_marks, copy_others
         from imgsearch.archive.items.table import ArchiveItems
         from imgsearch.archive.lance.people_tables import PeopleTables
+        from imgsearch.progress import CopyReport
         from imgsearch.store.store import Store
         from imgsearch.store.thumbnails import ThumbnailStore
 
@@ -216,6 +217,7 @@ class Filling:
             row = self._encoder() if self.exists() else store.reads.encoders.in_use()
             check_encoder(store, row)
             writer = self.writer(row)
+            shared = ArchiveItems(self.address)
             report = yield from copy_library(
                 store,
                 writer,
@@ -223,10 +225,10 @@ class Filling:
                 writer.put_texts,
                 thumbnails,
                 writer.put_thumbnails,
-                copy_marks=partial(
-                    copy_marks, store.database, ArchiveItems(self.address), writer.known
-                ),
+                copy_marks=partial(copy_marks, store.database, shared, writer.known),
             )
+            made = copy_others(store.database, shared, writer.known)
+            report = report.plus(CopyReport(made=made))
             if faces:
                 tables = PeopleTables(self.address)
                 report = report.plus((yield from copy_faces(store, writer, tables)))

@@ -32,11 +32,14 @@ def command(address: str, faces: bool, as_json: bool, data_dir: str | None) -> N
       imgsearch copy --to s3://index/archive
       imgsearch search "a ferry at dawn" --library s3://index/archive
 
-    An archive has vectors, facts, paths, the text in pictures, thumbnails, favourites, stars and
-    hidden photos, and the list of unreadable files, in tables that many machines search at once
-    (docs/scale.md). Nothing else is copied, but for faces with --faces. The photos and the library
-    stay as they are. Photos that the archive has already are not copied again, so a stopped copy
-    continues; changed facts and marks replace older ones.
+    An archive has vectors, facts, paths, the text in pictures, thumbnails, the list of unreadable
+    files, and what people make: favourites, stars, hidden photos, albums, corrections, labels,
+    concepts, saved searches and titles. Many machines search it at once (docs/scale.md). Faces and
+    persons are copied with --faces. The photos and the library stay as they are.
+
+    Photos that the archive has already are not copied again, so a stopped copy continues. Changed
+    facts and marks replace older ones; other things that people have changed in the archive since
+    stay as they are there.
     """
     with open_archive(address, data_dir) as archive:
         job = archive.fleet.copy_from(archive.settings.data_dir, faces=faces)
@@ -64,6 +67,9 @@ def command(address: str, faces: bool, as_json: bool, data_dir: str | None) -> N
     if report.marked:
         photos = format_count(report.marked, "photo")
         info(f"The marks of {photos} there (favourite, stars, hidden) are now the library's.")
+    if report.made:
+        changes = format_count(report.made, "change")
+        info(f"What people made in the library, such as albums and labels, came too: {changes}.")
     if report.lacking:
         photos = format_count(report.lacking, "photo")
         info(

@@ -39,9 +39,10 @@ _FOUND = (
     "name BLOB NOT NULL, size_bytes INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, "
     "inode INTEGER NOT NULL)"
 )
+# CROSS: the other way round, SQLite would read all photos of the library for each batch.
 _MATCH_KNOWN = (
     "INSERT INTO batch.matches SELECT theirs.id, ours.id, ours.gone_at IS NOT NULL, {} "
-    "FROM batch.photos AS theirs JOIN main.photos AS ours USING (content_hash)"
+    "FROM batch.photos AS theirs CROSS JOIN main.photos AS ours USING (content_hash)"
 )
 _UNMATCHED = "theirs.id NOT IN (SELECT pack_id FROM batch.matches)"
 _MATCH_NEW = (
@@ -272,7 +273,8 @@ class BatchRows:
         """Add vectors of encoders of which a photo has none; returns of how many photos."""
         (last,) = self._connection.execute("SELECT max(seq) FROM main.vectors").fetchone()
         self._connection.execute(_ADD_VECTORS)
-        query = "SELECT count(DISTINCT photo_id) FROM main.vectors WHERE seq > ?"
+        # By an index of photos, SQLite would read all of it.
+        query = "SELECT count(DISTINCT photo_id) FROM main.vectors NOT INDEXED WHERE seq > ?"
         return int(self._connection.execute(query, (last or 0,)).fetchone()[0])
 
     def set_texts(self, is_newer: str) -> int:

@@ -760,6 +760,15 @@ CREATE TABLE facts_taken (
 );
 """
 
+# By which an archive tells the things that came from this library from those of others.
+_LIBRARY_IDENTITY = """
+CREATE TABLE library_identity (
+    id INTEGER NOT NULL PRIMARY KEY CHECK (id = 1),
+    identity TEXT NOT NULL
+);
+INSERT INTO library_identity VALUES (1, lower(hex(randomblob(16))));
+"""
+
 # A library that is a copy of an archive: its address, and up to where the copy has it. Of each
 # photo that is there, what was taken of it, and in which run: see `imgsearch.archive.replica`.
 _REPLICAS = """
@@ -861,6 +870,22 @@ _RESTORED_KEYS = {
     "own_person": ("id",),
     "face_decisions": ("id",),
 }
+
+
+def item_subjects() -> dict[str, str]:
+    """Return the statements that select what items of each group are about, by its name.
+
+    The subjects are those that the triggers note.
+    """
+    selections: dict[str, list[str]] = {}
+    for kind, table, _, subject in _NOTED_ITEMS:
+        selections.setdefault(kind, []).append(
+            f"SELECT {subject.format(table)} AS subject FROM {table}"
+        )
+    return {
+        kind: f"SELECT DISTINCT subject FROM ({' UNION ALL '.join(each)}) WHERE subject IS NOT NULL"
+        for kind, each in selections.items()
+    }
 
 
 def _item_trigger(name: str, table: str, event: str, is_applying: int, statement: str) -> str:
@@ -1001,6 +1026,7 @@ MIGRATIONS: dict[str, str] = {
     "hubness": _HUBNESS,
     "usual captions": _USUAL_CAPTIONS,
     "facts taken": _FACTS_TAKEN,
+    "identity of the library": _LIBRARY_IDENTITY,
     "times of day": _TIMES_OF_DAY,
 }
 

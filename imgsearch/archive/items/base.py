@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from msgspec import Struct
 
 from imgsearch.archive.items.item import ItemName, KindOfItem
+
+_Value = TypeVar("_Value", bound=Struct)
 
 
 class LiveItem(Struct, frozen=True):
@@ -16,6 +18,15 @@ class LiveItem(Struct, frozen=True):
 
     value: Struct
     order: tuple[int, str]
+
+
+def values_of(items: Mapping[ItemName, LiveItem], kind: type[_Value]) -> dict[ItemName, _Value]:
+    """Return the values of one type among the items of a subject, the earliest change first."""
+    return {
+        name: item.value
+        for name, item in sorted(items.items(), key=lambda each: each[1].order)
+        if isinstance(item.value, kind)
+    }
 
 
 class ItemGroup(Protocol):

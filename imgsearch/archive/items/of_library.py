@@ -1,8 +1,9 @@
-"""Marks, persons and decisions of a library on this machine, put into an archive as items.
+"""What people have made in a library on this machine, put into an archive as items.
 
 The library is not written to, so albums and persons get no identities there. A person gets one that
 follows from the name, or else from a face: the same whenever the library, or a pack of it, is
-copied. A person of the same name is the same person.
+copied. A person of the same name is the same person. Other things get one that follows from the
+identity of the library.
 """
 
 from __future__ import annotations
@@ -11,14 +12,16 @@ import hashlib
 import sqlite3
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from datetime import datetime
 
 from msgspec import Struct
 
 from imgsearch.archive.items.base import ItemGroup
 from imgsearch.archive.items.carrying import CARRIED_OVER, carry_over
+from imgsearch.archive.items.groups import GROUP_OF, GROUPS
 from imgsearch.archive.items.item import (
+    IDENTITY,
     FaceItem,
     ItemName,
     PersonItem,
@@ -27,12 +30,13 @@ from imgsearch.archive.items.item import (
 )
 from imgsearch.archive.items.of_people import FaceItems, OwnPersonItems, PersonItems
 from imgsearch.archive.items.of_photos import MarkItems
-from imgsearch.archive.items.rows import keep_identity
+from imgsearch.archive.items.rows import identity_of, keep_identity
 from imgsearch.archive.items.synchronising import in_parts
 from imgsearch.archive.items.table import ArchiveItems
 from imgsearch.store.database import DATABASE_FILE, Database, connect
+from imgsearch.store.migrations import item_subjects
 
-COPIED = "copied"  # the writer of these items
+COPIED = "copied"  # the writer of these items, of most things with the identity of the library
 _MICROSECONDS = 1_000_000
 _SUBJECTS = {
     MarkItems.name: "SELECT DISTINCT lower(hex(content_hash)) FROM marks JOIN photos ON "
@@ -45,12 +49,13 @@ _SUBJECTS = {
 _IDENTITIES = (
     "CREATE TEMP TABLE item_identities (kind TEXT NOT NULL, number INTEGER NOT NULL, "
     "identity TEXT NOT NULL UNIQUE, joined INTEGER, PRIMARY KEY (kind, number))",
-    "INSERT INTO temp.item_identities SELECT * FROM main.item_identities WHERE kind = 'person'",
+    "INSERT INTO temp.item_identities SELECT * FROM main.item_identities",
 )
+_OF_MARKS_AND_PEOPLE = (MarkItems.name, PersonItems.name, OwnPersonItems.name, FaceItems.name)
 _PERSONS = (
     "SELECT id, plain_name, (SELECT lower(hex(content_hash)) || '/' || x || ',' || y FROM "
     "face_decisions WHERE person_id = persons.id AND is_person ORDER BY content_hash, x, y LIMIT 1)"
-    " FROM persons WHERE id NOT IN (SELECT number FROM item_identities)"
+    " FROM persons WHERE id NOT IN (SELECT number FROM item_identities WHERE kind = 'person')"
 )
 
 Known = Callable[[list[bytes]], Collection[bytes]]
@@ -105,6 +110,41 @@ def copy_people(database: Database, shared: ArchiveItems, known: Known) -> None:
     _put(shared, [item for item in items if item.name not in there])
 
 
+def copy_others(database: Database, shared: ArchiveItems, known: Known) -> int:
+    """Put everything else that people have made into an archive: albums, corrections and more.
+
+    Returns how many things have changed there. What this library had put there follows it; what
+    others have made or changed in the archive since stays. `known` is that of `copy_marks`.
+    """
+    carry_over(shared)
+    (identity,) = database.fetch_one("SELECT identity FROM library_identity")
+    writer = f"{COPIED}/{identity}"
+    groups = [group for name, group in GROUPS.items() if name not in _OF_MARKS_AND_PEOPLE]
+    items = {item.name: item for item in _other_items(database, groups, known, identity)}
+    there = shared.read(items)
+    ours = shared.written_by([writer])
+    now_us = time.time_ns() // 1_000
+    new = [
+        UserItem(*name, item.value, _later(now_us, before), writer)
+        for name, item in items.items()
+        if (before := there.get(name)) is None
+        or (before.writer == writer and before.value != item.value)
+    ]
+    kinds = {kind for group in groups for kind in group.kinds}
+    lost = [item for name, item in ours.items() if name not in items and item.kind in kinds]
+    here = {None, *_contents(database)} if lost else set()
+    gone = [item for item in lost if _content_in(item) in here]
+    _put(
+        shared, [*new, *(UserItem(*each.name, None, _later(now_us, each), writer) for each in gone)]
+    )
+    return len(new) + len(gone)
+
+
+def _content_in(item: UserItem) -> bytes | None:
+    """Return the content that an item is about, if it is about one."""
+    return GROUP_OF[item.kind].kinds[item.kind].content_in(item.key)
+
+
 def _put(shared: ArchiveItems, items: Iterable[UserItem]) -> None:
     for part in in_parts(items):
         shared.put(part)
@@ -132,9 +172,7 @@ def _known(contents: Iterable[bytes], known: Known) -> Iterator[bytes]:
 
 def _items(database: Database, groups: Sequence[ItemGroup], known: Known) -> Iterator[UserItem]:
     """Yield the items of some groups that the rows of a library stand for."""
-    with closing(connect(database.data_dir / DATABASE_FILE, writable=False)) as connection:
-        for statement in _IDENTITIES:
-            connection.execute(statement)
+    with _reading(database) as connection:
         for number, plain_name, face in connection.execute(_PERSONS).fetchall():
             about = f"face/{face}" if plain_name is None else f"name/{plain_name}"
             identity = hashlib.blake2b(about.encode(), digest_size=16).hexdigest()
@@ -145,6 +183,40 @@ def _items(database: Database, groups: Sequence[ItemGroup], known: Known) -> Ite
                 among = set(_known(map(bytes.fromhex, subjects), known))
                 subjects = [each for each in subjects if bytes.fromhex(each) in among]
             yield from _of_group(connection, group, subjects)
+
+
+def _other_items(
+    database: Database, groups: Iterable[ItemGroup], known: Known, library: str
+) -> Iterable[UserItem]:
+    """Return the items of groups other than those of marks and people.
+
+    `library` is its identity, from which the identities of albums follow.
+    """
+    statements = item_subjects()
+    items: list[UserItem] = []
+    with _reading(database) as connection:
+        for group in groups:
+            noted = [each for (each,) in connection.execute(statements[group.name])]
+            if any(kind.key == IDENTITY for kind in group.kinds.values()):  # ids of rows are noted
+                for number in map(int, noted):
+                    if identity_of(connection, group.name, number) is None:
+                        about = f"{library}/{group.name}/{number}"
+                        identity = hashlib.blake2b(about.encode(), digest_size=16).hexdigest()
+                        keep_identity(connection, group.name, number, identity)
+            subjects = (group.noted(connection, each) for each in noted)
+            items += _of_group(connection, group, filter(None, subjects))
+    contents = {content for item in items if (content := _content_in(item)) is not None}
+    among = {None, *_known(contents, known)}
+    return (item for item in items if _content_in(item) in among)
+
+
+@contextmanager
+def _reading(database: Database) -> Iterator[sqlite3.Connection]:
+    """Provide a connection that reads a library, with identities of its own."""
+    with closing(connect(database.data_dir / DATABASE_FILE, writable=False)) as connection:
+        for statement in _IDENTITIES:
+            connection.execute(statement)
+        yield connection
 
 
 def _of_group(

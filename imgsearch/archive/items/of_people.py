@@ -16,7 +16,7 @@ from typing import ClassVar
 from msgspec import Struct
 from msgspec.structs import replace
 
-from imgsearch.archive.items.base import LiveItem
+from imgsearch.archive.items.base import LiveItem, values_of
 from imgsearch.archive.items.item import (
     CONTENT,
     IDENTITY,
@@ -270,12 +270,11 @@ class OwnPersonItems:
         waiting: set[ItemName] = set()
         for items in subjects.values():
             connection.execute("DELETE FROM own_person")
-            for name, item in items.items():
-                if isinstance(item.value, OwnPersonItem):
-                    person_id = _person_with(connection, item.value.person)
-                    if person_id is None:
-                        waiting.add(name)
-                        continue
+            for name, own in values_of(items, OwnPersonItem).items():
+                person_id = _person_with(connection, own.person)
+                if person_id is None:
+                    waiting.add(name)
+                else:
                     connection.execute("INSERT INTO own_person VALUES (1, ?)", (person_id,))
         return waiting
 
@@ -403,9 +402,9 @@ def _counting(
     Each as an item about the person who is there, since persons are joined.
     """
     counting: dict[ItemName, tuple[ItemName, FaceItem]] = {}
-    for item_name, item in sorted(items.items(), key=lambda each: each[1].order):
-        face, is_person = item.value, item_name[0] == "face"
-        if not isinstance(face, FaceItem) or item_name != _item_name(content, face, is_person):
+    for item_name, face in values_of(items, FaceItem).items():
+        is_person = item_name[0] == "face"
+        if item_name != _item_name(content, face, is_person):
             continue
         person_id = _person_with(connection, face.person)
         if person_id is None:

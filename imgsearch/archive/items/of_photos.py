@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from msgspec import Struct
 
-from imgsearch.archive.items.base import LiveItem
+from imgsearch.archive.items.base import LiveItem, values_of
 from imgsearch.archive.items.item import (
     OF_PHOTO,
     DateItem,
@@ -55,9 +55,8 @@ class MarkItems:
                 continue
             marks = _marks(connection, photo_id)
             wanted = {
-                key.partition("/")[2]: item.value.value
-                for (_, key), item in items.items()
-                if isinstance(item.value, MarkItem)
+                key.partition("/")[2]: mark.value
+                for (_, key), mark in values_of(items, MarkItem).items()
             }
             connection.executemany(
                 "DELETE FROM marks WHERE kind = ? AND photo_id = ?",
@@ -128,12 +127,10 @@ def _correct(
     connection: sqlite3.Connection, photo_id: int, items: Mapping[ItemName, LiveItem]
 ) -> None:
     columns: dict[str, object] = dict.fromkeys(_CORRECTED)
-    for item in items.values():
-        if isinstance(item.value, DateItem):
-            columns["taken_at"] = item.value.taken_at.isoformat()
-            columns["date_precision"] = item.value.precision
-        elif isinstance(item.value, PlaceItem):
-            columns |= {name: getattr(item.value, name) for name in _CORRECTED[2:]}
+    for date in values_of(items, DateItem).values():
+        columns |= {"taken_at": date.taken_at.isoformat(), "date_precision": date.precision}
+    for place in values_of(items, PlaceItem).values():
+        columns |= {name: getattr(place, name) for name in _CORRECTED[2:]}
     if not items:
         connection.execute("DELETE FROM corrections WHERE photo_id = ?", (photo_id,))
         return

@@ -27,11 +27,12 @@ from imgsearch.text import SCHEME
 
 _ALL = "1"  # what the archive says counts
 _EXTRAS = pack_format.Extras(unread=True)  # of the batches
-# A vector follows from the content, but one that was damaged is put again.
+# A vector follows from the content, but one that was damaged is put again. CROSS: the other way
+# round, SQLite would read all vectors of the replica for each batch.
 _DROP_OTHER_VECTORS = (
     "DELETE FROM main.vectors WHERE photo_id IN (SELECT matches.id FROM batch.matches "
-    "JOIN main.vectors AS ours ON ours.photo_id = matches.id LEFT JOIN batch.vectors AS theirs "
-    "ON theirs.photo_id = pack_id AND theirs.part = ours.part "
+    "CROSS JOIN main.vectors AS ours ON ours.photo_id = matches.id "
+    "LEFT JOIN batch.vectors AS theirs ON theirs.photo_id = pack_id AND theirs.part = ours.part "
     "WHERE theirs.vector IS NOT ours.vector)"
 )
 _DROP_TEXTS = tuple(

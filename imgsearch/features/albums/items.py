@@ -14,7 +14,7 @@ from typing import ClassVar
 
 from msgspec import Struct
 
-from imgsearch.archive.items.base import ItemGroup, LiveItem
+from imgsearch.archive.items.base import ItemGroup, LiveItem, values_of
 from imgsearch.archive.items.item import IDENTITY, OF_PHOTO, ItemName, KindOfItem, Moment, Number
 from imgsearch.archive.items.rows import (
     identity_of,
@@ -201,14 +201,14 @@ class AlbumPhotoItems:
                 )
             elif photo_id is None or _name_of(connection, album_id) is None:
                 waiting |= items.keys()
-            for item in items.values() if waiting.isdisjoint(items) else ():
-                if isinstance(item.value, AlbumPhotoItem):
-                    connection.execute(
-                        "INSERT INTO album_photos (album_id, photo_id, place) VALUES (?, ?, ?) "
-                        "ON CONFLICT (album_id, photo_id) DO UPDATE SET place = excluded.place "
-                        "WHERE place != excluded.place",
-                        (album_id, photo_id, item.value.place),
-                    )
+                continue
+            for photo in values_of(items, AlbumPhotoItem).values():
+                connection.execute(
+                    "INSERT INTO album_photos (album_id, photo_id, place) VALUES (?, ?, ?) "
+                    "ON CONFLICT (album_id, photo_id) DO UPDATE SET place = excluded.place "
+                    "WHERE place != excluded.place",
+                    (album_id, photo_id, photo.place),
+                )
         return waiting
 
 

@@ -14,7 +14,7 @@ from typing import ClassVar
 
 from msgspec import Struct
 
-from imgsearch.archive.items.base import ItemGroup, LiveItem
+from imgsearch.archive.items.base import ItemGroup, LiveItem, values_of
 from imgsearch.archive.items.item import (
     CONTENT,
     ItemName,
@@ -82,12 +82,11 @@ class ConceptItems:
                 waiting |= items.keys()
                 continue
             wanted: dict[ItemName, ConceptExampleItem] = {}
-            for name, item in items.items():
-                if isinstance(item.value, ConceptExampleItem):
-                    if item.value.picture is None and photo_with(connection, name[1][:64]) is None:
-                        waiting.add(name)
-                    else:
-                        wanted[name] = item.value
+            for name, example in values_of(items, ConceptExampleItem).items():
+                if example.picture is None and photo_with(connection, name[1][:64]) is None:
+                    waiting.add(name)
+                else:
+                    wanted[name] = example
             _teach(connection, plain_name, concept.value, wanted)
         return waiting
 

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from msgspec import Struct
 
-from imgsearch.archive.items.base import ItemGroup, LiveItem
+from imgsearch.archive.items.base import ItemGroup, LiveItem, values_of
 from imgsearch.archive.items.item import CONTENT, ItemName, KindOfItem
 
 
@@ -43,11 +43,10 @@ class DuplicateItems:
         for content, items in subjects.items():
             own = (bytes.fromhex(content),)
             connection.execute("DELETE FROM duplicate_choices WHERE content_hash = ?", own)
-            for item in items.values():
-                if isinstance(item.value, DuplicateItem):
-                    connection.execute(
-                        "INSERT INTO duplicate_choices VALUES (?, ?)", (*own, item.value.is_kept)
-                    )
+            for choice in values_of(items, DuplicateItem).values():
+                connection.execute(
+                    "INSERT INTO duplicate_choices VALUES (?, ?)", (*own, choice.is_kept)
+                )
         return set()
 
 

@@ -13,7 +13,7 @@ from typing import ClassVar
 
 from msgspec import Struct
 
-from imgsearch.archive.items.base import ItemGroup, LiveItem
+from imgsearch.archive.items.base import ItemGroup, LiveItem, values_of
 from imgsearch.archive.items.item import ItemName, KindOfItem, LocalTime
 
 
@@ -51,11 +51,11 @@ class EventTitleItems:
         waiting: set[ItemName] = set()
         for items in subjects.values():
             wanted: dict[ItemName, EventTitleItem] = {}
-            for name, item in sorted(items.items(), key=lambda each: each[1].order):
-                if isinstance(item.value, EventTitleItem) and name == _item_name(item.value):
-                    for other in [each for each in wanted if _overlap(wanted[each], item.value)]:
+            for name, title in values_of(items, EventTitleItem).items():
+                if name == _item_name(title):
+                    for other in [each for each in wanted if _overlap(wanted[each], title)]:
                         del wanted[other]
-                    wanted[name] = item.value
+                    wanted[name] = title
             waiting |= items.keys() - wanted.keys()
             there = self.present(connection, "all")
             connection.executemany(

@@ -12,7 +12,7 @@ from typing import Annotated, ClassVar
 
 from msgspec import Meta, Struct
 
-from imgsearch.archive.items.base import ItemGroup, LiveItem
+from imgsearch.archive.items.base import ItemGroup, LiveItem, values_of
 from imgsearch.archive.items.item import ItemName, KindOfItem
 
 
@@ -55,16 +55,12 @@ class LabelItems:
             }:
                 continue
             connection.execute("DELETE FROM facets WHERE name = ?", (name,))
-            for item in items.values():
-                if isinstance(item.value, LabelItem):
-                    connection.execute(
-                        "INSERT INTO facets (name, classes, template, none_of_these, last_seq) "
-                        "VALUES (?, ?, ?, ?, 0)",
-                        (
-                            *(name, json.dumps(item.value.classes), item.value.template),
-                            item.value.none_of_these,
-                        ),
-                    )
+            for label in values_of(items, LabelItem).values():
+                connection.execute(
+                    "INSERT INTO facets (name, classes, template, none_of_these, last_seq) "
+                    "VALUES (?, ?, ?, ?, 0)",
+                    (name, json.dumps(label.classes), label.template, label.none_of_these),
+                )
         return set()
 
 
