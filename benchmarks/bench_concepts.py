@@ -55,7 +55,7 @@ from imgsearch.index.recall import prompts
 from imgsearch.records.answer import Neighbours, ScoreBaseline
 from imgsearch.records.arrays import Vector, Vectors
 from imgsearch.records.photo import PhotoCount
-from imgsearch.search.baseline import SAMPLE_PHOTOS, nouns
+from imgsearch.search.baseline import SAMPLE_PHOTOS, nouns, usual_captions
 from imgsearch.search.composition import DIRECTION_SHARE, TermKind
 from imgsearch.search.confidence import (
     COMPARED_HITS,
@@ -306,7 +306,8 @@ def print_mixed_verdicts(labelled: LabelledPhotos, embed: TextVectors) -> None:
     photos = labelled.photos
     bank = embed.searched(nouns())
     sample = photos[np.random.default_rng(7).permutation(len(photos))[:SAMPLE_PHOTOS]]
-    baseline = ScoreBaseline(embed(prompts()), bank, sample, photos.mean(axis=0), len(photos))
+    mean, usual = photos.mean(axis=0), embed(usual_captions())
+    baseline = ScoreBaseline(embed(prompts()), bank, sample, mean, len(photos), usual)
     counts = PhotoCount(len(photos), len(photos))
     states: dict[str, Counter[str]] = {"shown together": Counter(), "never together": Counter()}
     hits: Counter[str] = Counter()

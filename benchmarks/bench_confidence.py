@@ -51,7 +51,7 @@ from imgsearch.records.answer import Neighbours, ScoreBaseline, Verdict
 from imgsearch.records.arrays import Vector, Vectors
 from imgsearch.records.photo import PhotoCount
 from imgsearch.search import confidence
-from imgsearch.search.baseline import SAMPLE_PHOTOS, nouns
+from imgsearch.search.baseline import SAMPLE_PHOTOS, nouns, usual_captions
 from imgsearch.search.confidence import (
     THRESHOLDS,
     ScoredQuery,
@@ -350,7 +350,9 @@ def make_library(
     sample = photos[rng.permutation(len(photos))[:SAMPLE_PHOTOS]]
     bank = embed(nouns())
     bank = less_mean_noun(bank, bank.mean(axis=0), mean_noun_share(embed.encoder.id))
-    baseline = ScoreBaseline(embed(prompts()), bank, sample, photos.mean(axis=0), len(photos))
+    usual = embed(usual_captions())
+    mean = photos.mean(axis=0)
+    baseline = ScoreBaseline(embed(prompts()), bank, sample, mean, len(photos), usual)
 
     all_captions, all_own = list(split.captions), split.own.tolist()
     if more is not None:
@@ -560,8 +562,7 @@ def fit(outcomes: BenchAnswers) -> Thresholds:
         outcome.verdict.strength for wording in SHORT for outcome in outcomes[f"absent {wording}"]
     ]
     limits = [
-        (outcome.verdict.strength - THRESHOLDS.unsure_words_of_few / outcome.photos)
-        / confidence.chance(outcome.photos)
+        outcome.verdict.strength - THRESHOLDS.unsure_words_of_few / outcome.photos
         if not outcome.everyday
         else np.inf
         for wording in SHORT
@@ -581,7 +582,7 @@ def fit(outcomes: BenchAnswers) -> Thresholds:
     precision = np.cumsum(right[order]) / np.arange(1, len(order) + 1)
     return structs.replace(
         THRESHOLDS,
-        unsure_words_share=float(np.quantile(limits, 0.04, method="lower")),
+        unsure_words=float(np.quantile(limits, 0.04, method="lower")),
         found_text=float(np.quantile(scenes, 0.9)),
         found_short=found,
         likely_share=float(share[order][np.flatnonzero(precision >= 0.6)[-1]]),

@@ -39,7 +39,7 @@ from imgsearch.language.everyday import is_everyday
 from imgsearch.language.things import things_in
 from imgsearch.records.answer import Neighbours, ScoreBaseline, Verdict
 from imgsearch.records.photo import PhotoCount
-from imgsearch.search.baseline import SAMPLE_PHOTOS
+from imgsearch.search.baseline import SAMPLE_PHOTOS, usual_captions
 from imgsearch.search.confidence import COMPARED_HITS, COUNTED_HITS, ScoredQuery, assess
 from imgsearch.search.short_texts import text_kind
 
@@ -89,8 +89,9 @@ def verdicts(
     photos = split.photos
     sample = photos[np.random.default_rng(7).permutation(len(photos))[:SAMPLE_PHOTOS]]
     captions = embed_texts(encoder, NAME, prompts())
+    usual = embed_texts(encoder, NAME, usual_captions())
     mean = photos.mean(axis=0)
-    baseline = ScoreBaseline(captions, searched_nouns(encoder), sample, mean, len(photos))
+    baseline = ScoreBaseline(captions, searched_nouns(encoder), sample, mean, len(photos), usual)
     answers: list[tuple[Verdict, np.ndarray, Sequence[str]]] = []
     for text, vector in zip(texts, rows, strict=True):
         scores = photos @ vector

@@ -20,7 +20,7 @@ def whole_answer(scores: list[float], named: frozenset[int] = frozenset()) -> Wh
         VERDICT,
         named,
     )
-    return WholeAnswer(SearchInput("words"), Answer((), verdict=VERDICT), found, 100, 0.01)
+    return WholeAnswer(SearchInput("words"), Answer((), verdict=VERDICT), found, 100)
 
 
 def test_a_line_separates_the_levels_and_only_sure_photos_are_marked() -> None:
@@ -42,7 +42,7 @@ def test_levels_that_are_mixed_are_marked_on_the_photos() -> None:
 
 def test_words_that_the_model_cannot_read_find_weak_photos_only() -> None:
     answer = whole_answer([0.4, 0.35])
-    unread = WholeAnswer(answer.search_input, Answer((), is_read=False), answer.found, 100, 0.01)
+    unread = WholeAnswer(answer.search_input, Answer((), is_read=False), answer.found, 100)
     assert len(unread.strong.ids) == 0 and unread.strong.sections == ()
     assert unread.everything.sections == (("Weaker matches", 2),)
 

@@ -48,7 +48,7 @@ def test_it_follows_the_library_and_embeds_its_texts_once(tmp_path: Path) -> Non
         add(100, 400)
         assert baseline.refresh(store, row, embed_texts)
         assert not baseline.refresh(store, row, embed_texts)
-        assert len(embedded) == 2, "captions and nouns"
+        assert len(embedded) == 3, "captions, nouns and what photos usually show"
         made = store.reads.encoders.baseline(row.key)
         assert made is not None
         of_reader = reader.encoders.baseline(row.key)
@@ -57,7 +57,8 @@ def test_it_follows_the_library_and_embeds_its_texts_once(tmp_path: Path) -> Non
         vectors = np.concatenate([chunk for _, _, chunk in store.reads.vectors.chunks(row.key)])
         assert np.allclose(made.mean, vectors.mean(axis=0), atol=1e-3)
         assert made.photos.shape == (baseline.SAMPLE_PHOTOS, DIM)
-        assert (len(made.prompts), len(made.nouns)) == tuple(embedded)
+        assert made.usual is not None
+        assert (len(made.prompts), len(made.nouns), len(made.usual)) == tuple(embedded)
         assert made.vectors == len(vectors)
 
         add(1000, 5)  # too few to matter
@@ -65,7 +66,7 @@ def test_it_follows_the_library_and_embeds_its_texts_once(tmp_path: Path) -> Non
         assert reader.encoders.baseline(row.key) is of_reader
         add(2000, 50)
         assert baseline.refresh(store, row, embed_texts)
-        assert len(embedded) == 2
+        assert len(embedded) == 3
         assert reader.encoders.baseline(row.key) is not of_reader, "it has changed"
         renewed = store.reads.encoders.baseline(row.key)
         assert renewed is not None and renewed.vectors == len(vectors) + 55

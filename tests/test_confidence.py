@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from imgsearch import Library
 from imgsearch.language.everyday import is_everyday
 from imgsearch.records.answer import Neighbours, ScoreBaseline, Verdict
+from imgsearch.records.arrays import Vector, Vectors
 from imgsearch.records.photo import PhotoCount
 from imgsearch.search.composition import compose
 from imgsearch.search.confidence import (
@@ -151,7 +152,7 @@ def test_chance_is_the_expected_largest_of_n_normal_values() -> None:
     assert chance(1) == chance(MIN_PHOTOS)
 
 
-def test_the_larger_a_library_the_less_is_denied() -> None:
+def test_among_few_photos_and_of_examples_in_many_less_is_denied() -> None:
     text = ScoredQuery(np.ones(1, np.float32), [("text", 1.0)])
     mixed = ScoredQuery(np.ones(1, np.float32), [("short", 3.0), ("image", 1.0)])
     image = ScoredQuery(np.ones(1, np.float32), [("image", 1.0)])
@@ -159,15 +160,62 @@ def test_the_larger_a_library_the_less_is_denied() -> None:
     def bounds(query: ScoredQuery, *sizes: int) -> list[float]:
         return [THRESHOLDS.unsure_from(query, PhotoCount(n, n)) for n in sizes]
 
-    of_text = bounds(text, 200, 2000, 20_000, 100_000)
-    assert of_text == sorted(of_text, reverse=True) and len(set(of_text)) == 4
-    assert bounds(text, 20)[0] < of_text[1], "among few photos less is denied, too"
+    of_text = bounds(text, 20, 50, 200, 2000, 20_000)
+    assert of_text == sorted(of_text) and len(set(of_text)) == 5
     assert bounds(image, 20) == bounds(image, 200) == [THRESHOLDS.unsure_image]
-    (own,), (of_image,), (of_both,) = (bounds(query, 5000) for query in (text, image, mixed))
-    assert math.isclose(of_both, 0.75 * own + 0.25 * of_image)
+    of_image = bounds(image, 200, 20_000, 100_000)
+    assert of_image == sorted(of_image, reverse=True) and len(set(of_image)) == 3
+    (own,), (example,), (of_both,) = (bounds(query, 5000) for query in (text, image, mixed))
+    assert math.isclose(of_both, 0.75 * own + 0.25 * example)
     assert THRESHOLDS.found_from(text) == THRESHOLDS.found_text
+    everyday = replace(text, everyday=True)
+    assert THRESHOLDS.found_from(everyday) == THRESHOLDS.found_everyday < THRESHOLDS.found_short
     expected = 0.75 * THRESHOLDS.found_short + 0.25 * THRESHOLDS.found_image
     assert math.isclose(THRESHOLDS.found_from(mixed), expected)
+
+
+def _strength_of_words(baseline: ScoreBaseline, vector: Vector, photos: Vectors) -> float:
+    query = ScoredQuery(vector, [("short", 1.0)])
+    return answer_strength(baseline, query, photos, PhotoCount(100, 100))
+
+
+def test_words_for_what_photos_usually_show_count_for_more() -> None:
+    rng = np.random.default_rng(9)
+    photos = unit(rng.normal(size=(100, 32)))
+    nouns = unit(rng.normal(size=(100, 32)))
+    without = ScoreBaseline(
+        unit(rng.normal(size=(100, 32))), nouns, photos, photos.mean(axis=0), 100
+    )
+    vector = unit(rng.normal(size=(1, 32)))[0]
+    near = unit(vector + 0.1 * rng.normal(size=(20, 32)))
+    familiar, strange = replace(without, usual=near), replace(without, usual=-near)
+    strengths = [
+        _strength_of_words(baseline, vector, photos[:10])
+        for baseline in (strange, without, familiar)
+    ]
+    assert strengths == sorted(strengths) and len(set(strengths)) == 3
+    caption = ScoredQuery(vector, [("text", 1.0)])
+    of_captions = {
+        answer_strength(baseline, caption, photos[:10], PhotoCount(100, 100))
+        for baseline in (strange, without, familiar)
+    }
+    assert len(of_captions) == 1, "a caption is specific, however usual"
+
+
+def test_a_photo_that_is_nearer_to_another_noun_counts_for_less() -> None:
+    rng = np.random.default_rng(9)
+    dog, wolf, others = np.eye(32, dtype=np.float32)[0], np.eye(32, dtype=np.float32)[1], 32
+    photos = unit(rng.normal(size=(100, 32)))
+    prompts = unit(rng.normal(size=(100, 32)))
+    random_nouns = unit(rng.normal(size=(others, 32)))
+
+    def strength(shown: Vector, nouns: Vectors) -> float:
+        baseline = ScoreBaseline(prompts, nouns, photos, photos.mean(axis=0), 100)
+        return _strength_of_words(baseline, dog, unit(shown[None]))
+
+    wolves = np.stack([wolf, unit(wolf[None] + 0.1)[0], unit(wolf[None] - 0.1)[0]])
+    with_wolves = np.concatenate([random_nouns, wolves])
+    assert strength(dog + 0.1 * wolf, with_wolves) > strength(dog + 1.5 * wolf, with_wolves) + 1
 
 
 def test_one_matching_photo_is_found_among_many_others() -> None:

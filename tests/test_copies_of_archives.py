@@ -152,7 +152,6 @@ def test_the_first_copy_of_a_command_can_be_interrupted_and_goes_on(tmp_path: Pa
     "change",
     [
         lambda archive: archive.folders.pause("/photos"),
-        lambda archive: archive.folders.retry().run(),
         lambda archive: archive.rebuild("lite"),
         lambda archive: next(iter(archive.watch())),
         lambda archive: archive.packs.make("/", inside=True).run(),

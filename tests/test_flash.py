@@ -126,14 +126,18 @@ def assert_it_is_known(library: Library) -> None:
     assert found(library, "-flash:no") == FIRED | UNKNOWN
     assert found(library, "flash:yes|no") == FIRED | NOT_FIRED
     assert found(library, "-flash:yes|no") == UNKNOWN
+    assert library.find("flash:yes").remarks == ()
 
 
-def assert_it_is_unknown(library: Library, is_noted: bool = True) -> None:
-    """`is_noted`: the library knows of photos that they were not read for the fact."""
-    everything = FIRED | NOT_FIRED | UNKNOWN
+SAID = "{} of 6 photos were indexed before imgsearch read flash:yes, and are left out"
+
+
+def assert_it_is_unknown(library: Library) -> None:
+    """Nothing was read for the fact, and the library says so."""
     assert found(library, "flash:yes") == found(library, "flash:no") == set()
-    assert found(library, "-flash:yes") == (set() if is_noted else everything)
-    assert found(library, "sort:path") == everything
+    assert found(library, "-flash:yes") == set()
+    assert library.find("flash:yes").remarks[0].startswith(SAID.format(6))
+    assert found(library, "sort:path") == FIRED | NOT_FIRED | UNKNOWN
     assert {hit.photo.facts.flash for hit in library.find("sort:path", k=50).hits} == {None}
 
 
@@ -161,11 +165,7 @@ def test_a_library_from_before_the_fact_learns_it(
 ) -> None:
     with Library.open(settings, encoder=StandIn()) as library:
         library.index([photos]).run()
-    file = tmp_path / "library" / "library.db"
-    with closing(sqlite3.connect(file, isolation_level=None)) as connection:
-        connection.execute("ALTER TABLE photos DROP COLUMN flash")
-        # Times are of whole seconds, and the fact is added at once.
-        connection.execute("UPDATE photos SET facts_at = '2026-01-01T00:00:00+00:00'")
+    forget_flash_here(settings.data_dir)
     with Library.open(settings, encoder=StandIn()) as library:
         assert_it_is_unknown(library)
         assert library.index([photos]).run().new == 0
@@ -184,21 +184,37 @@ def test_a_pack_carries_it(library: Library, photos: Path, tmp_path: Path) -> No
         assert_it_is_known(merged)
 
 
+def forget_flash_in(address: Path) -> None:
+    """Make an archive one that only programs have written to which did not know the fact."""
+    lance = pytest.importorskip("lance", reason="needs the extra scale")
+    for name in ("photos", "kept", "facts"):
+        table = lance.dataset(str(address / f"{name}.lance"))
+        table.drop_columns(["flash"])
+        table.update({"read_facts": "replace(read_facts, ' flash ', ' ')"})
+
+
+def forget_flash_here(data_dir: Path) -> None:
+    """Make a library one that only programs have written to which did not know the fact."""
+    with closing(sqlite3.connect(data_dir / "library.db", isolation_level=None)) as connection:
+        connection.execute("ALTER TABLE photos DROP COLUMN flash")
+        # Times are of whole seconds, and the fact is added at once.
+        connection.execute("UPDATE photos SET facts_at = '2026-01-01T00:00:00+00:00'")
+
+
 def test_an_archive_from_before_the_fact_learns_it(
     library: Library, photos: Path, settings: Settings, tmp_path: Path
 ) -> None:
-    lance = pytest.importorskip("lance", reason="needs the extra scale")
+    pytest.importorskip("lance", reason="needs the extra scale")
     address = tmp_path / "archive"
     with Library.open_archive(address, settings, encoder=StandIn()) as archive:
         archive.index([photos]).run()
         assert_it_is_known(archive)
-    for name in ("photos", "kept", "facts"):
-        lance.dataset(str(address / f"{name}.lance")).drop_columns(["flash"])
+    forget_flash_in(address)
     own = replace(settings, replica_dir=str(tmp_path / "copies"))  # of a machine without a copy
     with Library.open_archive(address, own, encoder=StandIn()) as archive:
-        assert_it_is_unknown(archive, is_noted=False)
+        assert_it_is_unknown(archive)
         archive.index([photos]).run()
-        assert_it_is_unknown(archive, is_noted=False)
+        assert_it_is_unknown(archive)
         report = archive.fleet.read_metadata([photos]).run()
         assert (report.reread, report.new, report.unchanged) == (len(FIRED | NOT_FIRED), 0, 0)
         assert_it_is_known(archive)
@@ -208,17 +224,60 @@ def test_an_archive_from_before_the_fact_learns_it(
 def test_an_archive_learns_it_from_a_library(
     library: Library, settings: Settings, tmp_path: Path
 ) -> None:
-    lance = pytest.importorskip("lance", reason="needs the extra scale")
+    pytest.importorskip("lance", reason="needs the extra scale")
     address = tmp_path / "archive"
     data_dir = settings.data_dir
     with Library.open_archive(address, settings, encoder=StandIn()) as archive:
         archive.fleet.copy_from(data_dir).run()
-    for name in ("photos", "kept", "facts"):
-        lance.dataset(str(address / f"{name}.lance")).drop_columns(["flash"])
+    forget_flash_in(address)
     with Library.open_archive(address, settings, encoder=StandIn()) as archive:
-        assert_it_is_unknown(archive, is_noted=False)
+        assert_it_is_unknown(archive)
         assert archive.fleet.copy_from(data_dir).run().reread == len(FIRED | NOT_FIRED)
         assert_it_is_known(archive)
+
+
+def test_a_copy_of_an_archive_from_before_the_fact_takes_it(
+    library: Library, photos: Path, settings: Settings, tmp_path: Path
+) -> None:
+    """Another machine was updated first, and has read the fact: its columns were passed over."""
+    pytest.importorskip("lance", reason="needs the extra scale")
+    address = tmp_path / "archive"
+    with Library.open_archive(address, settings, encoder=StandIn()) as archive:
+        archive.index([photos]).run()
+        assert_it_is_known(archive)
+        (folder,) = (each for each in [archive.status().copy] if each is not None)
+        data_dir = folder.folder
+    forget_flash_here(data_dir)
+    with closing(sqlite3.connect(data_dir / "library.db", isolation_level=None)) as connection:
+        connection.execute("""UPDATE replica SET state = replace(state, '"flash",', '')""")
+        connection.execute("UPDATE replicated_photos SET digest = 0")  # that of other columns
+    with Library.open_archive(address, settings, encoder=StandIn()) as archive:
+        assert_it_is_known(archive)
+
+
+def test_an_archive_keeps_what_a_library_was_not_read_for(
+    library: Library, photos: Path, settings: Settings, tmp_path: Path
+) -> None:
+    pytest.importorskip("lance", reason="needs the extra scale")
+    address = tmp_path / "archive"
+    with Library.open_archive(address, settings, encoder=StandIn()) as archive:
+        archive.index([photos]).run()
+    forget_flash_here(settings.data_dir)
+    new = jpeg(SHOTS["fired"], "green")
+    (photos / "later.jpg").write_bytes(new)
+    with Library.open(settings, encoder=StandIn()) as opened:
+        opened.index([photos]).run()
+    (photos / "later.jpg").unlink()
+    with Library.open_archive(address, settings, encoder=StandIn()) as archive:
+        assert archive.fleet.copy_from(settings.data_dir).run().reread == 0
+        assert found(archive, "flash:yes") == FIRED | {"later.jpg"}
+        assert found(archive, "-flash:yes|no") == UNKNOWN
+        assert archive.find("flash:yes").remarks == ()
+    other = tmp_path / "other"  # an archive that has nothing but the library's
+    with Library.open_archive(other, settings, encoder=StandIn()) as archive:
+        archive.fleet.copy_from(settings.data_dir).run()
+        assert found(archive, "flash:yes") == found(archive, "-flash:no") == {"later.jpg"}
+        assert "6 of 7 photos were indexed before" in archive.find("flash:yes").remarks[0]
 
 
 def test_the_declaration_allows_it_to_be_unknown() -> None:

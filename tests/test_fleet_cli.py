@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -79,6 +81,57 @@ def test_mistakes_about_archives_are_said_in_a_sentence(tmp_path: Path) -> None:
         assert done.returncode == code, (arguments, done.stderr)
         assert message in done.stderr
         assert "Traceback" not in done.stderr
+
+
+def test_a_machine_knows_the_folders_that_it_has_indexed_into_an_archive(
+    tmp_path: Path, demo_photos: Path
+) -> None:
+    photos, archive = tmp_path / "photos", str(tmp_path / "archive")
+    photos.mkdir()
+    shutil.copy(demo_photos / "coffee.png", photos)
+    broken = photos / "rocket.jpg"
+    broken.write_bytes((demo_photos / "rocket.jpg").read_bytes()[:200])
+    before = broken.stat()
+
+    def run(*arguments: str, machine: str = "here") -> subprocess.CompletedProcess[str]:
+        copies = str(tmp_path / f"{machine}-copies")
+        return run_cli(
+            *arguments,
+            *("--library", archive),
+            data=tmp_path / machine,
+            IMGSEARCH_REPLICA_DIR=copies,
+        )
+
+    assert "1 new" in run("index", str(photos), "--encoder", "lite").stdout
+    assert str(broken) in run("failures").stdout
+    # Nothing that a listing shows has changed, so only a retry reads it again.
+    content = (demo_photos / "rocket.jpg").read_bytes()
+    broken.write_bytes(content[: before.st_size])
+    os.utime(broken, ns=(before.st_atime_ns, before.st_mtime_ns))
+    done = run("failures", "--retry", "--reason", "unsupported")
+    assert "0 can be read now; 0 cannot" in done.stderr, done.stderr
+    done = run("failures", "--retry")
+    assert "0 can be read now; 1 cannot" in done.stderr, done.stderr
+    broken.write_bytes(content)
+    done = run("failures", "--retry")
+    assert "1 can be read now; 0 cannot" in done.stderr, done.stderr
+    assert "No file failed" in done.stderr
+    (photos / "later.jpg").write_bytes((demo_photos / "astronaut.png").read_bytes())
+    assert run("index").stdout.startswith("1 new")
+    # Another machine is told where it can be done, and how it can do so itself.
+    broken.write_bytes(content[:200])
+    assert "1 failed" in run("index").stdout
+    done = run("failures", "--retry", machine="there")
+    assert done.returncode == 2 and str(broken) in done.stderr
+    cure = f"imgsearch index {photos} --library {archive}"
+    assert cure in done.stderr
+    assert "1 failed" in run(*cure.split()[1:3], machine="there").stdout
+    broken.write_bytes(content)
+    assert "1 can be read now" in run("failures", "--retry", machine="there").stderr
+    # A folder that was removed does not come back by itself.
+    assert run("forget", str(photos), "--yes").returncode == 0
+    done = run("index")
+    assert done.returncode == 2 and "has not indexed any folder" in done.stderr
 
 
 def test_an_archive_is_never_made_among_photos(tmp_path: Path, demo_photos: Path) -> None:

@@ -13,9 +13,9 @@ from msgspec.structs import replace
 
 from imgsearch import Example, Library, Query, Term
 from imgsearch.language.grammar import parse
-from imgsearch.opened.library import open_library
-from imgsearch.records.answer import Answer
-from imgsearch.search.kept_answers import kept_or_found
+from imgsearch.opened.library import OpenedLibrary, open_library
+from imgsearch.records.answer import Answer, FoundPhotos
+from imgsearch.search.kept_answers import kept_for_found, kept_or_found
 from imgsearch.search.prepared import prepare
 from imgsearch.search.vector import QueryVector
 from tests.factories import run_cli, write_noise, write_xmp
@@ -148,6 +148,22 @@ def test_photos_are_shown_in_the_order_they_are_asked_for(library: Library, phot
         other.photos(ids[3:6])  # known from now on
         assert [hit.photo.id for hit in other.photos(ids[::-1])] == ids[::-1]
         assert [hit.photo.id for hit in other.photos([*ids, 10**9])] == ids
+
+
+def test_what_is_made_of_an_answer_is_made_of_the_same_one(library: Library, photos: Path) -> None:
+    def found(opened: OpenedLibrary, what: str, query: Query) -> FoundPhotos:
+        return kept_for_found(opened.context(), what, query, 20, lambda found: found)
+
+    with closing(open_library(library.settings, print)) as opened:
+        first = found(opened, "years", parse(DOGS))
+        assert len(first.ids) > 10
+        assert found(opened, "months", parse(DOGS)) is first
+        assert found(opened, "months", parse("a cat")) is not first
+        _save(library, photos)
+        assert found(opened, "years", parse(DOGS)) is not first
+        of_file = Query((Term(Example(min(photos.rglob("*.jpg")))),))
+        first = found(opened, "years", of_file)
+        assert found(opened, "years", of_file) is not first, "the file may have changed"
 
 
 def test_the_vector_of_a_query_is_composed_once(library: Library, photos: Path) -> None:

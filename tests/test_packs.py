@@ -12,7 +12,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import closing
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -360,6 +360,38 @@ def test_a_pack_says_which_facts_its_photos_were_not_read_for(
         assert remark in library.find("flash:yes").remarks[0]
         unflashed = library.find("-flash:yes").hits
         assert [hit.path.name for hit in unflashed] == ["2.jpg"], "read, and without it"
+
+
+def test_photos_of_a_pack_are_read_for_facts_that_the_library_has_learned_since(
+    tmp_path: Path, open_library: Callable[..., Library]
+) -> None:
+    """The photos of the pack were read for the flash before this library knew it."""
+    with open_library("data") as library:
+        first = write_pack(tmp_path / "1.imgsearch", photo_of(1))
+        library.packs.merge(first, at="/photos", offline=True).run()
+        data_dir = library.settings.data_dir
+    forget_flash(data_dir, photo_of(1).content_hash)  # read in January 2025, known since 2026
+    read_at = datetime(2025, 6, 1, tzinfo=UTC)
+    known = photo_of(1, facts=Facts("JPEG", 8, 8, flash=False), facts_at=read_at)
+    new = photo_of(2, facts=Facts("JPEG", 8, 8, flash=True), facts_at=read_at)
+    with open_library("data") as library:
+        assert "1 of 1 photo" in library.find("flash:yes").remarks[0]
+        pack = write_pack(tmp_path / "2.imgsearch", known, new)
+        library.packs.merge(pack, at="/photos", offline=True).run()
+        found = library.find("flash:yes")
+        assert [hit.path.name for hit in found.hits] == ["2.jpg"]
+        assert found.remarks == ()
+        assert [hit.path.name for hit in library.find("-flash:yes").hits] == ["1.jpg"]
+        again = tmp_path / "3.imgsearch"
+        library.packs.make("/photos", again).run()
+        assert not library.packs.verify(again).run().has_unread
+        # A pack of an older version says nothing of the flash, which stays known here.
+        later = photo_of(1, facts=Facts("JPEG", 8, 8, iso=200), facts_at=read_at.replace(month=7))
+        old = write_pack(tmp_path / "4.imgsearch", later)
+        change(old, "ALTER TABLE photos DROP COLUMN flash")
+        library.packs.merge(old, at="/photos", offline=True).run()
+        assert library.search("iso:200") and library.find("flash:no").remarks == ()
+        assert [hit.path.name for hit in library.find("-flash:yes").hits] == ["1.jpg"]
 
 
 def test_a_pack_of_photos_that_were_read_for_all_facts_has_no_column_for_others(

@@ -8,8 +8,9 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
-from imgsearch import Library, Settings
+from imgsearch import Library, Settings, Verdict
 from ui.answer_data import UNJUDGED_SHOWN, WholeAnswer, answer_of
 from ui.search_state import SearchInput
 from ui.views.search import result_heading
@@ -49,3 +50,23 @@ def test_photos_like_an_example_and_filters_need_no_judgement(page_data: Path) -
     for answer in (like, filtered):
         assert len(answer.strong.ids) == len(answer.everything.ids) > UNJUDGED_SHOWN
         assert "judged" not in result_heading(answer, answer.strong)[0]
+
+
+@pytest.mark.parametrize(
+    ("verdict", "heading"),
+    [
+        (Verdict("found", 6.8, 1, 0, 0), "1 good match"),
+        (Verdict("found", 6.8, 2, 27, 171, more=True), "29 good matches · 171 possible · and more"),
+        (Verdict("found", 3.0, 0, 3, 0, named=2), "2 by name · 3 good matches"),
+        (Verdict("unsure", 0.5, possible=6), "Unsure, the 6 nearest are possible"),
+    ],
+)
+def test_the_heading_counts_good_matches_for_people(
+    page_data: Path, verdict: Verdict, heading: str
+) -> None:
+    answer = answered("a dog")
+    judged = replace(answer, first=replace(answer.first, verdict=verdict))
+    assert result_heading(judged, judged.strong) == (
+        heading,
+        f"{len(judged.strong.ids)} of {answer.total} photos",
+    )

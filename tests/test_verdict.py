@@ -53,9 +53,10 @@ def test_things_are_not_denied_and_absent_things_not_found(
 ) -> None:
     present = states(coco, [worded(wording, noun) for noun in some(list(known.present))])
     assert present.count("nothing") <= 5
-    assert present.count("found") >= 50
+    assert present.count("found") >= 60
     absent = states(coco, [worded(wording, noun) for noun in some(known.absent)])
-    assert absent.count("found") <= 12
+    assert absent.count("found") <= 10
+    assert absent.count("nothing") >= 25
 
 
 def test_a_way_to_photograph_everyday_things_is_not_denied(coco: Library) -> None:
@@ -83,7 +84,7 @@ def test_the_photo_of_a_caption_is_not_hidden(coco: Library, rows: list[dict[str
     assert kept >= 0.85 * len(sample)
 
 
-def test_six_in_ten_of_the_likely_and_nearly_all_of_the_sure_photos_are_right(
+def test_six_in_ten_of_the_likely_and_nine_in_ten_of_the_sure_photos_are_right(
     coco: Library, known: Things, rows: list[dict[str, str]]
 ) -> None:
     names = sorted({row["image"] for row in rows})
@@ -95,4 +96,4 @@ def test_six_in_ten_of_the_likely_and_nearly_all_of_the_sure_photos_are_right(
                 right[hit.level][0] += 1
                 right[hit.level][1] += hit.path.name in shows_it
     assert right["likely"][0] > 100 and right["likely"][1] >= 0.6 * right["likely"][0]
-    assert right["sure"][0] > 10 and right["sure"][1] >= 0.95 * right["sure"][0]
+    assert right["sure"][0] > 10 and right["sure"][1] >= 0.9 * right["sure"][0]

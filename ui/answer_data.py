@@ -6,7 +6,6 @@ An answer of 100,000 photos is a list of ids; what a photo shows is read when it
 from __future__ import annotations
 
 import hashlib
-import time
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from itertools import groupby
@@ -72,7 +71,6 @@ class WholeAnswer(Struct, frozen=True, dict=True):  # for what is computed once
     first: Answer  # without photos: the verdict, remarks and the like
     found: FoundPhotos
     total: int  # photos that were searched
-    seconds: float  # that the search took
 
     @cached_property
     def everything(self) -> PhotoList:
@@ -206,13 +204,12 @@ def _whole_answer(search_input: SearchInput) -> WholeAnswer:
     of the query where the library finds it.
     """
     here = session()
-    query, started = search_input.query(), time.perf_counter()
+    query = search_input.query()
     first = here.find(query, 1)
     with here.exclusive_library() as opened:
         found = opened.find_all(query)
-        seconds = time.perf_counter() - started
         total = opened.photo_count()  # now: while more are being added, none that was found is left
-    return WholeAnswer(search_input, first, found, total, seconds)
+    return WholeAnswer(search_input, first, found, total)
 
 
 # ------------------------------------------------------------------------- JSON for the grid

@@ -117,7 +117,8 @@ def copy_library(
         results.sort(key=lambda result: result.vectors is None)
         writer.put(results)
         facts = {photo.content_hash: photo.facts for photo in photos if photo.content_hash in known}
-        reread = 0 if staying is not None else writer.put_facts(facts)
+        unread = {photo.content_hash: photo.unread_facts for photo in photos}
+        reread = 0 if staying is not None else writer.put_facts(facts, unread)
         texts: Mapping[bytes, PhotoText] = {
             photo.content_hash: photo.text
             for photo, vectors in embedded
@@ -205,6 +206,7 @@ def _results_of(
                 photo.facts,
                 _float32(vectors.vectors),
                 times_s=vectors.times_s,
+                unread_facts=photo.unread_facts,
             )
 
 

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, TypeVar
 from imgsearch.addresses import working_folder
 from imgsearch.config import default_cache_dir
 from imgsearch.encoders.prompts import embed_texts
-from imgsearch.errors import UsageError
+from imgsearch.errors import CommandLine, Sentence, UsageError
 from imgsearch.indexer.roots import folders_of_library
 from imgsearch.outputs.places import refuse_archive_in_photos
 from imgsearch.search.baseline import new_baseline
 from imgsearch.search.confidence import MIN_PHOTOS
 from imgsearch.store.progress_file import announced
+from imgsearch.text import shell_word
 
 if TYPE_CHECKING:
     from imgsearch.archive.fleet.base import Workers
@@ -131,7 +132,8 @@ class Filling:
     ) -> Generator[Progress, None, SyncReport]:
         """Bring the archive up to date with folders and `s3://BUCKET/FOLDER`; made if need be.
 
-        With `metadata`, then read the facts of all photos of these sources again.
+        Without any, these are all that this machine has indexed into it before. With `metadata`,
+        then read the facts of all photos of these sources again.
         """
         return self.announced(
             "Indexing", self._index(list(sources), ray, accept_removals, metadata)
@@ -143,10 +145,18 @@ class Filling:
         from imgsearch.archive.fleet.cluster import index_vectors, ray_workers
         from imgsearch.archive.fleet.embedding import FleetRun, embed_photos
         from imgsearch.archive.fleet.here import workers_here
+        from imgsearch.archive.fleet.manifest import known_sources
         from imgsearch.archive.fleet.sources import source_of
 
+        sources = sources or known_sources(self.working_folder)
         if not sources:
-            raise UsageError("Name the folders or buckets whose photos the archive is to have.")
+            raise UsageError(
+                Sentence(
+                    f"This machine has not indexed any folder into the archive {self.address}. "
+                    "Name the folders or buckets whose photos it is to have: ",
+                    CommandLine(f"index FOLDER --library {shell_word(self.address)}"),
+                )
+            )
         photo_places = [source_of(source).address for source in sources]
         refuse_archive_in_photos(
             self.address, [*photo_places, *folders_of_library(self.settings.data_dir)]
@@ -169,6 +179,25 @@ class Filling:
             keep_thumbnails,
         )
         return (yield from embed_photos(run, sources, start, accept_removals, metadata))
+
+    def retry(self, paths: Sequence[str]) -> Generator[Progress, None, SyncReport]:
+        """Read files that failed again, and bring the archive up to date with their sources.
+
+        Raises UsageError where this machine has indexed none of them.
+        """
+        from imgsearch.archive.fleet.manifest import forget_files
+
+        sources = forget_files(self.working_folder, paths)
+        if not sources:
+            first = paths[0].rpartition("/")[0]
+            raise UsageError(
+                Sentence(
+                    f"Other machines have indexed the files of the archive {self.address} that "
+                    f"failed, such as {paths[0]}. Run this there, or index their folders here: ",
+                    CommandLine(f"index {shell_word(first)} --library {shell_word(self.address)}"),
+                )
+            )
+        return (yield from self.index(sources, accept_removals=False, ray=None))
 
     def copy_from(self, data_dir: Path, faces: bool) -> Generator[Progress, None, CopyReport]:
         """Carry the library in a data folder over, with its vectors, and its faces if wanted."""

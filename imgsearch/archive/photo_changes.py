@@ -12,10 +12,11 @@ from msgspec.structs import replace
 from imgsearch.archive.fleet.objects import is_object
 from imgsearch.archive.operations import Fleet
 from imgsearch.errors import CommandLine, FolderError, LibraryLocked, Reason, Sentence, UsageError
-from imgsearch.progress import Job, Progress
+from imgsearch.progress import Job, Progress, SyncReport
 from imgsearch.records.status import Finding
 from imgsearch.store.database import DATABASE_FILE
-from imgsearch.text import shell_word
+from imgsearch.store.store import Store
+from imgsearch.text import path_text
 
 if TYPE_CHECKING:
     from imgsearch.archive.filling import Filling
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from imgsearch.archive.replica.replica import Replica
     from imgsearch.indexer.context import IndexingContext
     from imgsearch.indexer.opening import Indexing
-    from imgsearch.progress import MergeReport, SyncReport
+    from imgsearch.progress import MergeReport
 
 _Report = TypeVar("_Report")
 
@@ -60,14 +61,18 @@ class ArchiveChanges:
         return Job(self._filling.index(sources, accept_removals, ray))
 
     def retry(self, reasons: tuple[Reason, ...]) -> Job[SyncReport]:
-        """Raise UsageError: an archive does not know the folders that it was filled from."""
-        raise UsageError(
-            Sentence(
-                f"The files of the archive {self._replica.address} are read again when their "
-                "folders are: ",
-                CommandLine(f"index FOLDER --library {shell_word(self._replica.address)}"),
-            )
-        )
+        """Read files that failed again, with the folders that this machine has indexed them from.
+
+        The job raises UsageError where other machines have indexed them all.
+        """
+        return Job(self._retried(reasons))
+
+    def _retried(self, reasons: tuple[Reason, ...]) -> Generator[Progress, None, SyncReport]:
+        with Store.open(self.up_to_date().data_dir) as store:
+            failures = store.failures.of_files(reasons)
+        if not failures:
+            return SyncReport()
+        return (yield from self._filling.retry([path_text(each.path) for each in failures]))
 
     def photos_in(self, folder: str) -> int:
         from imgsearch.indexer.roots import ids_below

@@ -80,9 +80,10 @@ def command(
 ) -> None:
     """Add photo folders, and update the library to match the disk.
 
-    Without FOLDER, all folders of the library are updated. Only new and changed photos are read; a
-    photo that moved is recognised by its content. You can stop at any time with Ctrl-C; the next
-    run continues from there. Photos are never changed.
+    Without FOLDER, all folders of the library are updated, or with --library all that this machine
+    has indexed into the archive. Only new and changed photos are read; a photo that moved is
+    recognised by its content. You can stop at any time with Ctrl-C; the next run continues from
+    there. Photos are never changed.
 
     The photos of a drive that is not connected are offline and stay in the library. If more than a
     fifth of the photos of a folder disappear at once, they are marked as missing, and stay in

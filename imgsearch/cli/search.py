@@ -333,8 +333,15 @@ def _print_with_pictures(answer: Answer, output: _Output) -> None:
 
 
 def _print_verdict(answer: Answer) -> None:
-    if answer.hits and answer.verdict is not None:
-        info(f"{answer.verdict}.".capitalize())
+    if not answer.hits or answer.verdict is None:
+        return
+    verdict, shown = answer.verdict, len(answer.hits)
+    counted = verdict.sure + verdict.likely + verdict.possible
+    how_many = ""
+    if answer.cursor is not None and counted > shown and not verdict.named:
+        total, wanted = (f"more than {counted}", "more") if verdict.more else (counted, "all")
+        how_many = f" These are {shown} of {total}; for {wanted}, add: -k {counted}"
+    info(f"{str(verdict).capitalize()}.{how_many}")
 
 
 def _line(hit: Hit, text: TerminalText) -> str:

@@ -33,9 +33,22 @@ def chosen_photos(
     return [*ids, *found_ids(prepared, most, include_weak)]
 
 
-def require_any(opened: OpenedLibrary, photo_ids: Sequence[int]) -> None:
-    """Raise UsageError where photos are given and the library has none of them."""
-    ids = as_ids(photo_ids)
+def known_photos(
+    opened: OpenedLibrary,
+    photo_ids: Sequence[int],
+    query: str | Query | None,
+    k: int | None,
+    include_weak: bool,
+) -> list[int]:
+    """Return the ids as `chosen_photos` does, of photos that the library must have.
+
+    Raises UsageError where photos are given and the library has none of them, and QueryError.
+    """
+    _require_any(opened, as_ids(photo_ids))
+    return chosen_photos(opened, photo_ids, query, k, include_weak)
+
+
+def _require_any(opened: OpenedLibrary, ids: Sequence[int]) -> None:
     if ids and not opened.reads().photos.has_any(ids):
         which = f"photo {ids[0]}" if len(ids) == 1 else f"one of these {len(ids):,} photos"
         raise UsageError(

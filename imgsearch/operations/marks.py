@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 from msgspec import Meta
 
 from imgsearch.errors import UsageError
-from imgsearch.operations.chosen import chosen_photos, require_any
+from imgsearch.operations.chosen import known_photos
 from imgsearch.operations.declared import ChosenCount, ChosenPhotos, WithWeak, operation
 from imgsearch.records.changes import Change
 from imgsearch.records.ids import as_ids
@@ -76,8 +76,7 @@ class Marks:
             values["hidden"] = 1 if hidden else None
         if not values:
             raise UsageError("Say how to mark the photos: favourite, rating or hidden.")
-        require_any(self._opened, photo_ids)
-        photos = chosen_photos(self._opened, photo_ids, query, k, include_weak)
+        photos = known_photos(self._opened, photo_ids, query, k, include_weak)
         return self._store().set(photos, values)
 
     @operation("POST /marks/forget-rating")
@@ -94,8 +93,7 @@ class Marks:
         Raises UsageError where the library has none of the given photos, QueryError as `find` does,
         and DiskError.
         """
-        require_any(self._opened, photo_ids)
-        photos = chosen_photos(self._opened, photo_ids, query, k, include_weak)
+        photos = known_photos(self._opened, photo_ids, query, k, include_weak)
         return self._store().set(photos, {"rating": None})
 
     def plan_sidecars(self, *, adobe_names: bool = False) -> Job[list[PlannedFile[SidecarChange]]]:

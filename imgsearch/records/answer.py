@@ -374,3 +374,5 @@ class ScoreBaseline(Struct, frozen=True, eq=False):
     photos: Vectors  # (s, dim): other example photos, of the library
     mean: Vector  # (dim,), of all photos; its length is not 1
     vectors: int  # in the library, including vectors of parts
+    # (u, dim): captions of what people's photos usually show; None in a baseline made without them.
+    usual: Vectors | None = None

@@ -84,7 +84,7 @@ class IngestResult(Struct, frozen=True):
     """The result of indexing one file: a new photo, known content, or a failure.
 
     A new photo has facts and `vectors` of shape (parts, dim), for a video with their times; known
-    content has only a hash.
+    content has only a hash. One from elsewhere may not have been read for `unread_facts`, by name.
     """
 
     stat: FileStat
@@ -93,3 +93,4 @@ class IngestResult(Struct, frozen=True):
     vectors: Vectors | None = None
     failure: Failure | None = None
     times_s: tuple[float, ...] = ()
+    unread_facts: tuple[str, ...] = ()

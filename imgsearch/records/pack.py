@@ -33,7 +33,10 @@ class PackedVectors(Struct, frozen=True):
 
 
 class PackedPhoto(Struct, frozen=True):
-    """One photo of a pack. `thumbnail` is WebP."""
+    """One photo of a pack. `thumbnail` is WebP.
+
+    It was not read for `unread_facts`, names of facts in order, which are unknown for it.
+    """
 
     content_hash: bytes
     size_bytes: int
@@ -44,6 +47,7 @@ class PackedPhoto(Struct, frozen=True):
     text: PhotoText | None = None  # None: not read yet
     thumbnail: bytes | None = None
     marks: PhotoMarks = PhotoMarks()
+    unread_facts: tuple[str, ...] = ()
 
 
 class PackEncoder(Struct, frozen=True):

@@ -14,6 +14,7 @@ from imgsearch.encoders.prompts import prompts_for
 from imgsearch.records.answer import Neighbours, ScoreBaseline
 from imgsearch.search import confidence
 from imgsearch.search.confidence import ScoredQuery
+from imgsearch.search.hubness import bank_texts
 from imgsearch.search.short_texts import less_mean_noun, mean_noun_share
 from imgsearch.store.reading.vectors import photo_starts
 
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 SAMPLE_PHOTOS = 256
 PROVISIONAL_PHOTOS = 100  # in the library before a first baseline is made during indexing
 _GROWTH = 4
+# Every fourth caption of the bank tells as much as all of them.
+_CAPTION_WORDS, _CAPTION_STRIDE = 5, 4
 _STALE_SHARE = 0.05  # refresh once the number of vectors has changed by more than this
 # Changes with the way in which photos are drawn, so that a baseline of before is made anew.
 _SAMPLING = "photos by content"
@@ -117,10 +120,11 @@ def refresh(store: Store, row: EncoderRow, embed_queries: EmbedQueries) -> bool:
     vectors = store.vectors.count(row.key)
     if vectors - int(store.reads.vectors.further_parts(row.key)[1].sum()) < confidence.MIN_PHOTOS:
         return False
-    captions, short_texts = prompts(), nouns()
     made_from = [_SAMPLING]
     made_from += [
-        prompt for text in (*captions, *short_texts) for prompt in prompts_for(row.name, text)
+        prompt
+        for text in (*prompts(), *nouns(), *usual_captions())
+        for prompt in prompts_for(row.name, text)
     ]
     fingerprint = hashlib.sha256("\n".join(made_from).encode()).hexdigest()
     basis = store.vectors.baseline_source(row.key)
@@ -176,7 +180,14 @@ def new_baseline(
     """
     from imgsearch.index.recall import prompts
 
-    return ScoreBaseline(embed_queries(prompts()), embed_queries(nouns()), photos, mean, vectors)
+    return ScoreBaseline(
+        embed_queries(prompts()),
+        embed_queries(nouns()),
+        photos,
+        mean,
+        vectors,
+        embed_queries(usual_captions()),
+    )
 
 
 def nouns() -> list[str]:
@@ -185,6 +196,12 @@ def nouns() -> list[str]:
 
     text = (files("imgsearch.search") / "nouns.txt").read_text("utf-8")
     return [line for line in text.splitlines() if line and not line.startswith("#")]
+
+
+def usual_captions() -> list[str]:
+    """Return captions of what people's photos usually show: a part of the bank of hubness."""
+    captions = [text for text in bank_texts() if len(text.split()) >= _CAPTION_WORDS]
+    return captions[::_CAPTION_STRIDE]
 
 
 def _sample(store: Store, row: EncoderRow) -> tuple[Vectors, Vector]:

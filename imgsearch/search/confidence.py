@@ -1,19 +1,22 @@
 """Computes the verdict on an answer: whether anything matches the query, and which hits do.
 
-Every photo has a score with every query, so the best score alone means nothing. Three comparisons
+Every photo has a score with every query, so the best score alone means nothing. Five comparisons
 give it a meaning.
 
 - The z-score of a photo is how far its score lies above the scores that unrelated queries reach
   *with the same photo*, in standard deviations. It cancels out that some photos score high with
   everything (hubs, Radovanović et al. 2010). Speaker verification calls this T-norm. Half of what
-  the query gains with every photo is subtracted: words such as "a picture with" add to all scores.
+  a caption gains with every photo is subtracted: words such as "a picture with" add to all scores.
 - The best of n photos has a high z-score by chance, about the largest of n normal values (Blom
   1958). This is subtracted, so the difference means the same in any size of library.
 - A query that the model knows well spreads the photos of a library more than one that it does not
   know. The spread is compared with that of unrelated queries.
+- A photo that shows a thing is nearer to its name than to the names of other things: the margin.
+- A few words that are near many captions of what photos usually show name something that a library
+  is likely to have: they are familiar.
 
-The strength of an answer is the first less the second, plus a share of the third. It decides
-between three states: something was found, unsure, nothing.
+The strength of an answer is the first less the second, plus a share of each of the others. It
+decides between three states: something was found, unsure, nothing.
 
 Below the best hit, the level of a photo depends on the position of its score between the query's
 mean score in this library and its best score. A few words that name several things have likely hits
@@ -50,12 +53,20 @@ COUNTED_HITS = 200  # hits that are counted by level
 MIN_UNSURE_HITS, MAX_UNSURE_HITS = 3, 10  # hits shown in an unsure answer
 _UNSURE_HITS_AT_CHANCE, _UNSURE_HITS_LESS = 7, 3  # and so many less a standard deviation above
 _SHOWN_FROM = 1.0  # the z-score from which a photo shows a thing of a query that names several
+_THINGS_GAIN = 0.5  # of what a thing gains with every photo is no sign that a photo shows it
 _SHOWING_SHARE = 0.6  # of the likely hits show all things of such a query
 _SAME_PHOTO_SCORE = 0.98  # photos at least this alike count as one: a copy, or a burst
 
-_GAIN_SHARE = 0.5  # of a query's gain with every photo is no sign of a match
+# Of a gain with every photo, this share is no sign of a match. For few words it is none: the mean
+# noun is subtracted from their vectors.
+_GAIN_SHARES = {"text": 0.5, "short": 0.0, "image": 0.5, "direction": 0.5}
 _SPREAD_WEIGHT = 0.6
-_SPREAD_STRIDE = 4  # every fourth unrelated query is enough for the usual spread
+_MARGIN_WEIGHT = 0.4
+_COMPETITORS = 3  # nouns, whose mean score a photo's score is compared with
+_SAME_NOUN = 0.9  # nouns at least this similar to the query are no competitors
+_FAMILIARITY_WEIGHT = 0.5
+_USUAL_NEIGHBOURS = 5  # captions whose mean score says how familiar words are
+_USUAL_STRIDE = 4  # every fourth unrelated query is enough for the usual spread and familiarity
 _MIN_DEVIATION = 1e-4  # at least the rounding error
 
 
@@ -67,16 +78,16 @@ class Thresholds(Struct, frozen=True):
     (0) and its best score (1).
     """
 
-    # Words: a share of the strength that chance reaches in a library of this size, and less in one
-    # of few photos, where the best may be of another kind by accident.
-    unsure_words_share: float = -0.27
-    unsure_words_of_few: float = -15.0  # divided by the number of photos, FEW_PHOTOS at least
+    # Words: lower in a library of few photos, where the best may be of another kind by accident.
+    unsure_words: float = -1.0
+    unsure_words_of_few: float = -10.0  # divided by the number of photos, FEW_PHOTOS at least
     unsure_image: float = -1.2
     unsure_image_share: float = -0.4  # of what chance reaches: the limit in a large library
-    found_text: float = 1.0
-    found_short: float = 2.0
+    found_text: float = 1.2
+    found_short: float = 2.2
+    found_everyday: float = 0.0  # many photos show it, so that none stands out
     found_image: float = 1.0
-    sure: float = 5.0  # from here on, hits can be sure
+    sure: float = 6.5  # from here on, hits can be sure
     sure_share: float = 0.95
     likely_share: float = 0.8
     possible_share: float = 0.5
@@ -84,14 +95,16 @@ class Thresholds(Struct, frozen=True):
     def unsure_from(self, query: ScoredQuery, candidates: PhotoCount) -> float:
         """Return the strength below which nothing is found: the mean over the terms, weighted."""
         by_chance = chance(candidates.vectors)
-        of_few = self.unsure_words_of_few / max(candidates.vectors, FEW_PHOTOS)
-        words = self.unsure_words_share * by_chance + of_few
+        words = self.unsure_words
+        words += self.unsure_words_of_few / max(candidates.vectors, FEW_PHOTOS)
         image = min(self.unsure_image, self.unsure_image_share * by_chance)
         of_kind = {"text": words, "short": words, "image": image, "direction": image}
         return _mean_of(of_kind, query)
 
     def found_from(self, query: ScoredQuery) -> float:
         """Return the strength from which something is found: the mean over the terms, weighted."""
+        if query.everyday:
+            return self.found_everyday
         of_kind = {
             "text": self.found_text,
             "short": self.found_short,
@@ -163,9 +176,14 @@ def assess(
         if 0 < showing < compared:
             likely_from = float(hits.scores[showing - 1])
     if strength < thresholds.found_from(query) or not shows_all:
-        nearest = min(max(reach_it, MIN_UNSURE_HITS), unsure_hits(strength), len(hits.ids))
+        most = len(hits.ids) if query.everyday else unsure_hits(strength)
+        nearest = min(max(reach_it, MIN_UNSURE_HITS), most, len(hits.ids))
         return Verdict(
-            "unsure", strength, possible=nearest, possible_from=float(hits.scores[nearest - 1])
+            "unsure",
+            strength,
+            possible=nearest,
+            more=nearest == COUNTED_HITS < candidates.photos,
+            possible_from=float(hits.scores[nearest - 1]),
         )
     sure_from, sure = None, 0
     if strength >= thresholds.sure:
@@ -208,7 +226,7 @@ def _showing_all(baseline: ScoreBaseline, things: Vectors, closest: Vectors) -> 
     scores = _row_by_row(closest, others.rows).T
     deviation = np.maximum(scores.std(axis=0), _MIN_DEVIATION)
     gains = things @ baseline.mean - others.mean_score  # with the usual photo
-    above = _row_by_row(things, closest) - scores.mean(axis=0) - _GAIN_SHARE * gains[:, None]
+    above = _row_by_row(things, closest) - scores.mean(axis=0) - _THINGS_GAIN * gains[:, None]
     shows = (above / deviation >= _SHOWN_FROM).all(axis=0)
     shares = np.cumsum(shows) / np.arange(1, len(shows) + 1)
     enough = np.flatnonzero(shares >= _SHOWING_SHARE)
@@ -224,7 +242,13 @@ def answer_strength(
     spread = _spread_z(baseline, query, others)
     if candidates.vectors < baseline.vectors:
         spread = min(spread, 0.0)  # the filters may have removed the photos that spread the scores
-    return above_chance + _SPREAD_WEIGHT * spread
+    strength = above_chance + _SPREAD_WEIGHT * spread
+    kinds = {kind for kind, _ in query.terms}
+    if kinds <= {"text", "short"}:
+        strength += _MARGIN_WEIGHT * _margin(baseline, query, closest)
+    if kinds == {"short"}:
+        strength += _FAMILIARITY_WEIGHT * _familiarity(baseline, query)
+    return strength
 
 
 class _Others(Struct, frozen=True):
@@ -276,9 +300,59 @@ def _z_score(
             counts &= _row_by_row(photos, examples).T < _SAME_PHOTO_SCORE
         counts |= counts.sum(axis=0) < 2  # all sample photos are this one: use them nevertheless
     gain = float(query.vector @ baseline.mean) - others.mean_score  # with the usual photo
-    above = photos @ query.vector - scores.mean(axis=0, where=counts) - _GAIN_SHARE * gain
+    above = photos @ query.vector - scores.mean(axis=0, where=counts)
+    above -= _mean_of(_GAIN_SHARES, query) * gain
     deviation = np.maximum(scores.std(axis=0, where=counts), _MIN_DEVIATION)
     return float((above / deviation).max())
+
+
+def _margin(baseline: ScoreBaseline, query: ScoredQuery, photos: Vectors) -> float:
+    """Return how far the query scores above other nouns with the photo (m, dim) where it does most.
+
+    In standard deviations of the scores of nouns with this photo.
+    """
+    import numpy as np
+
+    nouns = _others_with(baseline, (("short", 1.0),)).rows
+    scores = _row_by_row(photos, nouns).T
+    deviation = np.maximum(scores.std(axis=0), _MIN_DEVIATION)
+    others = scores[nouns @ query.vector < _SAME_NOUN]
+    if len(others) < _COMPETITORS:
+        return 0.0
+    competing = np.partition(others, -_COMPETITORS, axis=0)[-_COMPETITORS:].mean(axis=0)
+    return float(((photos @ query.vector - competing) / deviation).max())
+
+
+def _familiarity(baseline: ScoreBaseline, query: ScoredQuery) -> float:
+    """Return how near the query is to what photos usually show, as a z-score among nouns.
+
+    0 in a baseline without captions of that.
+    """
+    if baseline.usual is None:
+        return 0.0
+    mean, deviation = _usual_familiarity(baseline)
+    own = _nearness(baseline.usual, query.vector)
+    return (own - mean) / max(deviation, _MIN_DEVIATION)
+
+
+@lru_cache(maxsize=2)  # as long as the baseline does not change
+def _usual_familiarity(baseline: ScoreBaseline) -> tuple[float, float]:
+    """Return the mean and deviation of the nearness of the baseline's nouns."""
+    import numpy as np
+
+    assert baseline.usual is not None
+    nouns = _others_with(baseline, (("short", 1.0),)).rows[::_USUAL_STRIDE]
+    nearness = [_nearness(baseline.usual, noun) for noun in nouns]
+    return float(np.mean(nearness)), float(np.std(nearness))
+
+
+def _nearness(captions: Vectors, vector: Vector) -> float:
+    """Return the mean score of a vector with the captions that are nearest to it."""
+    import numpy as np
+
+    scores = captions @ vector
+    count = min(_USUAL_NEIGHBOURS, len(scores))
+    return float(np.partition(scores, -count)[-count:].mean())
 
 
 def _spread_z(baseline: ScoreBaseline, query: ScoredQuery, others: _Others) -> float:
@@ -304,7 +378,7 @@ def _usual_spread(
     """Return the field `spread` of `_Others`."""
     import numpy as np
 
-    numbers = np.arange(0, len(unrelated), _SPREAD_STRIDE)
+    numbers = np.arange(0, len(unrelated), _USUAL_STRIDE)
     scores = _row_by_row(unrelated[numbers], baseline.photos)
     counts = np.ones(scores.shape, np.bool_)
     for examples in _examples(baseline, query, numbers):

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, TypeVar
 from msgspec.structs import replace
 
 from imgsearch.language.grammar import resolve_query
-from imgsearch.records.answer import Answer
+from imgsearch.records.answer import Answer, FoundPhotos
 from imgsearch.records.query import Example, Query, Term
-from imgsearch.search.answers import counted_ids, search_page
+from imgsearch.search.answers import counted_ids, find_all, search_page
 from imgsearch.search.context import SearchContext
 from imgsearch.search.example_files import content_hash_of
 from imgsearch.search.prepared import prepare
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _ANSWER_BYTES = 10_000
 _HIT_BYTES = 2_000  # with its paths and the facts of its photo
+_FOUND_BYTES = 100  # of a photo without them: its id and score, and that it was found by name
 
 _Value = TypeVar("_Value")
 
@@ -68,6 +69,36 @@ def kept_for_counted(
     return context.reads.recent.get(
         (what, resolved is None, key), lambda: compute(counted_ids(context, resolved, k))
     )
+
+
+def kept_for_found(
+    context: SearchContext,
+    what: str,
+    query: Query,
+    k: int,
+    compute: Callable[[FoundPhotos], _Value],
+) -> _Value:
+    """Return what `compute` makes of all photos of an answer, the same until anything changes.
+
+    `what` tells apart what is computed of the same answer, which is found once: see `find_all`.
+    """
+    key = key_of(context, query, k, None)
+    if key is None:
+        return compute(find_all(prepare(context, query), k))
+    return context.reads.recent.get(
+        (what, "found", key), lambda: compute(_kept_or_found_all(context, query, k, key))
+    )
+
+
+def _kept_or_found_all(context: SearchContext, query: Query, k: int, key: Hashable) -> FoundPhotos:
+    recent = context.reads.recent
+    version = recent.version()
+    found = recent.known(("found", key), version)
+    if not isinstance(found, FoundPhotos):
+        found = find_all(prepare(context, query), k)
+        size_bytes = _ANSWER_BYTES + _FOUND_BYTES * len(found.ids)
+        recent.keep(("found", key), version, found, size_bytes)
+    return found
 
 
 def key_of(context: SearchContext, query: Query, k: int, cursor: str | None) -> Hashable | None:

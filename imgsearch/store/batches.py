@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from imgsearch.records.photo import MEASURED_FACTS
 from imgsearch.store import names, schema
-from imgsearch.store.sql import FACT_COLUMNS, LIST_FACTS, now
+from imgsearch.store.sql import FACT_COLUMNS, LIST_FACTS, READ_AT, now
 
 FACT_NAMES = tuple(fact.name for fact in FACT_COLUMNS)
 _ALL_FACTS = (*FACT_NAMES, *LIST_FACTS)
@@ -69,7 +69,7 @@ _STILL_UNREAD = (
     "CREATE TABLE batch.unread AS SELECT matches.id AS photo_id, lacking.fact "
     "FROM batch.matches JOIN batch.lacking USING (pack_id) "
     "JOIN main.photos ON photos.id = matches.id "
-    "WHERE has_newer_facts AND (facts_at < (SELECT added_at FROM main.later_facts "
+    f"WHERE has_newer_facts AND ({READ_AT} < (SELECT added_at FROM main.later_facts "
     "WHERE later_facts.fact = lacking.fact) OR EXISTS (SELECT 1 FROM main.unread_facts AS known "
     "WHERE known.photo_id = photos.id AND known.fact = lacking.fact))"
 )
@@ -77,6 +77,13 @@ _NEW_ARE_UNREAD = (
     "INSERT INTO batch.unread SELECT ours.id, lacking.fact FROM batch.photos AS theirs "
     "JOIN main.photos AS ours USING (content_hash) "
     f"JOIN batch.lacking ON lacking.pack_id = theirs.id WHERE {_UNMATCHED}"
+)
+# Photos have been read for all facts that they do not lack, also for those that the library learned
+# after they were read elsewhere.
+_NOTE_TAKEN = (
+    "INSERT OR REPLACE INTO main.facts_taken SELECT photos.id, :now "
+    "FROM batch.matches JOIN main.photos ON photos.id = matches.id "
+    "WHERE has_newer_facts AND facts_at < (SELECT max(added_at) FROM main.later_facts)"
 )
 _LACKS = "EXISTS (SELECT 1 FROM batch.lacking WHERE lacking.pack_id = theirs.id AND fact = '{}')"
 _NOTE_UNREAD = "INSERT INTO main.unread_facts SELECT photo_id, fact FROM batch.unread"
@@ -241,6 +248,7 @@ class BatchRows:
         self._connection.execute(_NEW_ARE_UNREAD)
         self._connection.execute(_MATCH_NEW)
         self._connection.execute(_NOTE_UNREAD)
+        self._connection.execute(_NOTE_TAKEN, {"now": now()})
         return new
 
     def set_lists(self) -> None:

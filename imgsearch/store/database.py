@@ -37,7 +37,8 @@ _IMPOSSIBLE = (
     ),
     (
         "SELECT 1 FROM nulls JOIN encoders ON key = encoder_key WHERE length(mean) != 4 * dim "
-        "OR length(prompts) % (2 * dim) OR length(nouns) % (2 * dim) OR length(photos) % (2 * dim)",
+        "OR length(prompts) % (2 * dim) OR length(nouns) % (2 * dim) OR length(photos) % (2 * dim) "
+        "OR length(usual) % (2 * dim)",
         "a score baseline has a wrong length",
     ),
     (

@@ -37,6 +37,7 @@ from imgsearch.store.sql import (
     DATED_BY,
     HAS_PATH,
     IN_IDS,
+    READ_AT,
     ids_from_text,
     ids_parameter,
     is_called,
@@ -169,7 +170,7 @@ def _was_read_for(connection: sqlite3.Connection, condition: Filter) -> list[Sql
     these = json.dumps(facts)
     query = f"SELECT max(added_at) FROM later_facts WHERE fact {IN_IDS}"
     (added_at,) = connection.execute(query, (these,)).fetchone()
-    conditions = [] if added_at is None else [SqlCondition("photos.facts_at >= ?", (added_at,))]
+    conditions = [] if added_at is None else [SqlCondition(f"{READ_AT} >= ?", (added_at,))]
     query = f"SELECT EXISTS (SELECT 1 FROM unread_facts WHERE fact {IN_IDS})"
     (has_unread,) = connection.execute(query, (these,)).fetchone()
     if has_unread:

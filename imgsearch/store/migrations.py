@@ -751,6 +751,15 @@ CREATE TRIGGER facts_are_read AFTER UPDATE OF facts_at ON photos
     BEGIN DELETE FROM unread_facts WHERE photo_id = new.id; END;
 """
 
+# When photos came with their facts from a pack or an archive, where these were read before the
+# library learned a later fact: see `READ_AT` in `imgsearch.store.sql`.
+_FACTS_TAKEN = """
+CREATE TABLE facts_taken (
+    photo_id INTEGER NOT NULL PRIMARY KEY REFERENCES photos (id) ON DELETE CASCADE,
+    taken_at TEXT NOT NULL
+);
+"""
+
 # A library that is a copy of an archive: its address, and up to where the copy has it. Of each
 # photo that is there, what was taken of it, and in which run: see `imgsearch.archive.replica`.
 _REPLICAS = """
@@ -948,6 +957,11 @@ CREATE TRIGGER items_wait_for_photo AFTER DELETE ON photos
         WHERE photo_id = old.id); END;
 {_item_triggers()}"""
 
+# 0.1 had baselines without these captions: they are made anew when photos are indexed.
+_USUAL_CAPTIONS = """
+ALTER TABLE nulls ADD COLUMN usual BLOB;
+"""
+
 # Photos by the day of the week and the time of day, with all that filters on them read: see
 # `imgsearch.features.when.filters`, which has the same expressions.
 _TIMES_OF_DAY = """\
@@ -984,6 +998,8 @@ MIGRATIONS: dict[str, str] = {
     "replicas": _REPLICAS,
     "unread facts": _UNREAD_FACTS,
     "hubness": _HUBNESS,
+    "usual captions": _USUAL_CAPTIONS,
+    "facts taken": _FACTS_TAKEN,
     "times of day": _TIMES_OF_DAY,
 }
 

@@ -6,6 +6,7 @@ A pack is written beside its place, whole or not at all. Its format is in `pack_
 from __future__ import annotations
 
 import errno
+import json
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -91,7 +92,7 @@ class PackWriter:
         with self._transaction():
             for ids in batches_of({id: size_of(photo) for id, photo in of_id.items()}):
                 some = {id: of_id[id] for id in ids}
-                insert_photos(self.connection, some, with_marks=self.extras.marks)
+                insert_photos(self.connection, some, self.extras)
                 self.add_thumbnails(
                     (id, photo.content_hash, photo.thumbnail) for id, photo in some.items()
                 )
@@ -134,11 +135,11 @@ class PackWriter:
 
 
 def insert_photos(
-    connection: sqlite3.Connection, photos: Mapping[int, PackedPhoto], *, with_marks: bool
+    connection: sqlite3.Connection, photos: Mapping[int, PackedPhoto], extras: Extras
 ) -> None:
     """Insert photos, by their ids, into the tables of a pack, without thumbnails and faces.
 
-    With `with_marks`, the tables have the columns of marks.
+    The tables have the columns of `extras`.
     """
     many = connection.executemany
     columns = ("size_bytes", "added_at", "facts_at", *(fact.name for fact in FACT_COLUMNS))
@@ -151,7 +152,16 @@ def insert_photos(
             for id, photo in photos.items()
         ],
     )  # fmt: skip
-    if with_marks:
+    if extras.unread:
+        many(
+            "UPDATE photos SET mark_unread = ? WHERE id = ?",
+            [
+                (json.dumps(photo.unread_facts), id)
+                for id, photo in photos.items()
+                if photo.unread_facts
+            ],
+        )
+    if extras.marks:
         many(
             "UPDATE photos SET mark_favourite = ?, mark_hidden = ?, mark_rating = ? WHERE id = ?",
             [

@@ -51,6 +51,7 @@ from imgsearch.store.sql import (
     FACT_COLUMNS,
     IN_IDS,
     LIST_FACTS,
+    READ_AT,
     from_columns,
     ids_of,
     ids_parameter,
@@ -112,7 +113,12 @@ _COPY = (
 # The facts that photos were not read for: see `unread_facts` and `later_facts` in migrations.
 _UNREAD_OF = (
     "SELECT fact FROM library.unread_facts WHERE photo_id = photos.id "
-    "UNION SELECT fact FROM library.later_facts WHERE photos.facts_at < later_facts.added_at"
+    f"UNION SELECT fact FROM library.later_facts WHERE {READ_AT} < later_facts.added_at"
+)
+_UNREAD_AMONG = (
+    f"SELECT photo_id, fact FROM unread_facts WHERE photo_id {IN_IDS} "
+    f"UNION SELECT id, fact FROM photos, later_facts WHERE id {IN_IDS} "
+    f"AND {READ_AT} < later_facts.added_at ORDER BY 1, 2"
 )
 _COPY_UNREAD = (
     "UPDATE main.photos SET mark_unread = "
@@ -121,7 +127,7 @@ _COPY_UNREAD = (
 )
 _HAS_UNREAD = (
     "SELECT EXISTS (SELECT 1 FROM unread_facts) OR EXISTS (SELECT 1 FROM photos "
-    "WHERE facts_at < (SELECT max(added_at) FROM later_facts))"
+    f"WHERE {READ_AT} < (SELECT max(added_at) FROM later_facts))"
 )
 # The marks of photos, by their kind.
 _COPY_MARKS: Mapping[MarkKind, str] = {
@@ -271,6 +277,9 @@ class PackStore:
             for photo_id, encoder_id, vector, at_s in vectors:
                 of_photo = embedded.setdefault(photo_id, {})
                 of_photo.setdefault(encoder_id, []).append((vector, at_s))
+            unread: dict[int, list[str]] = {}
+            for photo_id, fact in connection.execute(_UNREAD_AMONG, (parameter, parameter)):
+                unread.setdefault(photo_id, []).append(fact)
         texts = self._reads.photos.texts(row[0] for row in rows)
         marks = MarkStore(self._database).of(row[0] for row in rows)
         return [
@@ -290,6 +299,7 @@ class PackStore:
                 ),
                 text=texts.get(photo_id),
                 marks=marks.get(photo_id, PhotoMarks()),
+                unread_facts=tuple(unread.get(photo_id, ())),
             )
             for photo_id, content_hash, size_bytes, facts_at, *facts in rows
             if photo_id in files

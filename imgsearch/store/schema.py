@@ -186,6 +186,7 @@ baselines = table(
     column("mean"),  # float32
     column("prompts_sha256"),
     column("vectors"),  # how many vectors photos and mean represent
+    column("usual"),  # fp16, like `prompts`; NULL in a baseline of before 0.2
 )
 
 # How near photos are to texts of all kinds, in blocks: see `imgsearch.search.hubness`.

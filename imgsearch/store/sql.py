@@ -34,6 +34,12 @@ DATED_BY = "CASE WHEN photos.taken_at IS NULL THEN 'file' ELSE photos.dated_by E
 HAS_PATH = "EXISTS (SELECT 1 FROM paths WHERE photo_id = photos.id)"
 IS_LIVE = "photos.gone_at IS NULL"  # the same by triggers, and faster where every row is read
 _SURROGATE = re.compile("[\ud800-\udfff]")
+# When the library got the facts of a photo: by reading its file, or from a pack or an archive.
+# Facts that the library learned after that are unknown for the photo.
+READ_AT = (
+    "max(photos.facts_at, "
+    "ifnull((SELECT taken_at FROM facts_taken WHERE photo_id = photos.id), ''))"
+)
 IN_IDS = "IN (SELECT value FROM json_each(?))"  # SQLite limits the parameters of a statement
 
 

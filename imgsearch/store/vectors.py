@@ -291,6 +291,7 @@ class VectorStore:
             "mean": baseline.mean.astype("<f4").tobytes(),
             "prompts_sha256": prompts_sha256,
             "vectors": baseline.vectors,
+            "usual": None if baseline.usual is None else baseline.usual.astype("<f2").tobytes(),
         }
         statement = upsert(schema.baselines).values(values)
         statement = statement.on_conflict_do_update(index_elements=["encoder_key"], set_=values)

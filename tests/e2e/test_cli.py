@@ -80,6 +80,14 @@ def test_results_for_people_and_for_pipes(demo: Path, demo_photos: Path) -> None
     assert nul.stdout.split("\0")[:-1] == lines.stdout.splitlines()
 
 
+def test_a_page_of_an_answer_says_how_many_there_are_and_how_to_see_them(demo: Path) -> None:
+    first = run_cli("search", "people", "-k", "1", data=demo)
+    told = re.search(r"These are 1 of (\d+); for all, add: (-k \d+)\n$", first.stderr)
+    assert told is not None, first.stderr
+    whole = run_cli("search", "people", *told[2].split(), data=demo)
+    assert whole.stdout.count("\n") == int(told[1]) and "These are" not in whole.stderr
+
+
 def test_an_example_with_and_without_words(demo: Path, demo_photos: Path) -> None:
     done = run_cli("search", "--image", demo_photos / "coffee.png", "--all", "--json", data=demo)
     assert done.returncode == 0

@@ -19,6 +19,7 @@ from tests.factories import run_cli, save_taken, spoilt
 from tests.services import serving
 from tests.stand_in import StandIn
 
+_BOTH: tuple[PeriodLength, ...] = ("year", "month")
 # When each photo was taken, and what was done to it: 2016 and 2017 have none.
 TAKEN = (
     ("2014-03-01", "sharp"),
@@ -71,6 +72,18 @@ def test_pictures_are_those_of_the_same_strip(dated: Library) -> None:
         for period, picture in zip(strip, pictures, strict=True):
             hash_ = "" if period.best is None else period.best.photo.content_hash
             assert picture.version == hash_[:12]
+
+
+@pytest.mark.parametrize("query", ["a cat", None])
+def test_a_strip_is_chosen_once_until_anything_changes(dated: Library, query: str | None) -> None:
+    years, months = (dated.strips.over_time(query, by=by) for by in _BOTH)
+    for by, strip in zip(_BOTH, (years, months), strict=True):
+        assert dated.strips.over_time(query, by=by) is strip
+    assert len(years) < len(months)
+    shown = {each.best.photo.id for each in years if each.best is not None}
+    dated.marks.set(sorted(shown), hidden=True)
+    others = {each.best.photo.id for each in dated.strips.over_time(query) if each.best is not None}
+    assert others and others.isdisjoint(shown)
 
 
 def test_by_month_and_with_filters(dated: Library) -> None:

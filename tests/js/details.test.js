@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { openPage } from "./page.js";
 
 await openPage("/photo?id=1");
-const { factRows, remarksOf } = await import("../../ui/components/viewer/details.js");
+const { factRows, guardedParts, remarksOf } = await import("../../ui/components/viewer/details.js");
 const { correctedOf, partsOf: correctionsOf } = await import("../../imgsearch/features/corrections/components/corrections/actions.js");
 const { partsOf: facesOf } = await import("../../imgsearch/features/people/components/people/photo_faces.js");
 
@@ -95,4 +95,17 @@ test("a face leads to its person, or to more of that face; at most 24 are shown"
   assert.equal(links[2].querySelector("img").getAttribute("src"), "/face/small/5");
   const crowd = Array.from({ length: 30 }, (_, id) => ({ id, person_id: null, name: null }));
   assert.equal(facesOf(details({}, {}, { faces: crowd }))[0].querySelectorAll("a").length, 24);
+});
+
+test("a part that fails is a sentence, and the console has the error", (context) => {
+  const said = context.mock.method(console, "error", () => {});
+  const failing = [{ partsOf: () => { throw new Error("no such field"); } }, { partsOf: () => undefined }, {}];
+  for (const module of failing) {
+    const [part, ...others] = guardedParts(module, details());
+    assert.match(part.textContent, /plug-in could not show its part of this photo/);
+    assert.deepEqual(others, []);
+  }
+  assert.equal(said.mock.callCount(), 3);
+  assert.equal(said.mock.calls[0].arguments[0].message, "no such field");
+  assert.deepEqual(guardedParts({ partsOf: facesOf }, details()), []);
 });

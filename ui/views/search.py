@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from imgsearch import Answer, format_count
+from imgsearch import Answer, Verdict, format_count
 from ui import cards, elements, memories
 from ui.addresses import START, address_of
 from ui.answer_data import PhotoList, WholeAnswer, answer_of, list_parameters
@@ -121,15 +121,28 @@ def _show_weak() -> None:
 
 
 def result_heading(answer: WholeAnswer, photos: PhotoList) -> tuple[str, str]:
-    """Return "12 sure, 30 likely, nothing else" and "42 of 8,091 photos, 18 ms"."""
+    """Return "12 good matches · 30 possible" and "42 of 8,091 photos"."""
     number, verdict = len(photos.ids), answer.first.verdict
-    everything = format_count(answer.total, "photo")
-    rest = f"of {everything}, {answer.seconds * 1000:,.0f} ms"
+    rest = f"of {format_count(answer.total, 'photo')}"
     if verdict is not None:
-        return str(verdict).capitalize(), f"{number:,} {rest}"
+        return _in_words(verdict), f"{number:,} {rest}"
     if answer.found.scores is None:
         return f"{number:,}", rest
     return f"The {number:,} closest{', not judged yet' if answer.is_unjudged else ''}", rest
+
+
+def _in_words(verdict: Verdict) -> str:
+    """Return how many photos match, for people: sure and likely ones are good matches."""
+    if not verdict.found:
+        return str(verdict).capitalize()
+    good = verdict.sure + verdict.likely
+    counts = (
+        (verdict.named, f"{verdict.named:,} by name"),
+        (good, f"{good:,} good {'match' if good == 1 else 'matches'}"),
+        (verdict.possible, f"{verdict.possible:,} possible"),
+        (verdict.more, "and more"),
+    )
+    return " · ".join(words for count, words in counts if count)
 
 
 def _other_views(search_input: SearchInput) -> tuple[tuple[str, str, str], ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from msgspec import Struct
@@ -75,10 +75,13 @@ class ArchiveWriter(Protocol):
     def put(self, results: Sequence[IngestResult]) -> None:
         """Record new photos with facts and vectors, known contents at new paths, and failures."""
 
-    def put_facts(self, facts: Mapping[bytes, Facts]) -> int:
+    def put_facts(
+        self, facts: Mapping[bytes, Facts], unread: Mapping[bytes, Collection[str]] = {}
+    ) -> int:
         """Replace the facts of photos, by their content; returns how many changed.
 
-        Unknown contents are skipped.
+        Facts that a photo was not read for, by their names in `unread`, stay. Unknown contents are
+        skipped.
         """
 
     def forget(self, paths: Sequence[str]) -> int:

@@ -331,6 +331,27 @@ class Manifest:
                 (below, below[:-1] + b"0"),  # "0" follows "/"
             )
 
+    def forget_files(self, paths: Sequence[str]) -> list[str]:
+        """Make these files due to be read again; returns the addresses of their sources."""
+        sources = set[str]()
+        with self._transaction():
+            for path in paths:
+                rows = self._connection.execute(
+                    "UPDATE files SET done_version = NULL, failed_by = NULL, content_hash = NULL "
+                    "WHERE path = ? RETURNING source",
+                    (os.fsencode(path),),
+                )
+                sources.update(source for (source,) in rows.fetchall())
+        return sorted(sources)
+
+    def sources(self) -> list[str]:
+        """Return the addresses of the sources with files that are done and were not forgotten."""
+        rows = self._connection.execute(
+            "SELECT address FROM sources WHERE address IN "
+            "(SELECT source FROM files WHERE done_version IS NOT NULL) ORDER BY address"
+        )
+        return [address for (address,) in rows]
+
     def _is_of(self, lineage: str) -> bool:
         """Return whether the archive had this lineage in the last run, which is recorded."""
         row = self._connection.execute("SELECT lineage FROM catalogue").fetchone()
@@ -391,6 +412,28 @@ def forget_below(folder: Path, place: str) -> None:
     if (folder / MANIFEST_FILE).exists():
         with Manifest.open(folder) as manifest:
             manifest.forget_below(place)
+
+
+def forget_files(folder: Path, paths: Sequence[str]) -> list[str]:
+    """Let the next run read some files again; returns the addresses of their sources.
+
+    `folder` is the working folder. Raises as `forget_below` does.
+    """
+    if not (folder / MANIFEST_FILE).exists():
+        return []
+    with Manifest.open(folder) as manifest:
+        return manifest.forget_files(paths)
+
+
+def known_sources(folder: Path) -> list[str]:
+    """Return the addresses of all sources whose photos a machine has put into an archive.
+
+    `folder` is the working folder. Raises as `forget_below` does.
+    """
+    if not (folder / MANIFEST_FILE).exists():
+        return []
+    with Manifest.open(folder) as manifest:
+        return manifest.sources()
 
 
 def _values(file: ListedFile) -> tuple[int, int, str]:

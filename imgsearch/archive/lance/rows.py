@@ -6,17 +6,20 @@ import os
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Self
 
 import msgspec
 import numpy as np
 import pyarrow as pa
 from msgspec import Struct
+from msgspec.structs import replace
 
 from imgsearch.archive.lance.tables import (
     ALL_WORDS,
     LISTED_WORDS,
     PART_FACTS,
+    READ_FACTS,
     TEXT_COLUMN,
     TEXTS,
     VECTOR_CHECKSUM,
@@ -48,6 +51,26 @@ _TEXT_FACTS = tuple(
     for fact in FACTS
     if fact.type is str and fact.filter is not None and fact.filter.kind == "words"
 )
+_FACT_NAMES = frozenset(fact.name for fact in FACTS)
+# The facts that programs have read which write no `READ_FACTS`. `date_precision` is of dates that
+# people have corrected.
+_FIRST_FACTS = (
+    *(
+        "format",
+        "width_px",
+        "height_px",
+        "taken_at",
+        "date_precision",
+        "dated_by",
+        "camera",
+        "lens",
+    ),
+    *("lat", "lon", "near_town", "town", "region", "country", "rating", "keywords", "people"),
+    *("title", "headline", "description", "creator", "duration_s", "motion", "animated"),
+    *("exposure_s", "aperture", "iso", "focal_mm", "flash"),
+    *("colorfulness", "lightness", "detail", "colors"),
+)
+_LATER_FACTS = _FACT_NAMES.difference(_FIRST_FACTS)
 
 
 def id_of(content_hash: str) -> int:
@@ -124,6 +147,12 @@ class NewPhoto(Struct, frozen=True):
     facts: Facts
     vectors: Vectors
     times_s: tuple[float, ...]
+    unread_facts: tuple[str, ...] = ()
+
+    @property
+    def read_facts(self) -> ReadFacts:
+        """Its facts, as far as it was read for them."""
+        return ReadFacts.but(self.facts, self.unread_facts)
 
     @classmethod
     def from_result(cls, result: IngestResult) -> Self | None:
@@ -136,12 +165,38 @@ class NewPhoto(Struct, frozen=True):
             result.facts,
             result.vectors,
             result.times_s,
+            result.unread_facts,
         )
 
 
-def facts_rows(facts: Mapping[str, Facts], schema: pa.Schema) -> pa.Table:
+class ReadFacts(Struct, frozen=True):
+    """The facts of a photo, and the names of those that it was read for; others are unknown.
+
+    Of an archive that a newer version has written to, names that this one does not know are among
+    them.
+    """
+
+    facts: Facts
+    names: frozenset[str]
+
+    @classmethod
+    def but(cls, facts: Facts, unread: Iterable[str]) -> Self:
+        """Return facts of a photo that was not read for some of those that this version knows."""
+        return cls(facts, _FACT_NAMES.difference(unread))
+
+    def then(self, later: ReadFacts) -> ReadFacts:
+        """Return the facts after a later reading; those that it does not have stay."""
+        stay = (self.names - later.names) & _FACT_NAMES
+        known = {name: getattr(self.facts, name) for name in stay}
+        return ReadFacts(replace(later.facts, **known), self.names | later.names)
+
+
+def facts_rows(facts: Mapping[str, ReadFacts], schema: pa.Schema) -> pa.Table:
     """Return the rows of the table of facts, by content in hexadecimal."""
-    rows = [{"hash": each, **_fact_columns(own)} for each, own in facts.items()]
+    rows = [
+        {"hash": each, **_fact_columns(own.facts), READ_FACTS: _names_text(own.names & _FACT_NAMES)}
+        for each, own in facts.items()
+    ]
     return pa.Table.from_pylist(rows, schema)
 
 
@@ -213,12 +268,13 @@ def _content_columns(photo: NewPhoto) -> dict[str, Any]:
         "id": id_of(photo.content_hash),
         "hash": photo.content_hash,
         "size_bytes": photo.size_bytes,
-        **facts_columns(photo.facts),
+        **facts_columns(photo.read_facts),
     }
 
 
-def facts_columns(facts: Facts) -> dict[str, Any]:
+def facts_columns(read: ReadFacts) -> dict[str, Any]:
     """Return the facts of a photo, and what filters and names ask of them."""
+    facts = read.facts
     names: dict[str, Iterable[str]] = {
         **{field: [getattr(facts, field) or ""] for field in _TEXT_FACTS},
         "keywords": [name for each in facts.keywords for name in names_of_keyword(each)],
@@ -227,6 +283,7 @@ def facts_columns(facts: Facts) -> dict[str, Any]:
     }
     return {
         **_fact_columns(facts),
+        READ_FACTS: _names_text(read.names),
         **{
             plain_column(fact): None if text is None else stored(without_spaces(text))
             for fact in PART_FACTS
@@ -276,6 +333,35 @@ def facts_of(row: Mapping[str, Any]) -> Facts:
             value = load(value)
         facts[name] = value
     return Facts(**facts)
+
+
+def read_facts_of(row: Mapping[str, Any]) -> ReadFacts:
+    """Return the facts in a row of photos or facts, with the names of those that were read."""
+    return ReadFacts(facts_of(row), read_names(row))
+
+
+def read_names(row: Mapping[str, Any]) -> frozenset[str]:
+    """Return the names of the facts that a row of photos or facts was read for."""
+    text = row[READ_FACTS]
+    if text is not None:
+        return _names_in(text)
+    return _FACT_NAMES - {name for name in _LATER_FACTS if row[name] is None}
+
+
+@lru_cache(maxsize=1_000)
+def unread_names(names: frozenset[str]) -> tuple[str, ...]:
+    """Return the names of the facts, in order, that a photo was not read for: see `ReadFacts`."""
+    return tuple(sorted(_FACT_NAMES - names))
+
+
+@lru_cache(maxsize=1_000)
+def _names_in(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+@lru_cache(maxsize=1_000)
+def _names_text(names: frozenset[str]) -> str:
+    return " ".join(sorted(names))
 
 
 def _loader_of(fact: Fact) -> Callable[[Any], Any] | None:

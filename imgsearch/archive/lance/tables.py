@@ -205,6 +205,9 @@ VECTOR_CHECKSUM = "vector_checksum"  # CRC-32 of the bytes of the vector
 # looked), and the number of faces of nobody, or of hidden persons.
 FACE_NAMES, FACE_COUNT, OTHER_FACES = "face_names", "face_count", "other_faces"
 PEOPLE_WORDS = words_column("people")
+# The names of the facts that a photo was read for, sorted, with spaces between them. A fact that is
+# not among them is unknown. Null where a program has written the row that lacks this column.
+READ_FACTS = "read_facts"
 GONE_AT = "gone_at"  # when a photo lost its last file: ISO 8601, UTC
 # Marks of photos; `own_rating` are stars that a person has given, beside those of the files.
 MARK_COLUMNS: Columns = {"favourite": bool, "own_rating": int, "hidden": bool}
@@ -283,6 +286,7 @@ def _photo_columns(dim: int) -> Columns:
         **PLACE_COLUMNS,
         **_OTHER_COLUMNS,
         VECTOR_CHECKSUM: int,
+        READ_FACTS: str,
     }
 
 
@@ -317,7 +321,7 @@ def _text_columns(dim: int) -> Columns:
 
 
 def _facts_columns(dim: int) -> Columns:
-    return {"hash": str, **_FACT_COLUMNS}
+    return {"hash": str, **_FACT_COLUMNS, READ_FACTS: str}
 
 
 def _thumbnail_columns(dim: int) -> Columns:

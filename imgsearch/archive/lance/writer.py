@@ -49,8 +49,8 @@ from imgsearch.archive.lance.rows import (
     READING_COLUMNS,
     KnownFile,
     NewPhoto,
+    ReadFacts,
     facts_columns,
-    facts_of,
     facts_rows,
     file_columns,
     id_of,
@@ -58,6 +58,7 @@ from imgsearch.archive.lance.rows import (
     marks_of,
     photo_rows,
     place_columns,
+    read_facts_of,
     reading_of,
     refused,
     text_columns,
@@ -79,6 +80,7 @@ from imgsearch.archive.lance.tables import (
     OTHER_FACES,
     PEOPLE_WORDS,
     PUBLISHED,
+    READ_FACTS,
     TEXT_COLUMN,
     Table,
     TableName,
@@ -119,6 +121,7 @@ _LONGEST_CHANGE = timedelta(days=1)
 _REMOVED_FOR = timedelta(days=30)  # until the row of an item that somebody has removed is deleted
 _BASELINE_COLUMNS = ("prompts", "nouns", "photos", "mean")
 _FEW = 1 / 20  # of the rows of a table
+_NONE_UNREAD: Mapping[bytes, Collection[str]] = {}
 _MOST_FRAGMENTS = 32  # smaller than wanted, until they are joined
 _HAS_PHOTO = " AND hash IS NOT NULL"  # of a file
 _BEFORE = "before"  # the tag of the version that was published before `PUBLISHED`
@@ -322,25 +325,37 @@ class LanceWriter:
                 pruned += len(gone)
         return pruned
 
-    def put_facts(self, facts: Mapping[bytes, Facts]) -> int:
+    def put_facts(
+        self,
+        facts: Mapping[bytes, Facts],
+        unread: Mapping[bytes, Collection[str]] = _NONE_UNREAD,
+    ) -> int:
         """Replace the facts of photos, by their content; returns the number of changed photos.
 
-        Contents that no photo with files has are passed over.
+        Facts that a photo was not read for, by their names in `unread`, stay. Contents that no
+        photo with files has are passed over.
         """
         if not facts:
             return 0
         own = {content_hash.hex(): each for content_hash, each in facts.items()}
         with lance_errors(self.address):
             ids = [id_of(each) for each in own]
-            rows = self._photos.newest().read_with("id", ids, PHOTO_COLUMNS, " AND part = 0")
-            known = {row["hash"]: facts_of(row) for row in rows.to_pylist() if row["hash"] in own}
-            read = {key: with_measured(own[key], before) for key, before in known.items()}
-            changed = {key: now for key, now in read.items() if known[key] != now}
+            columns = [*PHOTO_COLUMNS, READ_FACTS]
+            rows = self._photos.newest().read_with("id", ids, columns, " AND part = 0")
+            known = {
+                row["hash"]: read_facts_of(row) for row in rows.to_pylist() if row["hash"] in own
+            }
+            changed: dict[str, ReadFacts] = {}
+            for key, before in known.items():
+                read = with_measured(own[key], before.facts)
+                now = before.then(ReadFacts.but(read, unread.get(bytes.fromhex(key), ())))
+                if now != before:
+                    changed[key] = now
             if changed:
                 with self._change(set(changed)) as hashes:
                     self._facts.merge(facts_rows(changed, self._facts.schema), update=True)
                     self._follow(hashes, {})
-        return len(changed)
+        return sum(now.facts != known[key].facts for key, now in changed.items())
 
     def put_texts(self, readings: Mapping[bytes, PhotoText]) -> None:
         """Record the text in photos, by their content."""
@@ -527,12 +542,12 @@ class LanceWriter:
         rows = self._texts.newest().read_with("hash", hashes, READING_COLUMNS, HAS_READING)
         readings = {row["hash"]: reading_of(row["reading"]) for row in rows.to_pylist()}
         rows = self._facts.newest().read_with("hash", hashes, self._facts.schema.names)
-        facts = {row["hash"]: facts_of(row) for row in rows.to_pylist()}
+        facts = {row["hash"]: read_facts_of(row) for row in rows.to_pylist()}
         rows = self._photo_people.newest().read_with("hash", hashes, SHOWN_COLUMNS)
         people = shown_in(rows.to_pylist())
         rows = self._marks.newest().read_with("hash", hashes, ["hash", *MARK_COLUMNS])
         marks = {row["hash"]: marks_of(row) for row in rows.to_pylist()}
-        columns = [*PHOTO_COLUMNS, *_FOLLOWING]
+        columns = [*PHOTO_COLUMNS, READ_FACTS, *_FOLLOWING]
         ids = [id_of(each) for each in hashes]
         found = self._photos.newest().read_with("id", ids, columns, " AND part = 0").to_pylist()
         live = {row["id"]: row for row in found}
@@ -552,12 +567,14 @@ class LanceWriter:
                 if photo_id in live:
                     steps.remove.append(content_hash)
             elif row is not None or content_hash in fresh:  # else nobody has embedded it yet
-                before = fresh[content_hash].facts if row is None else facts_of(row)
-                now = facts.get(content_hash, before)
-                derived = place_columns(own_files, now) | text_columns(readings.get(content_hash))
+                before = fresh[content_hash].read_facts if row is None else read_facts_of(row)
+                reread = facts.get(content_hash)
+                now = before if reread is None else before.then(reread)
+                derived = place_columns(own_files, now.facts)
+                derived |= text_columns(readings.get(content_hash))
                 if now != before:
                     derived |= facts_columns(now)
-                derived |= people_columns(now, people.get(content_hash))
+                derived |= people_columns(now.facts, people.get(content_hash))
                 derived |= mark_columns(marks.get(content_hash))
                 if photo_id not in live:
                     arriving[photo_id] = content_hash

@@ -26,6 +26,7 @@ from imgsearch.store.sql import IN_IDS, ids_parameter, now
 from imgsearch.text import SCHEME
 
 _ALL = "1"  # what the archive says counts
+_EXTRAS = pack_format.Extras(unread=True)  # of the batches
 # A vector follows from the content, but one that was damaged is put again.
 _DROP_OTHER_VECTORS = (
     "DELETE FROM main.vectors WHERE photo_id IN (SELECT matches.id FROM batch.matches "
@@ -88,7 +89,7 @@ class ReplicaRows:
     def __init__(self, connection: sqlite3.Connection, encoder: EncoderRow) -> None:
         """Write with a lock that the caller holds; `encoder` made the vectors of the archive."""
         self._connection = connection
-        self._rows = BatchRows(connection, [fact.name for fact in FACTS])
+        self._rows = BatchRows(connection, [fact.name for fact in FACTS], has_unread=True)
         self._empty_batch = _empty_batch(encoder)
         self._root_ids: dict[str, int] = {}
         self.new_faces = 0  # that were taken
@@ -163,7 +164,7 @@ class ReplicaRows:
             batch.deserialize(self._empty_batch)
             batch.execute("BEGIN")
             alone = {number: replace(each.photo, files=()) for number, each in photos.items()}
-            insert_photos(batch, alone, with_marks=False)
+            insert_photos(batch, alone, _EXTRAS)
             batch.execute("COMMIT")
             return batch.serialize()
 
@@ -328,7 +329,7 @@ def _name_of(faces: FaceReading) -> str:
 
 def _empty_batch(encoder: EncoderRow) -> bytes:
     with closing(pack_format.in_memory()) as batch:
-        pack_format.create(batch, pack_format.NO_EXTRAS)
+        pack_format.create(batch, _EXTRAS)
         columns: tuple[Any, ...] = (encoder.encoder_id, encoder.name, encoder.dim)
         batch.execute(
             "INSERT INTO encoders (encoder_id, name, dim, state) VALUES (?, ?, ?, 'current')",

@@ -20,11 +20,19 @@ from msgspec import Struct
 
 from imgsearch.archive.lance.people_rows import READING_COLUMNS as FACE_COLUMNS
 from imgsearch.archive.lance.people_rows import faces_in
-from imgsearch.archive.lance.rows import PHOTO_COLUMNS, id_of, photo_of, reading_of
+from imgsearch.archive.lance.rows import (
+    PHOTO_COLUMNS,
+    id_of,
+    photo_of,
+    read_names,
+    reading_of,
+    unread_names,
+)
 from imgsearch.archive.lance.rows import stored_in as stored_vectors_in
 from imgsearch.archive.lance.tables import (
     FIRST_PARTS,
     LINEAGE,
+    READ_FACTS,
     ReachedVersion,
     Table,
     TableName,
@@ -34,10 +42,11 @@ from imgsearch.archive.lance.tables import (
 )
 from imgsearch.records.index import EncoderRow
 from imgsearch.records.pack import PackedFile, PackedPhoto, PackedVectors
+from imgsearch.records.photo import FACTS
 from imgsearch.store.pack_format import PHOTOS_AT_ONCE
 
 TABLES: tuple[TableName, ...] = ("photos", "files", "texts", "faces", "items")
-_ROW_COLUMNS = (*PHOTO_COLUMNS, "at_s", "vector")
+_ROW_COLUMNS = (*PHOTO_COLUMNS, READ_FACTS, "at_s", "vector")
 _PART_COLUMNS = ("hash", "part", "at_s", "vector")
 _FILE_COLUMNS = ("hash", "path", "size_bytes", "mtime_ns", "recorded_at")
 _FAILURE_COLUMNS = (
@@ -93,13 +102,15 @@ class Reached(Struct, frozen=True):
     """Up to where somebody has an archive: a version of each table.
 
     `identity` is another one after the archive was made anew, `lineage` after it went back, and
-    `lineage_of_faces` after all faces were deleted.
+    `lineage_of_faces` after all faces were deleted. `facts` are the names of the facts that they
+    know.
     """
 
     identity: str = ""
     lineage: str = ""
     tables: dict[str, ReachedVersion] = {}
     lineage_of_faces: str = ""
+    facts: tuple[str, ...] = ()
 
     def of(self, name: TableName) -> ReachedVersion:
         """Return the version of a table."""
@@ -148,10 +159,14 @@ class ArchiveVersion(Struct, frozen=True):
     def follows(self, earlier: Reached) -> bool:
         """Return whether this is a later version of an archive that has not gone back meanwhile.
 
-        Then `earlier` tells which rows have changed since.
+        Then `earlier` tells which rows have changed since. It does not where the archive has facts
+        that somebody did not know then: their columns were not taken.
         """
-        return (earlier.identity, earlier.lineage) == (self.identity, self.lineage) and all(
-            earlier.of(name).version <= view.version for name, view in self.views.items()
+        learned = {fact.name for fact in FACTS}.difference(earlier.facts)
+        return (
+            (earlier.identity, earlier.lineage) == (self.identity, self.lineage)
+            and learned.isdisjoint(self.views["photos"].names)
+            and all(earlier.of(name).version <= view.version for name, view in self.views.items())
         )
 
     @property
@@ -196,6 +211,7 @@ class ArchiveVersion(Struct, frozen=True):
                 self.lineage,
                 {name: view.reached for name, view in self.views.items()},
                 self.lineage_of_faces,
+                tuple(fact.name for fact in FACTS),
             )
 
     # ------------------------------------------------------------------ what has changed
@@ -384,6 +400,8 @@ def _replicated(
     texts: Mapping[str, Mapping[str, Any]],
     faces: Mapping[str, FaceReading],
 ) -> ReplicatedPhoto:
+    unread = unread_names(read_names(row))
+    row = {name: value for name, value in row.items() if name != READ_FACTS}
     text, reading = texts.get(row["hash"], {}), faces.get(row["hash"])
     read_text, looked_by = text.get("reading"), text.get("looked_by")
     photo = PackedPhoto(
@@ -402,12 +420,15 @@ def _replicated(
         ),
         vectors=(vectors,),
         text=None if read_text is None else reading_of(read_text),
+        unread_facts=unread,
     )
     # As the tables have it: names of files need not be UTF-8.
     places = sorted((file["path"], file["size_bytes"], file["mtime_ns"]) for file in files)
     faces_read = None if reading is None else (reading.state, reading.model, reading.read_at)
     about = (row, places, read_text, looked_by, faces_read, vectors.times_s)
     digest = hashlib.blake2b(_encode(about), digest_size=_DIGEST_BYTES)
+    if unread:
+        digest.update(_encode(unread))
     for vector in vectors.vectors:
         digest.update(vector)
     number = int.from_bytes(digest.digest(), "big", signed=True)

@@ -18,7 +18,7 @@ from imgsearch.features.corrections.records import (
     PlannedDate,
     PlannedPlace,
 )
-from imgsearch.operations.chosen import chosen_photos, require_any
+from imgsearch.operations.chosen import known_photos
 from imgsearch.operations.declared import (
     ChosenCount,
     ChosenPhotos,
@@ -111,8 +111,7 @@ class Corrections:
         today = datetime.now().date()
         given = None if date is None else _given_date(date, today)
         planned = []
-        require_any(self._opened, photo_ids)
-        chosen = chosen_photos(self._opened, photo_ids, query, k, include_weak)
+        chosen = known_photos(self._opened, photo_ids, query, k, include_weak)
         for photo_id, photo in self._opened.photos().records(chosen).items():
             before, path = datetime.fromisoformat(photo.date), photo.files[0].path
             because = ""
@@ -164,8 +163,7 @@ class Corrections:
         Nothing is written. Photos that have the place are left out. Raises as `set_place` does.
         """
         after = self._located(place)
-        require_any(self._opened, photo_ids)
-        chosen = chosen_photos(self._opened, photo_ids, query, k, include_weak)
+        chosen = known_photos(self._opened, photo_ids, query, k, include_weak)
         planned = []
         for photo_id, photo in self._opened.photos().records(chosen).items():
             before = _place_of(photo.photo.facts)
@@ -190,8 +188,7 @@ class Corrections:
         given photos, QueryError for an unknown town and as `find` does, and DiskError.
         """
         found = self._located(place)
-        require_any(self._opened, photo_ids)
-        photos = chosen_photos(self._opened, photo_ids, query, k, include_weak)
+        photos = known_photos(self._opened, photo_ids, query, k, include_weak)
         return self._store().set_place(photos, found)
 
     @operation("GET /corrections/places")
@@ -226,8 +223,7 @@ class Corrections:
         """
         if not (date or place):
             raise UsageError("Say what to take back: the date, the place or both.")
-        require_any(self._opened, photo_ids)
-        photos = chosen_photos(self._opened, photo_ids, query, k, include_weak)
+        photos = known_photos(self._opened, photo_ids, query, k, include_weak)
         return self._store().forget(photos, date=date, place=place)
 
     # ------------------------------------------------------------------ for other programs

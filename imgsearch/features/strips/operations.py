@@ -41,14 +41,21 @@ class Strips:
         the strip as well. Photos whose metadata has no date are left out.
         """
         from imgsearch.features.strips.choosing import find_strip, strip_of_all
-        from imgsearch.search.answers import counted_ids, find_all
-        from imgsearch.search.prepared import prepare
+        from imgsearch.search.kept_answers import kept_for_counted, kept_for_found
 
         context, photos = self._opened.context(), self._opened.reads().browsing
+        what = f"strip by {by}"
         if query is None:
-            return strip_of_all(context, photos, counted_ids(context, None, k), by)
-        found = find_all(prepare(context, resolve_query(query)), k)
-        return find_strip(context, photos, found.without_weak(), by)
+            return kept_for_counted(
+                context, what, None, k, lambda ids: strip_of_all(context, photos, ids, by)
+            )
+        return kept_for_found(
+            context,
+            what,
+            resolve_query(query),
+            k,
+            lambda found: find_strip(context, photos, found.without_weak(), by),
+        )
 
     @operation("POST /over-time/pictures", reads=True)
     def pictures(

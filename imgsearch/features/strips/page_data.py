@@ -10,7 +10,6 @@ from starlette.responses import PlainTextResponse, Response
 
 from imgsearch import ImgsearchError, PeriodLength
 from imgsearch.features.strips.records import StripPeriod
-from ui.recent_answers import recent_answers
 from ui.responses import NOT_STORED
 from ui.search_state import SearchInput
 from ui.session import session
@@ -39,13 +38,7 @@ def filmstrip(request: Request) -> Response:
 
 
 def _strip_of(request: Request) -> tuple[StripPeriod, ...]:
-    here, search_input = session(), SearchInput.from_address(request.query_params)
-    by = _PERIODS.get(request.query_params.get("by", ""), "year")
-    return recent_answers(here, _find_strip).get((search_input, by), here.content_state())
-
-
-def _find_strip(key: tuple[SearchInput, PeriodLength]) -> tuple[StripPeriod, ...]:
-    search_input, by = key
-    query = search_input.query()
+    search_input = SearchInput.from_address(request.query_params)
+    query, by = search_input.query(), _PERIODS.get(request.query_params.get("by", ""), "year")
     with session().library_for(query) as library:
         return library.strips.over_time(query if search_input else None, by=by)

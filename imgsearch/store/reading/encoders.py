@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from imgsearch.errors import CommandLine, Sentence, UsageError
 from imgsearch.records.answer import ScoreBaseline
 from imgsearch.records.index import EncoderRow, SnapshotInfo
 from imgsearch.store.database import Database
 from imgsearch.store.recent_reads import RecentReads
+
+if TYPE_CHECKING:
+    from imgsearch.records.arrays import Vectors
 
 
 class EncoderReads:
@@ -91,14 +95,22 @@ class EncoderReads:
         import numpy as np
 
         query = (
-            "SELECT prompts, nouns, photos, mean, vectors, dim FROM nulls "
+            "SELECT prompts, nouns, photos, mean, vectors, usual, dim FROM nulls "
             "JOIN encoders ON encoders.key = encoder_key WHERE encoder_key = ?"
         )
         row = self._database.fetch_one(query, encoder_key)
         if row is None:
             return None
-        *halves, mean, vectors, dim = row
-        prompts, nouns, photos = (
-            np.frombuffer(blob, "<f2").astype(np.float32).reshape(-1, dim) for blob in halves
+        prompts, nouns, photos, mean, vectors, usual, dim = row
+
+        def rows_of(blob: bytes) -> Vectors:
+            return np.frombuffer(blob, "<f2").astype(np.float32).reshape(-1, dim)
+
+        return ScoreBaseline(
+            rows_of(prompts),
+            rows_of(nouns),
+            rows_of(photos),
+            np.frombuffer(mean, "<f4"),
+            vectors,
+            None if usual is None else rows_of(usual),
         )
-        return ScoreBaseline(prompts, nouns, photos, np.frombuffer(mean, "<f4"), vectors)

@@ -26,6 +26,7 @@ from imgsearch.store.sql import (
     FACT_COLUMNS,
     IN_IDS,
     LIST_FACTS,
+    READ_AT,
     from_columns,
     ids_from_text,
     ids_parameter,
@@ -93,12 +94,12 @@ class PhotoReads:
     def without_fact(self, fact: str) -> int:
         """Count the photos that no version read for a fact: see `unread_facts` in migrations.
 
-        They were read before this library knew the fact, or by the older version that packed them.
+        They were read before this library knew the fact, or by an older version elsewhere.
         """
         query = (
             "SELECT count(*) FROM (SELECT photo_id FROM later_facts, paths "
             "JOIN photos ON photos.id = photo_id "
-            "WHERE fact = ? AND facts_at < later_facts.added_at "
+            f"WHERE fact = ? AND {READ_AT} < later_facts.added_at "
             "UNION SELECT photo_id FROM unread_facts JOIN paths USING (photo_id) WHERE fact = ?)"
         )
         return self._recent.get(

@@ -35,6 +35,8 @@ const MOTION = {
 const OFFLINE = "The drive with this photo is not connected.";
 const MISSING = "This file disappeared together with many others. The photo is kept until you confirm in the Library view that you removed it.";
 const GONE = "The file of this photo is not where it was, so at most a small picture can be shown. If it was moved or deleted, update its folder in the Library view.";
+const FAILED_PART = "A plug-in could not show its part of this photo. Update its package, or remove it.";
+const NOT_LOADED = "A part of this page could not be loaded. Reload the page.";
 /** @param {string} text @param {() => void} act @param {string} sign */
 const button = (text, act, sign) => textButton(text, act, sign, "button");
 
@@ -140,7 +142,7 @@ export class Details {
     this.street = null;
     this.facts.replaceChildren(...rowsOf([...(content ? factRows(content) : []), ...slide.found]));
     this.parts.replaceChildren(...(content ? [
-      ...this.modules.flatMap(({ partsOf }) => partsOf(content)), ...this.place(content.hit), ...content.cards.map(cardOf), this.paths(slide, content),
+      ...this.modules.flatMap((module) => guardedParts(module, content)), ...this.place(content.hit), ...content.cards.map(cardOf), this.paths(slide, content),
     ] : []));
   }
 
@@ -152,15 +154,28 @@ export class Details {
     this.why.before(place);
     /** @type {SectionModule | null} */
     const loaded = await import(`../${module}`).catch(() => null);
-    if (!loaded) { place.replaceWith(element("p", "problem", "A part of this page could not be loaded. Reload the page.")); return; }
-    const section = loaded.makeSection({ known: (id) => this.known(id), askForm });
-    place.replaceWith(section.node);
-    this.sections.set(name, section);
+    if (!loaded) { place.replaceWith(element("p", "problem", NOT_LOADED)); return; }
+    try {
+      const section = loaded.makeSection({ known: (id) => this.known(id), askForm });
+      place.replaceWith(section.node);
+      this.sections.set(name, section);
+    } catch (error) {
+      place.replaceWith(failedPart(error));
+    }
     this.showSections();
   }
 
   showSections() {
-    if (this.slide) for (const { name, data } of this.data.sections) this.sections.get(name)?.show(this.slide.id, data);
+    if (!this.slide) return;
+    for (const { name, data } of this.data.sections) {
+      const section = this.sections.get(name);
+      try {
+        section?.show(this.slide.id, data);
+      } catch (error) { // it is asked no more
+        this.sections.delete(name);
+        section?.node.replaceWith(failedPart(error));
+      }
+    }
   }
 
   // ---------------------------------------------------------------- the place
@@ -252,6 +267,23 @@ function listOf(rows) {
   const list = element("dl", "facts");
   list.append(...rowsOf(rows));
   return list;
+}
+
+// The parts of a feature; where it fails, a sentence in their place, and the rest of the viewer as always.
+/** @param {ViewerModule} module @param {PhotoDetails} content @returns {HTMLElement[]} */
+export function guardedParts(module, content) {
+  try {
+    return [...module.partsOf(content)];
+  } catch (error) {
+    return [failedPart(error)];
+  }
+}
+
+/** @param {unknown} error */
+function failedPart(error) {
+  // biome-ignore lint/suspicious/noConsole: the author of a plug-in looks for its error here
+  console.error(error);
+  return element("p", "problem", FAILED_PART);
 }
 
 /** @param {Card} card */
