@@ -236,12 +236,18 @@ FEATURE = Feature(
     "follower",
     after_indexing="failing_follower:follow",
     rows="failing_follower:rows",
+    remarks="failing_follower:remarks",
     cards={"Weather": "failing_follower:weather", "Tides": "failing_follower:nothing"},
 )
 
 
 def follow(context, store, row):
     raise KeyError(store.reads.photos.count())
+
+
+def remarks(context, query):
+    yield f"{context.reads.photos.count()} photos, {len(query.terms)} term."
+    raise ValueError("no idea")
 
 
 def rows(opened, hit):
@@ -302,6 +308,13 @@ def test_a_card_that_fails_says_so_in_its_place(photos: Path, tmp_path: Path) ->
     )
     data = tmp_path / "data"
     assert run(None, data, "index", photos).returncode == 0
+    found = run(packages, data, "search", "a square", "--all")
+    assert found.returncode == 0
+    assert "4 photos, 1 term." not in found.stderr, "what it said before it failed is left out"
+    assert (
+        "failing_follower:remarks, a part of a plug-in, failed (ValueError: no idea). "
+        "Update its package."
+    ) in " ".join(found.stderr.split())
     shown = subprocess.run(
         [sys.executable, "-c", DETAILS, data],
         env={**os.environ, "PYTHONPATH": os.pathsep.join([str(packages), str(CHECKOUT)])},

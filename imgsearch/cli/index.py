@@ -126,11 +126,17 @@ def command(
         print_json(report)
         return
     click.echo(
-        f"{report.new} new, {report.moved - report.copied} moved, {report.copied} copied, "
-        f"{report.unchanged} unchanged, "
-        f"{report.gone} gone, {report.missing} missing, {report.offline} offline, "
-        f"{report.failed} failed "
-        f"in {report.seconds:.1f} s"
+        _counted(
+            report,
+            (report.new, "new"),
+            (report.moved - report.copied, "moved"),
+            (report.copied, "copied"),
+            (report.unchanged, "unchanged"),
+            (report.gone, "gone"),
+            (report.missing, "missing"),
+            (report.offline, "offline"),
+            (report.failed, "failed"),
+        )
     )
     _say_what_was_read_again(report)
     if report.failed:
@@ -166,9 +172,15 @@ def _index_archive(
         print_json(report)
         return
     click.echo(
-        f"{report.new} new, {report.moved} known by their content, {report.unchanged} unchanged, "
-        f"{report.gone} gone, {report.missing} missing, {report.failed} failed "
-        f"in {report.seconds:.1f} s"
+        _counted(
+            report,
+            (report.new, "new"),
+            (report.moved, "known by their content"),
+            (report.unchanged, "unchanged"),
+            (report.gone, "gone"),
+            (report.missing, "missing"),
+            (report.failed, "failed"),
+        )
     )
     if report.failed:
         info(Sentence("To see why photos failed: ", CommandLine("failures")))
@@ -177,6 +189,12 @@ def _index_archive(
         info(f"Read the metadata again: it changed for {photos}.")
     else:
         _say_what_was_read_again(report)
+
+
+def _counted(report: SyncReport, *counts: tuple[int, str]) -> str:
+    """Return the counts of a run that are not 0: "3 new, 21 unchanged in 1.2 s"."""
+    parts = [f"{count} {what}" for count, what in counts if count]
+    return f"{', '.join(parts) or '0 photos'} in {report.seconds:.1f} s"
 
 
 def _say_what_was_read_again(report: SyncReport) -> None:

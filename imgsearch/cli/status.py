@@ -11,6 +11,7 @@ from imgsearch.cli.asked import Asked, asks
 from imgsearch.cli.folders import describe_root
 from imgsearch.cli.output import print_json
 from imgsearch.cli.progress import format_rate
+from imgsearch.index.policy import IndexPolicy
 from imgsearch.library import Library
 from imgsearch.records.status import Status
 from imgsearch.text import format_count, printable, shell_word
@@ -66,14 +67,15 @@ def _print_archive(status: Status) -> None:
     click.echo(f"Photos    {status.photos}")
     click.echo(f"Encoder   {status.encoder}")
     _print_index(status)
-    click.echo(f"Failures  {status.failed}")
+    if status.failed:
+        click.echo(f"Failures  {status.failed}")
 
 
 def _print_index(status: Status) -> None:
     snapshot = status.snapshot
     if snapshot is None:
-        vectors = format_count(status.vectors, "vector")
-        click.echo(f"Index     none yet; searching {vectors} exactly")
+        if status.vectors > IndexPolicy().tail_rows:  # a smaller library needs none
+            click.echo("Index     none yet. To build it: imgsearch rebuild")
         return
     vectors = format_count(snapshot.vectors, "vector")
     newer = format_count(status.tail, "newer vector")
@@ -125,6 +127,8 @@ def print_status(status: Status) -> None:
     click.echo(f"Pictures  {_thumbnails_text(status.thumbnails)}")
     click.echo(f"Encoder   {status.encoder or 'none yet'}")
     _print_index(status)
+    if not status.failures:
+        return
     click.echo(f"Failures  {len(status.failures)}")
     for reason, count in Counter(failure.reason for failure in status.failures).most_common():
         click.echo(f"  {reason.value}: {count}")
@@ -134,7 +138,6 @@ def print_status(status: Status) -> None:
     others = [failure for failure in status.failures if failure.extra is None]
     for failure in others[:FAILURES_SHOWN]:
         click.echo(f"  {printable(failure.path)}: {printable(failure.message)}")
-    if status.failures:
-        only_folders = all(failure.failed_at is None for failure in status.failures)
-        retry = "imgsearch index" if only_folders else "imgsearch failures --retry"
-        click.echo(f"  To list all: imgsearch failures. To retry: {retry}")
+    only_folders = all(failure.failed_at is None for failure in status.failures)
+    retry = "imgsearch index" if only_folders else "imgsearch failures --retry"
+    click.echo(f"  To list all: imgsearch failures. To retry: {retry}")

@@ -244,7 +244,9 @@ class Feature(NamedTuple):
     `methods` are those of a part that a library has as well, with the part. `rows` names a function
     that returns names and texts among the facts of a photo, and `cards` those that return the rows
     of a card below them, or none; they are called with the open library and the hit of the photo
-    (`imgsearch.records.answer.Hit`). `own_words` names a
+    (`imgsearch.records.answer.Hit`). `remarks` names a function that yields sentences about a query
+    for the first page of its answer: it is called at each search, with the `SearchContext` and the
+    exact `Query`, so its module loads little. `own_words` names a
     function that is called with the database and returns words by which its user calls things.
     `after_indexing` names a function that brings up to date what is made of the vectors: it is
     called with the context of the indexer, the store and the row of the encoder. `taste` names a
@@ -272,6 +274,7 @@ class Feature(NamedTuple):
     explained: Mapping[str, Explained] = {}
     rows: str | None = None
     cards: Mapping[str, str] = {}
+    remarks: str | None = None
     facts: Mapping[str, StatedFact] = {}
     packs: InPacks | None = None
     taken: Mapping[str, str] = {}

@@ -234,6 +234,12 @@ def rows() -> tuple[str, ...]:
     return tuple(each for each in named if each is not None)
 
 
+def remarks() -> tuple[str, ...]:
+    """Return the names of functions with remarks about a query: see `Feature.remarks`."""
+    named = (feature.remarks for feature in features().values())
+    return tuple(each for each in named if each is not None)
+
+
 def cards() -> tuple[tuple[str, str], ...]:
     """Return the titles of cards about a photo, with their functions: see `Feature.cards`."""
     return tuple(each for feature in features().values() for each in feature.cards.items())

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from imgsearch.errors import CommandLine, Sentence
+from imgsearch.errors import CommandLine, MissingPackage, Sentence
 from imgsearch.features import installed
-from imgsearch.features.declared import ValueFilter
+from imgsearch.features.declared import ValueFilter, is_ours, load
 from imgsearch.language.grammar import is_expressible, to_text
 from imgsearch.language.negation import has_negation
 from imgsearch.language.phrasing import with_emoji_named
@@ -64,6 +64,7 @@ def with_remarks(query: PreparedQuery, answer: Answer) -> Answer:
         *_only_exclusions(exact),
         *_quoted(context, exact),
         *_unread(query),
+        *_of_features(context, exact),
     ]
     suggestion = _corrected(query) or answer.suggestion
     sentences = tuple(map(Sentence, remarks))
@@ -187,6 +188,20 @@ def _unread(query: PreparedQuery) -> Iterator[str]:
         f"language: {reading.unread[0].what}. {left_out}A model that reads many: ",
         CommandLine(f"rebuild --encoder {MULTILINGUAL}"),
     )
+
+
+def _of_features(context: SearchContext, query: Query) -> Iterator[str]:
+    """Yield the remarks of features; a plug-in that fails gets a sentence in their place."""
+    for named in installed.remarks():
+        try:
+            yield from tuple(load(named)(context, query))
+        except MissingPackage as error:
+            yield str(error)
+        except Exception as error:
+            if is_ours(named):
+                raise
+            problem = f"{type(error).__name__}: {error}"
+            yield f"{named}, a part of a plug-in, failed ({problem}). Update its package."
 
 
 def _with_emptying_part(context: SearchContext, query: Query, answer: Answer) -> Answer:

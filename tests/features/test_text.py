@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import sqlite3
 import sys
@@ -100,6 +101,33 @@ def test_photos_are_found_by_their_text(store: Store) -> None:
     text = store.reads.photos.texts([menu])[menu]
     assert (text.state, text.reader) == ("read", "r")
     assert text.lines[0] == line("Café Zoë")
+
+
+@pytest.mark.parametrize(
+    ("line", "is_offered"),
+    [
+        ("the receipt of a hotel", True),
+        ("Rechnung", True),
+        ("a dog", False),
+        ("-receipt dog", False),
+    ],
+)
+def test_reading_is_offered_to_who_looks_for_something_written(
+    demo_data: Path, tmp_path: Path, line: str, is_offered: bool
+) -> None:
+    folder = tmp_path / "library"
+    shutil.copytree(demo_data, folder)
+    settings = Settings.load(data_dir=folder, encoder="lite")
+    with Library.open(settings) as library:
+        answer = library.find(line)
+        assert ("read-text" in " ".join(answer.remarks)) is is_offered
+        assert any(each.endswith("read-text") for each in answer.remark_commands) is is_offered
+    with closing(sqlite3.connect(folder / "library.db")) as connection, connection:
+        connection.execute(
+            "INSERT INTO text_looks SELECT min(id), 'some/1' FROM photos"  # nothing was seen in it
+        )
+    with Library.open(settings) as library:
+        assert "read-text" not in " ".join(library.find(line).remarks)
 
 
 def test_a_photo_without_a_path_loses_its_text_and_gets_it_back(store: Store) -> None:

@@ -345,8 +345,7 @@ def _index(status: Status, busy: bool) -> None:
     st.header("Index", anchor=False)
     snapshot = status.snapshot
     if snapshot is None:
-        vectors = format_count(status.vectors, "vector")
-        rows = [("Index", f"none needed yet: {vectors} searched exactly")]
+        rows = [("Index", "none needed yet: all photos are compared with each query")]
     else:
         recall = [
             f"{value:.1%} for {name.removeprefix('recall_')}s"

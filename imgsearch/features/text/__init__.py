@@ -23,6 +23,7 @@ FEATURE = Feature(
             other_names=("ocr",),
         )
     },
+    remarks="imgsearch.features.text.remarks:remarks",
     jobs={
         "text": FeatureJob(
             title="Reading text",

@@ -106,6 +106,11 @@ class PhotoReads:
             ("without fact", fact), lambda: int(self._database.fetch_one(query, fact, fact)[0])
         )
 
+    def are_read_for_text(self) -> bool:
+        """Return whether text was looked for in any photo."""
+        query = "SELECT EXISTS (SELECT 1 FROM text_readings) OR EXISTS (SELECT 1 FROM text_looks)"
+        return self._recent.get(query, lambda: bool(self._database.fetch_one(query)[0]))
+
     def live_ids(self, ids: Ids | None = None) -> Ids:
         """Return the photos, among these or all, that have at least one path; sorted, unique."""
         among = "IS NOT NULL" if ids is None else IN_IDS
