@@ -89,6 +89,11 @@ def events(library: Library) -> object:
     ]
 
 
+def around(library: Library) -> object:
+    found = library.around.photos(ids_of(library)["a1.png"])
+    return [(each.hit.path.name, each.apart_s) for each in (*found.before, *found.after)]
+
+
 def strip(library: Library) -> object:
     periods = library.strips.over_time("a boat")
     return [(each.period, each.photos, each.best and each.best.path.name) for each in periods]
@@ -222,6 +227,7 @@ ANSWERED: dict[str, Callable[[Library], object]] = {
     "timeline_headings": headings,
     "filters_choices": choices,
     "cameras": lambda library: library.browse.cameras(),
+    "around": around,
     "over_time": strip,
     "over_time_pictures": pictures_of_a_strip,
     "duplicates": near_duplicates,
@@ -243,6 +249,7 @@ ANSWERED: dict[str, Callable[[Library], object]] = {
 # The features that have some of these.
 OF_FEATURES = {
     "albums": "albums",
+    "around": "around",
     "corrections": "corrections",
     "duplicates": "duplicates",
     "duplicates_choices": "duplicates",

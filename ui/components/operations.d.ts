@@ -305,4 +305,4 @@ export type StripPicture = { period: string; photos: number; photo_id: number | 
 
 export type PhotosBeforeAfter = { hit: Hit; event: EventSummary | null; before: (NearbyPhoto)[]; after: (NearbyPhoto)[]; more_before: number; more_after: number };
 
-export type NearbyPhoto = { hit: Hit; apart_s: number };
+export type NearbyPhoto = { hit: Hit; apart_s: number; apart: string };
