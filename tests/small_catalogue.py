@@ -6,12 +6,13 @@ import json
 import os
 import pickle
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from msgspec import structs
 
 from imgsearch.records.arrays import Vectors
 from imgsearch.records.files import IngestResult
@@ -91,8 +92,17 @@ class SmallCatalogue:
         )
         connection.execute("DELETE FROM failures WHERE path = ?", (path,))
 
-    def put_facts(self, facts: Mapping[bytes, Facts]) -> int:
+    def put_facts(
+        self, facts: Mapping[bytes, Facts], unread: Mapping[bytes, Collection[str]] = {}
+    ) -> int:
         photos = self.photos
+        facts = {
+            each: structs.replace(
+                own, **{name: getattr(photos[each].facts, name) for name in unread.get(each, ())}
+            )
+            for each, own in facts.items()
+            if each in photos
+        }
         changed = {
             each: own for each, own in facts.items() if each in photos and photos[each].facts != own
         }
