@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # No test asks a model hub.
 export HF_HUB_OFFLINE ?= 1
 
-.PHONY: help demo test test-all test-page test-archives test-models test-absence test-research test-fast absent gpu soak soak-hour random-steps scale-test crash fuzz mutants bench bench-full bench-index objectives check check-js newer audit licences release release-test lowest docs site format install clean
+.PHONY: help demo test test-all test-page test-archives test-models test-absence test-long test-research test-fast absent gpu soak soak-hour random-steps scale-test crash fuzz mutants bench bench-full bench-index objectives check check-js newer audit licences release release-test lowest docs site format install clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
@@ -39,7 +39,7 @@ demo: $(VENV)/.demo  ## Index about 20 real photos and search them, in a small e
 RUN_TESTS := $(BIN)/python -m tests.run
 
 test: install  ## Run the tests of a library on one machine, its service, and the main paths of its page
-	$(RUN_TESTS) "not page and not archives and not models and not absence and not research"
+	$(RUN_TESTS) "not page and not archives and not models and not absence and not long and not research"
 
 test-page: install  ## Run the tests of all views of the page, each in a real browser
 	$(RUN_TESTS) "page"
@@ -52,6 +52,9 @@ test-models: install  ## Run the tests of encoders: their contract, conversions,
 
 test-absence: install  ## Run the tests in checkouts that lack a feature, each in turn
 	$(RUN_TESTS) "absence"
+
+test-long: install  ## Run the tests that take minutes: random steps, odd values, what leaves this machine
+	$(RUN_TESTS) "long"
 
 test-research: install  ## Run the tests of training and of comparisons with other programs
 	$(RUN_TESTS) "research"

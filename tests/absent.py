@@ -2,8 +2,8 @@
 
     python -m tests.absent [--feature NAME] [--seed N] [TESTS]...
 
-The feature is chosen at random, if none is named. The checkout is a copy in build/absent without
-the folder of the feature and without its own tests: an import hook would hide less, and leave its
+The feature is chosen at random, if none is named. The checkout is a temporary copy without the
+folder of the feature and without its own tests: an import hook would hide less, and leave its
 files to the page. Tests that use a feature have the marker `features`, and are skipped.
 """
 
@@ -15,22 +15,21 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterable
-from datetime import datetime
+from collections.abc import Iterable, Sequence
+from importlib import import_module
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import ModuleType
 
 import click
-import numpy as np
 
 from imgsearch import Library
 from imgsearch.features.declared import called
 from imgsearch.features.installed import OWN, features
-from imgsearch.records.faces import FoundFace
-from imgsearch.records.picture_text import TextLine
-from imgsearch.store.store import Store
 from ui.features import PageFeature
 
 CHECKOUT = Path(__file__).parent.parent
+_FEATURE_TESTS = CHECKOUT / "tests" / "features"
 # Of these words, only addresses, filters, names in code, and phrases are of a feature.
 _COMMON_WORDS = {
     *("events", "faces", "label", "labels", "map", "meaning", "only", "people", "places", "saved"),
@@ -45,82 +44,28 @@ _PHRASES = {
 _CODE = ("imgsearch", "ui", "pyproject.toml")  # what a process runs from
 
 
-def _fill_albums(library: Library) -> None:
-    library.albums.make("Book", query="a cat", k=3)
+def fill(library: Library, feature: str) -> None:
+    """Store something of a feature, if it stores anything (tests/features/rows_NAME.py)."""
+    if (module := _rows_module(feature)) is not None:
+        module.fill(library)
 
 
-def _fill_concepts(library: Library) -> None:
-    library.concepts.teach("our cup", like=[1], unlike=[2])
+def stored(library: Library, feature: str) -> object:
+    """Return what `fill` has stored of a feature, or None if it stores nothing."""
+    module = _rows_module(feature)
+    return None if module is None else module.stored(library)
 
 
-def _fill_corrections(library: Library) -> None:
-    from imgsearch.features.corrections.records import PhotoDate  # absent in some checkouts
-
-    library.corrections.set_dates([PhotoDate(1, datetime(1974, 7, 1), "month")])
-    library.corrections.set_place([2], place="48.85,2.35")
+def features_with_rows() -> set[str]:
+    """Return the names of the features beside whose tests is a module that stores some rows."""
+    return {file.stem.removeprefix("rows_") for file in _FEATURE_TESTS.glob("rows_*.py")}
 
 
-def _fill_duplicates(library: Library) -> None:
-    library.duplicates.choose(1, is_kept=True)
-
-
-def _fill_events(library: Library) -> None:
-    library.events.set_title(library.events.all()[0].start, "A day at the sea")
-
-
-def _fill_labels(library: Library) -> None:
-    from imgsearch.features.labels.records import Classes  # absent in some checkouts
-
-    library.labels.save("animals", Classes(("cat", "horse")))
-
-
-def _fill_saved(library: Library) -> None:
-    library.saved.save("Book", "a cat")
-
-
-def _fill_meaning(library: Library) -> None:
-    library.meaning.lay_out().run()
-
-
-def _fill_people(library: Library) -> None:
-    face = FoundFace(0.2, 0.3, 0.1, 0.2, 0.9, 60.0, np.eye(1, 128, dtype=np.float32)[0])
-    with Store.open(library.settings.data_dir, writable=True) as store:
-        store.faces.record(1, "model 1", [face])
-    (found,) = library.people.faces_in(1)
-    library.people.name_faces((found.id,), "Ada Lovelace")
-
-
-def _fill_text(library: Library) -> None:
-    line = TextLine("Platform 9", 0.1, 0.2, 0.3, 0.1, 0.9)
-    with Store.open(library.settings.data_dir, writable=True) as store:
-        store.picture_text.record(1, "reader 1", [line])
-
-
-# How a library gets rows of each feature, and what it has of them then.
-FILL: dict[str, Callable[[Library], object]] = {
-    "albums": _fill_albums,
-    "concepts": _fill_concepts,
-    "corrections": _fill_corrections,
-    "duplicates": _fill_duplicates,
-    "events": _fill_events,
-    "labels": _fill_labels,
-    "meaning": _fill_meaning,
-    "people": _fill_people,
-    "saved": _fill_saved,
-    "text": _fill_text,
-}
-ROWS: dict[str, Callable[[Library], object]] = {
-    "albums": lambda library: library.albums.photos("Book"),
-    "concepts": lambda library: library.concepts.judged("our cup"),
-    "corrections": lambda library: library.corrections.of((1, 2)),
-    "duplicates": lambda library: library.duplicates.choices(),
-    "events": lambda library: [each.title for each in library.events.all()],
-    "labels": lambda library: library.labels.facets(),
-    "meaning": lambda library: library.meaning.clusters(),
-    "people": lambda library: library.people.all(),
-    "saved": lambda library: library.saved.get("Book"),
-    "text": lambda library: library.pictures.text_of(1),
-}
+def _rows_module(feature: str) -> ModuleType | None:
+    """Import the module `rows_NAME` of a feature. It imports the feature, so not before."""
+    if feature not in features_with_rows():
+        return None
+    return import_module(f"tests.features.rows_{feature}")
 
 
 def without_feature(name: str, place: Path, parts: Iterable[str] = _CODE) -> Path:
@@ -184,23 +129,33 @@ def main(tests: tuple[str, ...], name: str | None, seed: int | None) -> None:
     seed = random.randrange(10_000) if seed is None else seed
     name = name or random.Random(seed).choice(OWN)
     click.echo(f"Without the feature {name} (seed {seed})")
-    place = CHECKOUT / "build" / "absent" / name
-    shutil.rmtree(place, ignore_errors=True)
+    # Beside the checkout's other results, which are on the same disk: its files are linked.
+    build = CHECKOUT / "build"
+    build.mkdir(exist_ok=True)
+    with TemporaryDirectory(prefix="absent-", dir=build) as folder:
+        sys.exit(_run_tests(name, Path(folder) / name, tests))
+
+
+def _run_tests(name: str, place: Path, tests: Sequence[str]) -> int:
+    """Run tests in a checkout without a feature, which is made there; return pytest's exit code."""
     listed = subprocess.run(
         ["git", "ls-files", "-z"], cwd=CHECKOUT, check=True, capture_output=True, text=True
     ).stdout.split("\0")
     without_feature(name, place, [each for each in listed if each and (CHECKOUT / each).is_file()])
-    for test in (place / "tests" / "features").glob(f"test_{name}*.py"):
-        test.unlink()
-    done = subprocess.run(
+    tests_of_features = place / _FEATURE_TESTS.relative_to(CHECKOUT)
+    for test in (
+        *tests_of_features.glob(f"test_{name}*.py"),
+        tests_of_features / f"rows_{name}.py",
+    ):
+        test.unlink(missing_ok=True)
+    return subprocess.run(
         [
             *(sys.executable, "-m", "pytest", "-m", "not alone and not slow"),
             *(tests or ("-n", "auto", "--dist", "worksteal", "--ignore", "tests/e2e")),
         ],
         cwd=place,
         env={**os.environ, **environment_of(place)},
-    )
-    sys.exit(done.returncode)
+    ).returncode
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from imgsearch import Library
 from imgsearch.cli import COMMANDS
 from imgsearch.features import installed
-from imgsearch.language.fields import FIELDS, OTHER_NAMES
+from imgsearch.language.fields import FIELDS, LACKING, OTHER_NAMES
 from imgsearch.language.grammar import _EXAMPLES, _SETTINGS
 from imgsearch.records.answer import Explanation, PhotoDetails
 from imgsearch.records.photo import FACTS
@@ -44,6 +44,7 @@ def core_names() -> str:
         "explanation": set(Explanation.__struct_fields__),
         "fact": {fact.name for fact in FACTS} - installed.facts().keys(),
         "job": {"index"},
+        "value of the filter no:": set(LACKING) - installed.lacking().keys(),
     }
     return _BEFORE + "".join(map(_entry, names, names.values())) + "}\n"
 

@@ -29,6 +29,15 @@ GROUPS = {
     ),
     # Checkouts that lack a feature, each in turn.
     "absence": ("test_absent_features.py",),
+    # Minutes for a few promises: random steps on a disk, a watcher that is killed, odd values of
+    # all options, all that commands ask of the network and write, the site of the documentation.
+    "long": (
+        "test_odd_arguments.py",
+        "test_reconcile_model.py",
+        "test_site.py",
+        "test_watch_soak.py",
+        "e2e/test_privacy.py",
+    ),
     # Kinds of encoders: their contract, how models are converted and measured, and their hub.
     "models": (
         "contracts/test_encoders.py",
@@ -44,6 +53,7 @@ GROUPS = {
     # How the built-in model was trained, and how imgsearch compares with other programs.
     "research": (
         "test_bench_*.py",
+        "test_hubness_captions.py",
         "test_lite_towers.py",
         "test_lite_train.py",
         "test_objectives.py",

@@ -19,7 +19,15 @@ from imgsearch import Library, Settings
 from imgsearch.features import installed
 from imgsearch.features.installed import OWN, features
 from imgsearch.store.feature_rows import FEATURE_ROWS
-from tests.absent import CHECKOUT, FILL, ROWS, environment_of, without_feature, words_of
+from tests.absent import (
+    CHECKOUT,
+    environment_of,
+    features_with_rows,
+    fill,
+    stored,
+    without_feature,
+    words_of,
+)
 from tests.factories import PATIENCE_S
 
 # Prints as JSON what users and programs see of an installation.
@@ -104,7 +112,7 @@ def data(demo_data: Path, tmp_path: Path, hidden: str) -> Path:
     """The data folder of a library that has rows of the hidden feature."""
     copied = Path(shutil.copytree(demo_data, tmp_path / "library"))
     with Library.open(Settings.load(data_dir=copied)) as library:
-        FILL.get(hidden, Library.photo_count)(library)
+        fill(library, hidden)
     return copied
 
 
@@ -139,7 +147,7 @@ def called_by_people(feature: str) -> str:
 
 
 def test_every_feature_can_be_filled() -> None:
-    assert FILL.keys() == ROWS.keys() == FEATURE_ROWS.keys() <= set(OWN)
+    assert features_with_rows() == FEATURE_ROWS.keys() <= set(OWN)
 
 
 def test_no_word_of_a_hidden_feature_is_left(hidden: str, checkout: Path, data: Path) -> None:
@@ -172,14 +180,15 @@ def test_a_library_keeps_the_rows_of_a_hidden_feature(
     hidden: str, checkout: Path, data: Path
 ) -> None:
     with Library.open(Settings.load(data_dir=data)) as library:
-        before = ROWS.get(hidden, Library.photo_count)(library)
+        before = stored(library, hidden)
+        assert (before is None) == (hidden not in FEATURE_ROWS)
     command(checkout, data, "mark", "--photo", "1", "--photo", "2", "--favourite")
     command(checkout, data, "index")
     called = called_by_people(hidden)
     assert (f"has {called} (" in command(checkout, data, "doctor")) == (hidden in FEATURE_ROWS)
     assert f"has {called} (" not in command(CHECKOUT, data, "doctor")
     with Library.open(Settings.load(data_dir=data)) as library:
-        assert ROWS.get(hidden, Library.photo_count)(library) == before
+        assert stored(library, hidden) == before
         assert sorted(library.find_all("is:favourite").ids.tolist()) == [1, 2]
 
 
@@ -200,7 +209,7 @@ def test_a_pack_with_things_of_a_hidden_feature_is_merged_without_them(
     assert key not in json.loads(run(checkout, other, *module, *merging, "--json").stdout)
     assert json.loads(run(CHECKOUT, other, *module, *merging, "--json").stdout)[key] == 1
     with Library.open(Settings.load(data_dir=other)) as library:
-        assert ROWS[hidden](library)
+        assert stored(library, hidden)
     # A pack that is made without the feature has none of it.
     command(checkout, data, "pack", str(folder), str(pack))
     verifying = (*module, "pack", "--verify", str(pack), "--json")

@@ -89,6 +89,11 @@ def events(library: Library) -> object:
     ]
 
 
+def around(library: Library) -> object:
+    found = library.around.photos(ids_of(library)["a1.png"])
+    return [(each.hit.path.name, each.apart_s) for each in (*found.before, *found.after)]
+
+
 def strip(library: Library) -> object:
     periods = library.strips.over_time("a boat")
     return [(each.period, each.photos, each.best and each.best.path.name) for each in periods]
@@ -111,6 +116,16 @@ def near_duplicates(library: Library) -> object:
         sorted((photo.hit.path.name, photo.keep) for photo in group.photos)
         for group in library.duplicates.proposed(0.3).groups
     ]
+
+
+def chosen_groups(library: Library) -> object:
+    library.duplicates.remember(library.duplicates.find(0.3).run())
+    listed = library.duplicates.chosen_groups("a boat", min_score=0.3)
+    groups = [
+        [(names(library, [photo.photo_id]), photo.keep, photo.reason) for photo in group.photos]
+        for group in listed.groups
+    ]
+    return groups, listed.total, listed.photos, listed.superfluous_bytes, listed.has_objects
 
 
 def stacks(library: Library) -> object:
@@ -212,9 +227,11 @@ ANSWERED: dict[str, Callable[[Library], object]] = {
     "timeline_headings": headings,
     "filters_choices": choices,
     "cameras": lambda library: library.browse.cameras(),
+    "around": around,
     "over_time": strip,
     "over_time_pictures": pictures_of_a_strip,
     "duplicates": near_duplicates,
+    "duplicates_groups": chosen_groups,
     "Events.cover": cover,
     "Browse.stacks_of": stacks,
     "Browse.days": days,
@@ -232,9 +249,11 @@ ANSWERED: dict[str, Callable[[Library], object]] = {
 # The features that have some of these.
 OF_FEATURES = {
     "albums": "albums",
+    "around": "around",
     "corrections": "corrections",
     "duplicates": "duplicates",
     "duplicates_choices": "duplicates",
+    "duplicates_groups": "duplicates",
     "Events.at": "events",
     "Events.cover": "events",
     "events": "events",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from functools import partial
@@ -85,10 +86,10 @@ class SketchBackend:
         photos = context.source.sample(*photo_queries(context.policy))
         for benchmark in benchmarks_with(photos, context.encode_texts):
             benchmark.observe(ids, vectors)
-            recalls = ((count, index.recall(benchmark, count)) for count in range(1, len(ids) + 1))
-            count, recall = next(each for each in recalls if each[1] >= goal)
+            recall_of = partial(index.recall, benchmark)  # never less among more candidates
+            count = 1 + bisect_left(range(1, len(ids)), goal, key=recall_of)
             details[f"candidates_{benchmark.kind}"] = count
-            details[f"recall_{benchmark.kind}"] = recall
+            details[f"recall_{benchmark.kind}"] = recall_of(count)
         return BuiltIndex(SketchIndex(ids, vectors, sketch_dim, details), details, index.write)
 
     def open(self, path: Path, details: Details, policy: IndexPolicy) -> SketchIndex:

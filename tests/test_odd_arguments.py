@@ -64,9 +64,10 @@ def command_lines(name: str) -> Iterator[tuple[str, ...]]:
     arguments = [each for each in command.params if isinstance(each, click.Argument)]
     needed = [plausible(str(each.name)) for each in arguments if each.name != "words"]
     has_query = len(needed) < len(arguments)
-    filters = () if name == "search" else FIELDS  # the same options of all commands
     for parameter in command.params:
-        if str(parameter.name).removeprefix("query_") in filters:
+        # The same options of all commands.
+        is_filter = str(parameter.name).removeprefix("query_") in FIELDS
+        if is_filter and name != "search":
             continue
         if isinstance(parameter, click.Argument):
             for text in ODD_TEXTS:
@@ -76,9 +77,12 @@ def command_lines(name: str) -> Iterator[tuple[str, ...]]:
             for text in ODD_TEXTS:
                 values = [text] * parameter.nargs
                 option = (name, parameter.opts[0], *values, "--")
-                yield (*option, *needed)
+                if not is_filter:
+                    yield (*option, *needed)
                 if has_query:
-                    yield from ((*option, *needed, query) for query in _QUERIES)
+                    # Beside words and alone, a filter is read by the same code.
+                    queries = _QUERIES[:1] if is_filter else _QUERIES
+                    yield from ((*option, *needed, query) for query in queries)
 
 
 def plausible(argument: str) -> str:

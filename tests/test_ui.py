@@ -443,17 +443,12 @@ def test_near_duplicates_side_by_side(
     wait_for("near-duplicates")
     page.run()
     (shown,) = data_of(page, "modules_similar")
-    asked = {"address": shown["parameters"]}
-    listed = json_of(put(page_data.groups, {**asked, "count": 20}))
-    assert (listed["groups"], listed["photos"]) == (1, 2)
-    (group,) = listed["list"]
-    kept = {photo["name"]: photo["keep"] for photo in group["photos"]}
-    assert sorted(kept) == ["cat.jpg", "cat.png"] and sum(kept.values()) == 1
-    assert listed["superfluous"] != "0 B"
-    (ticked,) = [photo["id"] for photo in group["photos"] if photo["keep"]]
-    answer = json_of(put(page_data.choose, {**asked, "choices": {ticked: False}}))
-    assert answer["changed"] == {ticked: {"keep": False, "reason": "chosen by hand"}}
-    assert answer["superfluous"] == "0 B"  # of a group of which nothing is kept nothing is moved
+    library = session().library
+    listed = library.duplicates.chosen_groups(min_score=shown["min_score"])
+    assert (listed.total, listed.photos, listed.version) == (1, 2, shown["version"])
+    ids = [photo.photo_id for photo in listed.groups[0].photos]
+    described = json_of(put(page_data.tiles, {"address": shown["parameters"], "ids": ids}))
+    assert sorted(tile["name"] for tile in described) == ["cat.jpg", "cat.png"]
     page.slider(key="similarity").set_value(1.0).run()
     assert not data_of(page, "modules_similar") and "No photos are this similar" in text_of(page)
 

@@ -135,6 +135,7 @@ def main() -> None:
         tray.offered(),
         [each.actions for each in shown_features() if each.actions is not None],
         [key for each in shown_features() for key in each.keys],
+        [key for each in shown_features() for key in each.photo_keys],
         has_photos=bool(session().photo_count()),
         image_mb=MAX_MB,
         can_log_out=ASKS_PASSWORD in os.environ,  # with a token nobody has logged in

@@ -127,6 +127,7 @@ class ViewerOptions(Struct, frozen=True):
     results: str  # address of the view with the results
     search: Mapping[str, str]  # parameters of the search that found the photos
     parts: Sequence[str]  # modules of features that draw parts of the details
+    strips: Sequence[str]  # modules of features that draw strips below the photo
     sections: Sequence[Mapping[str, object]]  # of features: name, module and data
     map_address: str | None  # see `ui.features.PageFeature`
     photo_parameters: Mapping[str, str]  # of the addresses of all photos
@@ -222,6 +223,7 @@ def viewer(hits: Sequence[Hit], shown: Hit, options: ViewerOptions) -> tuple[str
             "has_desktop": has_desktop(),
             "map_address": options.map_address,
             "parts": list(options.parts),
+            "strips": list(options.strips),
             "sections": list(options.sections),
         },
         on_form_change=query_line().note_click,
@@ -386,6 +388,7 @@ def shell(
     parts: Sequence[str],
     actions: Sequence[str],
     keys: Sequence[tuple[str, str]],
+    photo_keys: Sequence[tuple[str, str]],
     *,
     has_photos: bool,
     image_mb: int,
@@ -397,9 +400,10 @@ def shell(
     `path` is that of the view, and `search_effects` says what a search does in each view, by its
     path; this view has the field if `has_search_field`. `parts` says what can be done with selected
     photos: see `tray_bar.js`; `actions` are modules of features with more of that, and `keys` those
-    that they bring for photos in a grid. Without `has_photos`, the library has none yet to search.
-    An image to search by has at most `image_mb`. With `can_log_out`, a button ends the login.
-    Returns the name of the form that the visitor has asked for, else an empty text.
+    that they bring for photos in a grid, `photo_keys` for one. Without `has_photos`, the library
+    has none yet to search. An image to search by has at most `image_mb`. With `can_log_out`, a
+    button ends the login. Returns the name of the form that the visitor has asked for, else an
+    empty text.
     """
     # A click in a view without the field tells nothing of it, see `QueryLine.note_click`.
     noted = query_line().note_click if has_search_field else _rerun
@@ -416,6 +420,7 @@ def shell(
             "parts": list(parts),
             "actions": list(actions),
             "keys": list(keys),
+            "photo_keys": list(photo_keys),
             "has_photos": has_photos,
             "image_mb": image_mb,
             "can_log_out": can_log_out,

@@ -110,9 +110,11 @@ class PageFeature(Struct, frozen=True):
 
     Nothing of it is shown for a library that lacks `part`, if it names one. `actions` is an ES
     module with actions for photos, and `viewer` one that draws parts of the viewer of a photo: see
-    `FeatureModule` and `ViewerModule` in `components/types.d.ts`; `headings` is one that finds the
-    headings of a timeline: see `components/grid/headings.js`. `section` is a section of the viewer
-    that keeps a state of its own. `keys` are keys for photos in a grid, with what they do.
+    `FeatureModule` and `ViewerModule` in `components/types.d.ts`; `strip` is one that draws a strip
+    below the photo, which a key shows (`StripModule`). `headings` is one that finds the headings of
+    a timeline: see `components/grid/headings.js`. `section` is a section of the viewer
+    that keeps a state of its own. `keys` are keys for photos in a grid, with what they do, and
+    `photo_keys` those for one photo.
     `map_address` is the address of a map at a point, with `{lat}`, `{lon}` and `{zoom}`, to which
     others lead. `header` draws something above the results of a search, `search_button` a button
     beside the search field of the first view, and `shelf` returns links for the start page, to what
@@ -129,8 +131,10 @@ class PageFeature(Struct, frozen=True):
     part: str | None = None
     actions: str | None = None
     viewer: str | None = None
+    strip: str | None = None
     headings: str | None = None
     keys: Sequence[tuple[str, str]] = ()
+    photo_keys: Sequence[tuple[str, str]] = ()
     map_address: str | None = None
     header: Callable[[SearchInput], None] | None = None
     search_button: Callable[[SearchInput], None] | None = None

@@ -78,6 +78,7 @@ CORE_NAMES: Mapping[str, tuple[str, ...]] = {
         "month",
         "name",
         "near",
+        "no",
         "on",
         "orientation",
         "path",
@@ -197,4 +198,12 @@ CORE_NAMES: Mapping[str, tuple[str, ...]] = {
         "width_px",
     ),
     "job": ("index",),
+    "value of the filter no:": (
+        "camera",
+        "date",
+        "keyword",
+        "person",
+        "place",
+        "title",
+    ),
 }

@@ -239,6 +239,8 @@ class Feature(NamedTuple):
     names the groups of items by which an archive shares what people make with the feature, in the
     order in which their rows refer to each other: see `imgsearch.archive.items.base`.
     `examples` are lines for the help of commands of others, by command.
+    `lacking` are values of the filter `no:`, such as "album", each with the name of a function that
+    is called with the `ConditionContext` and returns the condition that a photo has none.
     `methods` are those of a part that a library has as well, with the part. `rows` names a function
     that returns names and texts among the facts of a photo, and `cards` those that return the rows
     of a card below them, or none; they are called with the open library and the hit of the photo
@@ -267,6 +269,7 @@ class Feature(NamedTuple):
     filters: Mapping[str, NamedFilter | ValueFilter] = {}
     queries: Mapping[str, NamedQuery] = {}
     directions: Mapping[str, NamedDirection] = {}
+    lacking: Mapping[str, str] = {}
     details: Mapping[str, Detail] = {}
     explained: Mapping[str, Explained] = {}
     rows: str | None = None

@@ -198,6 +198,11 @@ def other_filter_names() -> dict[str, str]:
     }
 
 
+def lacking() -> dict[str, str]:
+    """Return values of the filter `no:` of features, with their functions: see `Feature`."""
+    return _all(_lacking_values)
+
+
 def queries() -> dict[str, NamedQuery]:
     """Return the names that stand for queries, of all features."""
     return _all(_queries)
@@ -386,6 +391,10 @@ def _filter_names(feature: Feature) -> Mapping[str, object]:
     }
 
 
+def _lacking_values(feature: Feature) -> Mapping[str, str]:
+    return feature.lacking
+
+
 def _jobs(feature: Feature) -> Mapping[str, FeatureJob]:
     return feature.jobs
 
@@ -407,4 +416,5 @@ _NAMED: Mapping[str, Callable[[Feature], Mapping[str, object]]] = {
     "explanation": _explained,
     "fact": _facts,
     "job": _jobs,
+    "value of the filter no:": _lacking_values,
 }

@@ -308,6 +308,9 @@ def _field_of_feature(declared: NamedFilter | ValueFilter) -> Field:
     return replace(field, read=read_value, write=write_value)
 
 
+# Values of the filter `no:`.
+LACKING = ("date", "place", "person", "keyword", "title", "camera", *installed.lacking())
+
 # In the order of the help text.
 _CORE_FIELDS: dict[str, Field] = {
     "after": text_field("DATE", "taken at or after the beginning of DATE", read_date),
@@ -338,6 +341,11 @@ _CORE_FIELDS: dict[str, Field] = {
     ),
     "keyword": text_field(
         "TEXT", "with this keyword, or with it as one level of a hierarchical keyword"
+    ),
+    "no": _word_field(
+        "SUBJECT",
+        f"that have none of these: {', '.join(LACKING)}",
+        " ".join(LACKING),
     ),
     "in": text_field("FOLDER", "in a folder of this name, at any depth; or below this /path"),
     "root": text_field("FOLDER", "in this indexed folder, given by name or path"),

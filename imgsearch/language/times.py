@@ -54,9 +54,8 @@ _SYNONYMS = {
     "lunchtime": "lunch",
     "dinnertime": "dinner",
 }
-# After a lead, a part of the day that somebody may mean as a time: no one is "on lunch".
 _MEALS = ("breakfast", "lunch", "dinner")
-_AFTER_AT = ("night", "noon", "midnight", *_MEALS)
+_AFTER_AT = ("night", "noon", "midnight", *_MEALS)  # "at night", but "in the morning"
 _SHOWN = ("night", *_MEALS)  # what photos show: these words stay
 # Hours of a part of the day that is narrower, or not among those that have a name.
 _HOURS = {
@@ -72,13 +71,13 @@ _HOURS = {
 _NIGHT_OF_A_DAY = "18..5"  # "Friday night" begins in the evening, and ends on Saturday
 _PHRASE = re.compile(
     # "on Saturdays", "Friday night", "every Sunday in the early morning", "Monday to Wednesday"
-    "(?P<lead>[LEAT]*)(?P<days>W(?:RW|(?:JW)*)|K)(?:L*A*(?P<modifier>M?)(?P<part>[PQ]))?"
+    "(?P<lead>[LEAT]*)(?P<days>W(?:RW|(?:JW)*)|K)(?:L*A*M?[PQ])?"
     # "in the evening", "late at night", "that morning", "in the early morning"
-    "|(?P<lead2>M?[LEAT]+)(?P<modifier2>M?)(?P<part2>[PQ])"
+    "|M?[LEAT]+M?[PQ]"
     # "summer evenings", "on winter mornings"
-    "|(?P<lead3>[LEA]*)(?P<season>S)(?P<part3>[PQ])"
+    "|(?P<before_season>[LEA]*)(?P<season>S)[PQ]"
     # "last night", "this morning", "yesterday evening", "tonight"
-    "|(?P<day>[NHY])(?P<part4>P)|(?P<tonight>G)"
+    "|(?P<relative>[NHY]P|G)"
 )
 # What may follow a phrase beside links: a clause, or another time.
 _FOLLOWING = """
@@ -194,8 +193,10 @@ def _meant(
     typed: Sequence[str],
 ) -> TimePhrase | None:
     """Return the phrase with its filters, if its lead says that a time is meant."""
-    if found["tonight"] is not None or found["day"] is not None:
-        return _relative(used, end, today)
+    if found["relative"] is not None:
+        # "the last night of the proms" is none of the user's.
+        is_of_something = end < len(typed) and typed[end].lower() == "of"
+        return None if is_of_something else _relative(used, end, today)
     parts = [token for token in used if token.kind in (_PART, _PARTS)]
     part = parts[0] if parts else None
     modifiers = [token.word for token in used if token.kind == _EARLY_LATE]
@@ -216,7 +217,7 @@ def _meant(
     if found["season"] is not None:
         season = next(token for token in used if token.kind == _SEASON)
         is_dated = end < len(typed) and typed[end].isdecimal()
-        if part.kind != _PARTS and not found["lead3"] and not is_dated:
+        if part.kind != _PARTS and not found["before_season"] and not is_dated:
             return None  # "a winter morning" describes a photo
         filters = (Filter("season", (SEASON_NAMES[season.word],)), Filter("time", (hours,)))
         return TimePhrase(end, filters, tuple(token.at for token in used) if shown else ())

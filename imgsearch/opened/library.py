@@ -173,7 +173,7 @@ class OpenedLibrary:
 
     def _photos(self, reads: Reads, row: EncoderRow, online: Mapping[int, bool]) -> LibraryPhotos:
         index = SearchedIndex(self, row)
-        return LibraryPhotos(reads, row, index, online, self.origin.note_shown)
+        return LibraryPhotos(reads, row, index, online, self.origin)
 
     def photos(self) -> LibraryPhotos:
         """Return the photos as one request sees them, whatever encoder the settings name."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -66,9 +66,8 @@ class Origin(Protocol):
     def online(self, reads: Reads) -> dict[int, bool]:
         """Return whether each root (by id) can be reached now."""
 
-    @property
-    def note_shown(self) -> Callable[[Sequence[str]], None] | None:
-        """Return a function for the contents (hexadecimal) of photos that are read at once."""
+    def note_shown(self, content_hashes: Sequence[str]) -> None:
+        """Note the contents (hexadecimal) of photos that are read at once."""
 
     def small_picture(self, content_hash: bytes) -> bytes | None:
         """Return the small picture of a photo, where the library itself does not store it."""
@@ -99,7 +98,6 @@ class LocalFolders:
 
     parts = frozenset({"encoders", "folders", "upkeep", "watch"})
     around_transactions: AroundTransactions = nullcontext
-    note_shown: Callable[[Sequence[str]], None] | None = None
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -138,6 +136,9 @@ class LocalFolders:
 
     def online(self, reads: Reads) -> dict[int, bool]:
         return online_roots(reads)
+
+    def note_shown(self, content_hashes: Sequence[str]) -> None:
+        """Do nothing: the library stores small pictures itself."""
 
     def small_picture(self, content_hash: bytes) -> None:
         """Return None: the library stores small pictures itself."""

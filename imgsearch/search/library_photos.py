@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property, reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
@@ -53,6 +53,12 @@ class SearchableVectors(Protocol):
     ) -> list[Neighbours]: ...
 
 
+class ShownPhotos(Protocol):
+    """The origin of photos, which is told the contents (hexadecimal) of those read at once."""
+
+    def note_shown(self, content_hashes: Sequence[str]) -> None: ...
+
+
 class LibraryPhotos:
     """The photos of a library as one request sees them, for one encoder: make one for each.
 
@@ -67,14 +73,14 @@ class LibraryPhotos:
         encoder: EncoderRow,
         vectors: SearchableVectors,
         online: Mapping[int, bool],
-        note_shown: Callable[[Sequence[str]], None] | None = None,
+        origin: ShownPhotos | None = None,
     ) -> None:
-        """`note_shown` is told the contents, in hexadecimal, of photos that are read at once."""
+        """`origin` is where the photos come from, if that has to know which are shown."""
         self._reads = reads
         self._encoder = encoder
         self._vectors = vectors
         self._online = online
-        self._note_shown = note_shown
+        self._origin = origin
         # What one answer asks for several times. An array has no hash, so a selection goes by the
         # identity of its own; it is kept, so that the identity stays its own.
         self._selected: dict[Hashable, tuple[Selection, Ids]] = {}
@@ -263,8 +269,8 @@ class LibraryPhotos:
             if len(files) > 1:
                 files.sort(key=lambda file: (not file.is_online, file.is_missing))
             found[photo_id] = ShownPhoto(photo, tuple(files), known.date, known.dated_by)
-        if self._note_shown is not None:
-            self._note_shown([each.photo.content_hash for each in found.values()])
+        if self._origin is not None:
+            self._origin.note_shown([each.photo.content_hash for each in found.values()])
         return found
 
     def vectors_of(

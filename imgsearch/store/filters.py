@@ -448,6 +448,26 @@ def _state(context: ConditionContext, value: FilterValue) -> SqlCondition:
     return online if value == "online" else online._replace(text=f"NOT {online.text}")
 
 
+# By the values of `no:`.
+_LACKING = {
+    "date": "photos.taken_at IS NULL",
+    "place": "photos.lat IS NULL AND photos.id NOT IN "
+    "(SELECT photo_id FROM names WHERE place != '' OR country != '')",
+    "person": "photos.id NOT IN (SELECT photo_id FROM names WHERE people != '')",
+    "keyword": "photos.id NOT IN (SELECT photo_id FROM photo_keywords)",
+    "title": "coalesce(photos.title, '') = ''",
+    "camera": "coalesce(photos.camera, '') = ''",
+}
+
+
+def _no(context: ConditionContext, value: FilterValue) -> SqlCondition:
+    of_feature = installed.lacking().get(str(value))
+    if of_feature is None:
+        return SqlCondition(f"({_LACKING[str(value)]})")
+    condition: SqlCondition = load(of_feature)(context)
+    return condition
+
+
 def _type(context: ConditionContext, value: FilterValue) -> SqlCondition:
     return SqlCondition("lower(photos.format) = ?", (value,))
 
@@ -499,6 +519,7 @@ CONDITIONS: dict[str, Condition] = {
     "dated": _dated,
     "near": _near,
     "keyword": _keyword,
+    "no": _no,
     "in": _in,
     "root": _root,
     "name": _name,

@@ -982,7 +982,6 @@ CREATE TRIGGER items_wait_for_photo AFTER DELETE ON photos
         WHERE photo_id = old.id); END;
 {_item_triggers()}"""
 
-# Facts whose columns the triggers of a migration name. Photos of a pack may have them already.
 # 0.1 had baselines without these captions: they are made anew when photos are indexed.
 _USUAL_CAPTIONS = """
 ALTER TABLE nulls ADD COLUMN usual BLOB;

@@ -11,7 +11,7 @@ import pytest
 
 from imgsearch import Library, Settings
 from imgsearch.features.installed import features
-from tests.absent import FILL, environment_of, without_feature, words_of
+from tests.absent import environment_of, fill, without_feature, words_of
 from tests.browsing import PATIENCE_MS, page_server
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def address(
     """Where the page of an installation without the feature is served."""
     data = Path(shutil.copytree(demo_data, tmp_path_factory.mktemp("absent") / "library"))
     with Library.open(Settings.load(data_dir=data)) as library:
-        FILL.get(hidden, Library.photo_count)(library)
+        fill(library, hidden)
     checkout = without_feature(hidden, tmp_path_factory.mktemp("checkout") / "imgsearch")
     with page_server(data, environment=environment_of(checkout)) as (address, _):
         yield address

@@ -16,7 +16,7 @@ from urllib.request import urlopen
 import pytest
 from msgspec.structs import replace
 
-from imgsearch import Classes, Library, Settings
+from imgsearch import Library, Settings
 from imgsearch.store.lock import writing
 from tests.browsing import (
     NEEDS_BROWSER,
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from tests.e2e.conftest import OpenTab
 
-pytestmark = NEEDS_BROWSER
+pytestmark = [*NEEDS_BROWSER, pytest.mark.features("labels")]
 SWISS = {"country": "Switzerland", "region": "Geneva", "town": "Genève"}
 PHOTOS: dict[str, dict[str, Any]] = {  # by path: what is known of the photo
     "2019/Genève/lake.png": {**SWISS, "people": ("Anna", "Geneviève"), "keywords": ("boat",)},
@@ -51,6 +51,8 @@ PHOTOS: dict[str, dict[str, Any]] = {  # by path: what is known of the photo
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from imgsearch import Classes  # absent in some checkouts
+
     place = tmp_path_factory.mktemp("filters")
     for number, name in enumerate(PHOTOS):
         write_noise(place / "photos" / name, number, 64)

@@ -62,7 +62,7 @@ def box_of(tab: Page, name: str) -> Locator:
 
 def tick(tab: Page, name: str, is_kept: bool) -> None:
     """Tick it or not, and wait until the library has recorded it."""
-    with tab.expect_response("**/similar/choices") as answer:
+    with tab.expect_response("**/operations/duplicates/choices") as answer:
         box_of(tab, name).set_checked(is_kept)
     assert answer.value.ok
 
@@ -200,7 +200,7 @@ def test_the_keyboard_keeps_and_the_viewer_steps_through_a_group(
         tab.locator(".tile a[aria-label^='large.png']").focus()
         tab.keyboard.press("ArrowRight")
         expect(tab.locator(".tile a[aria-label^='small.png']")).to_be_focused()
-        with tab.expect_response("**/similar/choices"):
+        with tab.expect_response("**/operations/duplicates/choices"):
             tab.keyboard.press("k")
         expect_kept(tab, "large", "small")
         tab.keyboard.press("k")

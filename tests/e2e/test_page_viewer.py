@@ -140,7 +140,7 @@ def test_the_details_come_with_the_picture(page: Page, address: str) -> None:
             f"""() => {{
                 const key = new KeyboardEvent("keydown", {{key: "ArrowRight", bubbles: true}});
                 document.body.dispatchEvent(key);
-                return {FRAME}.nextElementSibling.innerText;
+                return {FRAME}.parentElement.querySelector(".drawer").innerText;
             }}"""
         )
         assert "chelsea.png" in shown and "451 × 300 px" in shown and "brick" not in shown

@@ -13,8 +13,6 @@ import pytest
 from PIL import Image
 
 from imgsearch.cli import COMMANDS
-from imgsearch.features.people import models
-from imgsearch.features.text import reader as ocr
 from imgsearch.written_beside import is_left_name
 from tests.programs import need_programs
 
@@ -24,6 +22,7 @@ CONTROL = "control"
 BESIDE_PHOTOS = ("sidecars --write", "correct --write-sidecars")
 NEW_LIBRARY = ("index", "demo")  # asks the hub whether its model can be had
 Report = dict[str, Any]
+pytestmark = pytest.mark.features()  # all: the session runs their commands
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +56,9 @@ def test_the_recorder_sees_what_a_program_asks_and_writes(reports: dict[str, Rep
 
 
 def test_every_step_did_its_work(reports: dict[str, Report]) -> None:
+    from imgsearch.features.people import models  # absent in some checkouts
+    from imgsearch.features.text import reader as ocr
+
     assert len(reports) == 55 + ocr.is_installed() + 2 * models.is_installed()
     for step, report in reports.items():
         assert "Traceback" not in report["output"], step
@@ -64,6 +66,9 @@ def test_every_step_did_its_work(reports: dict[str, Report]) -> None:
 
 
 def test_every_command_is_recorded(reports: dict[str, Report]) -> None:
+    from imgsearch.features.people import models  # absent in some checkouts
+    from imgsearch.features.text import reader as ocr
+
     recorded = {step.split()[0].replace("page", "ui") for step in reports}
     needed = {"read-text": ocr.is_installed(), "faces": models.is_installed()}
     assert set(COMMANDS) - recorded <= {name for name, is_there in needed.items() if not is_there}

@@ -624,3 +624,16 @@ def test_the_service_makes_the_same_changes(library: Library, tmp_path: Path) ->
             client.call(Albums.make, "Book")
         with pytest.raises(UsageError, match="0 to 5 stars"):
             client.call(Marks.set, [1], rating=9)
+
+
+def test_photos_in_no_album(library: Library, stand_in: StandIn, tmp_path: Path) -> None:
+    write_photos(tmp_path / "photos", 3)
+    library.index([tmp_path / "photos"]).run()
+    first, second, _ = (hit.photo.id for hit in library.search("sort:path"))
+    library.albums.make("Book", photo_ids=[first])
+    library.tray.add([second])
+    assert first not in {hit.photo.id for hit in library.search("no:album")}
+    assert len(library.search("no:album")) == 2
+    assert [hit.photo.id for hit in library.search("-no:album")] == [first]
+    with pytest.raises(QueryError, match="Known: album, camera"):
+        library.search("no:such")

@@ -60,3 +60,54 @@ def test_the_service_answers_as_the_library_does(settings: Settings) -> None:
         assert client.call(Duplicates.choices) == {other.hit.photo.id: True}
         assert library.duplicates.choices() == {other.hit.photo.id: True}
         assert client.call(Duplicates.forget_choices) == 1
+
+
+def test_groups_have_what_was_chosen_and_the_numbers_of_all(settings: Settings) -> None:
+    assert run_cli("duplicates", data=settings.data_dir).returncode == 0
+    with Library.open(settings) as library:
+        duplicates = library.duplicates
+        listed = duplicates.chosen_groups()
+        (group,) = listed.groups
+        large, small = group.photos
+        assert (group.number, large.keep, small.keep) == (0, True, False)
+        assert small.reason.startswith("smaller:")
+        sizes = {hit.photo.id: hit.photo.size_bytes for hit in library.photos([small.photo_id])}
+        assert (listed.total, listed.photos, listed.chosen) == (1, 2, 0)
+        assert listed.superfluous_bytes == sizes[small.photo_id] and not listed.has_objects
+        duplicates.choose(small.photo_id, True)
+        after = duplicates.chosen_groups()
+        assert [(each.photo_id, each.keep) for each in after.groups[0].photos] == [
+            (large.photo_id, True),
+            (small.photo_id, True),
+        ]
+        assert after.groups[0].photos[1].reason == "chosen by hand"
+        assert (after.chosen, after.superfluous_bytes) == (1, 0)
+        assert after.version == listed.version, "the same photos are in the groups"
+        duplicates.choose(small.photo_id, False)
+        duplicates.choose(large.photo_id, False)
+        assert duplicates.chosen_groups().superfluous_bytes == 0, "nothing of the group is kept"
+        assert duplicates.chosen_groups(first=1).groups == ()
+        assert duplicates.chosen_groups(k=0).total == 1
+        found = duplicates.chosen_groups("name:smaller")
+        assert (found.groups, found.total, found.chosen) == ((), 0, 0), "its pair is not found"
+        with pytest.raises(UsageError, match=r"imgsearch duplicates --min-score 0\.5$"):
+            duplicates.chosen_groups(min_score=0.5)
+
+
+def test_groups_are_the_same_until_photos_come_or_go_or_are_compared_again(
+    settings: Settings, tmp_path: Path
+) -> None:
+    assert run_cli("duplicates", data=settings.data_dir).returncode == 0
+    with Library.open(settings) as library:
+        duplicates = library.duplicates
+        groups = duplicates.proposed_groups()
+        (group,) = groups.groups
+        duplicates.choose(group.others[0].hit.photo.id, True)
+        assert duplicates.proposed_groups() is groups
+        pairs = duplicates.find(0.9).run()
+        duplicates.remember(pairs)
+        again = duplicates.proposed_groups()
+        assert again is not groups and again.version == groups.version
+        (tmp_path / "photos" / "smaller.jpg").unlink()
+        library.index().run()
+        assert duplicates.proposed_groups().groups == ()

@@ -1,4 +1,4 @@
-"""The routes of near-duplicates: ranges of groups, choices, and exports."""
+"""Near-duplicates on the page: its groups, tiles of their photos, and exports."""
 
 from __future__ import annotations
 
@@ -47,14 +47,12 @@ def compared(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     session().library.duplicates.forget_choices()
 
 
-def listed_groups(first: int = 0, count: int = 20, **address: str) -> Any:
-    asked = {"address": address, "first": first, "count": count}
-    return json_of(put(page_data.groups, asked))
+def tiles(address: dict[str, str], ids: list[int]) -> Any:
+    return json_of(put(page_data.tiles, {"address": address, "ids": ids}))
 
 
-def choose(choices: dict[str, bool], forgets: bool = False) -> Any:
-    asked = {"address": {}, "choices": choices, "forgets": forgets}
-    return json_of(put(page_data.choose, asked))
+def ids_by_name() -> dict[str, int]:
+    return {hit.path.name: hit.photo.id for hit in session().library.find("type:png").hits}
 
 
 def exported(kind: str) -> str:
@@ -63,65 +61,36 @@ def exported(kind: str) -> str:
     return bytes(answer.body).decode()
 
 
-def ids_of(listed: Any) -> dict[str, str]:
-    """The ids of the listed photos, by their names."""
-    return {photo["name"]: photo["id"] for group in listed["list"] for photo in group["photos"]}
-
-
-def test_groups_come_in_ranges() -> None:
-    everything = listed_groups()
-    assert (everything["groups"], everything["photos"], everything["chosen"]) == (3, 6, 0)
-    assert [group["number"] for group in everything["list"]] == [0, 1, 2]
-    for group in everything["list"]:
-        large, small = group["photos"]
-        assert (large["keep"], small["keep"]) == (True, False)
-        assert small["name"] == large["name"].replace(".", " small.")
-        assert small["reason"].startswith("smaller:") and "px, PNG" in small["about"]
-    second = listed_groups(first=1, count=1)
-    assert second["list"] == everything["list"][1:2] and second["groups"] == 3
-    assert listed_groups(first=3, count=9)["list"] == []
+def test_tiles_describe_photos_of_groups() -> None:
+    ids = ids_by_name()
+    small, large = ids["chelsea small.png"], ids["chelsea.png"]
+    asked = [small, 999, large]
+    first, gone, second = tiles({"score": "0.92"}, asked)
+    assert gone is None
+    assert (first["id"], second["id"]) == (str(small), str(large))
+    assert first["name"] == "chelsea small.png" and "px, PNG" in first["about"]
+    assert first["paths"][0].endswith("/chelsea small.png")
+    assert "from=similar&score=0.92" in first["link"]
 
 
 @pytest.mark.parametrize(
     "content",
     [
-        {"address": {}, "first": -1, "count": 2},
-        {"address": {}, "count": page_data.MOST_GROUPS + 1},
-        {"address": {}, "folder": "/"},
-        {"count": 2},
-        {"address": {"q": "contry:Italy"}, "count": 2},
+        {"address": {}, "ids": [1] * (page_data.MOST_TILES + 1)},
+        {"address": {}, "ids": [], "folder": "/"},
+        {"ids": [1]},
+        {"address": {}, "ids": ["/"]},
     ],
 )
 def test_what_is_no_request_is_refused_in_a_sentence(content: Any) -> None:
-    answer = put(page_data.groups, content)
+    answer = put(page_data.tiles, content)
     assert answer.status_code == 422 and len(bytes(answer.body)) > 20
 
 
-def test_a_choice_is_recorded_in_the_library() -> None:
-    ids = ids_of(listed_groups())
-    large, small = ids["chelsea.png"], ids["chelsea small.png"]
-    answer = choose({small: True})
-    assert answer["changed"] == {small: {"keep": True, "reason": "chosen by hand"}}
-    assert answer["chosen"] == 1 and answer["problem"] == ""
-    assert session().library.duplicates.choices() == {int(small): True}
-    answer = choose({small: False, large: False})
-    assert answer["changed"][large] == {"keep": False, "reason": "chosen by hand"}
-    assert answer["changed"][small]["reason"].startswith("smaller:"), "as is proposed"
-    assert choose({}, forgets=True)["chosen"] == 0
-    assert session().library.duplicates.choices() == {}
-
-
-def test_of_several_choices_that_of_a_photo_that_has_left_is_told() -> None:
-    small = ids_of(listed_groups())["coffee small.png"]
-    answer = choose({"999": True, small: True})
-    assert "no photo 999" in answer["problem"]
-    assert session().library.duplicates.choices() == {int(small): True}
-
-
 def test_exports_follow_the_choices(data_dir: Path) -> None:
-    ids = ids_of(listed_groups())
-    choose({ids["coffee.png"]: False})  # nothing of this group is kept
-    choose({ids["rocket small.png"]: True})
+    ids, duplicates = ids_by_name(), session().library.duplicates
+    duplicates.choose(ids["coffee.png"], False)  # nothing of this group is kept
+    duplicates.choose(ids["rocket small.png"], True)
     paths = exported("paths")
     assert paths == f"{data_dir.parent / 'photos' / 'chelsea small.png'}\n"
     script = exported("script")
@@ -132,20 +101,20 @@ def test_exports_follow_the_choices(data_dir: Path) -> None:
     assert put(page_data.export, {"address": {}}, kind="zip").status_code == 404
 
 
-def test_a_search_leaves_the_pairs_of_what_it_finds() -> None:
-    listed = listed_groups(q="name:chelsea")
-    assert (listed["groups"], listed["photos"]) == (1, 2)
-    assert listed_groups(q="name:small")["groups"] == 0
-
-
 def test_the_address_of_a_photo_leads_to_its_group() -> None:
-    listed = listed_groups(score="0.92")
-    photo = listed["list"][0]["photos"][1]
-    grouping = Grouping.from_address({"score": "0.92"})
-    hits = group_hits(grouping, int(photo["id"]))
-    assert [hit.path.name for hit in hits] == [each["name"] for each in listed["list"][0]["photos"]]
-    assert "from=similar&score=0.92" in photo["link"]
-    assert group_hits(grouping, 999) == []
+    ids = ids_by_name()
+    hits = group_hits(Grouping.from_address({"score": "0.92"}), ids["coffee small.png"])
+    assert [hit.path.name for hit in hits] == ["coffee.png", "coffee small.png"]
+    assert group_hits(Grouping.from_address({"score": "0.92"}), 999) == []
+    searched = Grouping.from_address({"q": "name:small"})
+    assert group_hits(searched, ids["coffee small.png"]) == [], "its pair is not found"
+
+
+def test_an_address_from_before_a_coarser_comparison_still_has_groups() -> None:
+    library = session().library
+    pairs = library.duplicates.find(0.97).run()
+    library.duplicates.remember(pairs)
+    assert groups_of(Grouping(SearchInput(), 0.92)) == groups_of(Grouping(SearchInput(), 0.97))
 
 
 @pytest.mark.parametrize(
@@ -167,10 +136,3 @@ def test_an_address_has_the_settings(
     grouping = Grouping.from_address(address)
     assert grouping == Grouping(SearchInput(), score, prefer)
     assert Grouping.from_address(grouping.parameters) == grouping
-
-
-def test_groups_are_computed_once_until_the_number_of_photos_changes() -> None:
-    grouping = Grouping(SearchInput(), 0.95)
-    assert groups_of(grouping) is groups_of(grouping)
-    choose({ids_of(listed_groups())["rocket.png"]: True})
-    assert groups_of(grouping) is groups_of(grouping)

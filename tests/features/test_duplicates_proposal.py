@@ -294,6 +294,8 @@ def test_the_last_comparison_is_remembered_for_the_same_photos_and_model(
         file.unlink()
         file.mkdir()
         with pytest.raises(DiskError, match="near-duplicates"):
-            library.duplicates.remember(pairs)
-        with pytest.raises(DiskError, match="near-duplicates"):
             library.duplicates.remembered()
+        with pytest.raises(DiskError, match="near-duplicates"):
+            library.duplicates.remember(pairs)
+        found = library.duplicates.remembered()
+        assert found and len(found.pairs.pairs) == 1, "until the program ends"

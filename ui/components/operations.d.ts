@@ -85,6 +85,7 @@ export interface PostOperations {
   "people/split": { request: { faces: (number)[]; person_id: number }; answer: PersonChange };
   "people/hide": { request: { person_id: number; hidden?: boolean; shown?: ShownPerson | null }; answer: PersonChange };
   "people/me": { request: { person_id: number; is_me?: boolean; shown?: ShownPerson | null }; answer: PersonChange };
+  "duplicates/groups": { request: { query?: string | QueryBody | null; min_score?: number | null; prefer?: (string)[]; first?: number; k?: number }; answer: ChosenGroups };
   "duplicates/choices": { request: { photo_id: number; is_kept: boolean | null }; answer: null };
   "label": { request: { classes: Classes; query?: string | QueryBody | null; k?: number }; answer: (Label)[] };
   "saved": { request: { name: string; query: string | QueryBody; k?: number | null; include_weak?: boolean; replace?: boolean }; answer: SavedSearchSummary };
@@ -284,6 +285,12 @@ export type DuplicateGroup = { photos: (GroupedPhoto)[] };
 
 export type GroupedPhoto = { hit: Hit; keep: boolean; reason: string; score: number | null };
 
+export type ChosenGroups = { groups: (ChosenGroup)[]; total: number; photos: number; chosen: number; superfluous_bytes: number; has_objects: boolean; version: string };
+
+export type ChosenGroup = { number: number; photos: (ChosenPhoto)[] };
+
+export type ChosenPhoto = { photo_id: number; keep: boolean; reason: string };
+
 export type Label = { photo_id: number; name: string; probability: number };
 
 export type SavedLabels = { name: string; counts: (LabelCount)[] };
@@ -298,4 +305,4 @@ export type StripPicture = { period: string; photos: number; photo_id: number | 
 
 export type PhotosBeforeAfter = { hit: Hit; event: EventSummary | null; before: (NearbyPhoto)[]; after: (NearbyPhoto)[]; more_before: number; more_after: number };
 
-export type NearbyPhoto = { hit: Hit; apart_s: number };
+export type NearbyPhoto = { hit: Hit; apart_s: number; apart: string };

@@ -151,6 +151,20 @@ export interface ViewerModule {
   partsOf(details: PhotoDetails): HTMLElement[];
 }
 
+/** A strip below the photo that is shown, which a button and a key show and hide. `show` is called for each photo while it is shown. */
+export interface ViewerStrip {
+  node: HTMLElement;
+  key: string;
+  name: string;
+  icon: string;
+  show(photo: string): void;
+}
+
+/** The module of a strip of a feature: see `PageFeature` in ui/features.py. */
+export interface StripModule {
+  makeStrip(): ViewerStrip;
+}
+
 /** A section among the details of a photo, which keeps a state of its own. `show` is called for each photo that is shown, and when its details come. */
 export interface DetailsSection {
   node: HTMLElement;

@@ -24,6 +24,7 @@ FEATURE = Feature(
             module="imgsearch.features.albums.filters",
         )
     },
+    lacking={"album": "imgsearch.features.albums.filters:in_no_album"},
     details={
         "albums": Detail(tuple[str, ...], "imgsearch.features.albums.operations:albums_of_photo")
     },

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from imgsearch.errors import CommandLine, Sentence
 from imgsearch.language.given_names import nearest_or_all
 from imgsearch.store.database import Database
-from imgsearch.store.filters import SqlCondition, in_list
+from imgsearch.store.filters import ConditionContext, SqlCondition, in_list
 from imgsearch.store.tray import TRAY_KEY
 from imgsearch.text import plain_text
 
@@ -15,6 +15,12 @@ from imgsearch.text import plain_text
 def condition(name: str) -> SqlCondition:
     """Return the condition that a photo is in the album."""
     return in_list(plain_text(name))
+
+
+def in_no_album(context: ConditionContext) -> SqlCondition:
+    """Return the condition that a photo is in no album; the tray is none."""
+    listed = "SELECT photo_id FROM album_photos JOIN albums ON albums.id = album_id WHERE key != ?"
+    return SqlCondition(f"photos.id NOT IN ({listed})", (TRAY_KEY,))
 
 
 def names(database: Database) -> list[str]:

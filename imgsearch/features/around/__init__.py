@@ -27,6 +27,9 @@ FEATURE = Feature(
             check="imgsearch.features.around.filters:check",
         )
     },
+    page="imgsearch.features.around.page:page",
+    components="imgsearch.features.around",
+    styles={"viewer": "around/strip.css"},
     exports={
         "imgsearch.features.around.operations": ("Around",),
         "imgsearch.features.around.records": ("NearbyPhoto", "PhotosBeforeAfter"),

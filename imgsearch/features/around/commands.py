@@ -12,7 +12,6 @@ from imgsearch.cli.output import NO_RESULT, info, print_json
 from imgsearch.errors import CommandLine, Sentence
 from imgsearch.features.around.operations import Around
 from imgsearch.features.around.records import PhotosBeforeAfter
-from imgsearch.features.around.texts import time_between
 from imgsearch.text import format_count, path_text, printable
 
 
@@ -54,9 +53,9 @@ def command(asked: Asked[PhotosBeforeAfter], paths: bool) -> None:
 
 
 def _print(found: PhotosBeforeAfter, paths: bool) -> None:
-    lines = [(time_between(each.apart_s), each.hit) for each in found.before]
+    lines = [(each.apart, each.hit) for each in found.before]
     lines += [("this photo", found.hit)]
-    lines += [(time_between(each.apart_s), each.hit) for each in found.after]
+    lines += [(each.apart, each.hit) for each in found.after]
     width = max(len(text) for text, _ in lines)
     if found.event is not None and not paths:
         click.echo(printable(found.event.title))

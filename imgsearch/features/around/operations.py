@@ -12,6 +12,7 @@ from msgspec import Meta
 from imgsearch.addresses import as_path
 from imgsearch.errors import Sentence, UsageError
 from imgsearch.features.around.records import NearbyPhoto, PhotosBeforeAfter
+from imgsearch.features.around.texts import time_between
 from imgsearch.features.events.operations import Events
 from imgsearch.operations.declared import operation
 from imgsearch.records.ids import as_id, as_ids
@@ -61,7 +62,7 @@ class Around:
         first, end = max(place - k, 0), min(place + k + 1, len(ordered))
         shown = {each.photo.id: each for each in self._hits(ordered[first:end])}
         nearby = [
-            NearbyPhoto(shown[each], (times[each] - times[photo_id]).total_seconds())
+            _nearby(shown[each], (times[each] - times[photo_id]).total_seconds())
             for each in ordered[first:end]
             if each in shown and each != photo_id
         ]
@@ -106,3 +107,7 @@ class Around:
             except OverflowError:  # a time of the first or the last year
                 pass
         return {photo_id: time.replace(tzinfo=None) for photo_id, time in times.items()}
+
+
+def _nearby(hit: Hit, apart_s: float) -> NearbyPhoto:
+    return NearbyPhoto(hit, apart_s, time_between(apart_s))

@@ -9,10 +9,14 @@ from imgsearch.records.answer import Hit
 
 
 class NearbyPhoto(Struct, frozen=True):
-    """A photo of the same event, and the seconds from the other one to it: negative before it."""
+    """A photo of the same event, and the seconds from the other one to it: negative before it.
+
+    `apart` says the same in words: "2 h 5 min before".
+    """
 
     hit: Hit
     apart_s: float
+    apart: str
 
 
 class PhotosBeforeAfter(Struct, frozen=True):

@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Struct
 
 from imgsearch import private_files
+from imgsearch.caches import MemoryCache
 from imgsearch.errors import DiskError
 from imgsearch.features.duplicates.records import Comparison, Pair, Pairs, Sharpness
 from imgsearch.search.library_photos import LibraryPhotos
@@ -23,6 +24,10 @@ FILE = "near-duplicates"  # its name
 _VERSION = 1  # of its content
 _CHECKSUM_BYTES = 16
 _HASH_BYTES = 16  # of the hash of a photo's content
+
+
+# What the files have, or would have if they could be written, by the folders of libraries.
+_recent: MemoryCache[Path] = MemoryCache(2, keeps_outdated=True)
 
 
 class _Stored(Struct, frozen=True, array_like=True):
@@ -41,7 +46,7 @@ class _Stored(Struct, frozen=True, array_like=True):
 def remember(folder: Path, photos: LibraryPhotos, pairs: Pairs) -> Comparison:
     """Write the pairs of a library, in place of those before.
 
-    Raises DiskError.
+    Raises DiskError; what could not be written is remembered until this process ends.
     """
     records = photos.records(pairs.photo_ids())
     ids = tuple(records)
@@ -65,6 +70,7 @@ def remember(folder: Path, photos: LibraryPhotos, pairs: Pairs) -> Comparison:
     try:
         private_files.replace_file(path, _checksum(content) + content)
     except OSError as error:
+        _recent.keep(folder, _state_of(path), stored)
         raise DiskError(
             f"Cannot write {path} ({error.strerror}), so these near-duplicates are forgotten when "
             "the program ends. Free some space or make the folder writable, and compare again."
@@ -73,12 +79,12 @@ def remember(folder: Path, photos: LibraryPhotos, pairs: Pairs) -> Comparison:
 
 
 def remembered(folder: Path, photos: LibraryPhotos) -> Comparison | None:
-    """Read what was written last, of the photos that are in the library still.
+    """Return what was remembered last, of the photos that are in the library still.
 
     None without a file, for a damaged one, and for one made with another encoder than that of the
     photos. Raises DiskError for a file that cannot be read.
     """
-    stored = _read(folder / FILE)
+    stored = _last(folder)
     if stored is None or stored.encoder_id != photos.encoder.encoder_id:
         return None
     records = photos.records(stored.ids)
@@ -97,6 +103,26 @@ def remembered(folder: Path, photos: LibraryPhotos) -> Comparison | None:
         if is_known and measured
     }
     return Comparison(Pairs(stored.min_score, pairs, sharpness), stored.compared_at)
+
+
+def _state_of(path: Path) -> tuple[int, int, int] | None:
+    """Return what changes whenever the file is written; None where it cannot be found."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return (found.st_mtime_ns, found.st_size, found.st_ino)
+
+
+def when_compared(folder: Path) -> datetime | None:
+    """Return when the last comparison ended; None without one. Raises as `remembered` does."""
+    stored = _last(folder)
+    return None if stored is None else stored.compared_at
+
+
+def _last(folder: Path) -> _Stored | None:
+    path = folder / FILE
+    return _recent.get(folder, lambda: _read(path), lambda: _state_of(path))
 
 
 def _read(path: Path) -> _Stored | None:

@@ -9,15 +9,20 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 from msgspec import Meta
 
 from imgsearch.addresses import as_path
+from imgsearch.caches import MemoryCache
 from imgsearch.errors import CommandLine, Sentence, UsageError
-from imgsearch.features.duplicates.records import DuplicateGroups
-from imgsearch.operations.declared import PhotoId, ResultCount, operation
+from imgsearch.features.duplicates.records import ChosenGroups, DuplicateGroups
+from imgsearch.language.grammar import resolve_query
+from imgsearch.operations.declared import MAX_K, PhotoId, ResultCount, operation
+from imgsearch.records.query import Query
 
 if TYPE_CHECKING:
     from imgsearch.features.duplicates.choices import DuplicateChoices
+    from imgsearch.features.duplicates.chosen_groups import ProposedGroups
     from imgsearch.features.duplicates.records import Comparison, DuplicateGroup, Pairs
     from imgsearch.opened.library import OpenedLibrary
     from imgsearch.progress import Job, Progress
+    from imgsearch.records.arrays import Ids
 
 MinScore: TypeAlias = Annotated[
     Annotated[float, Meta(ge=-1, le=1)] | None,
@@ -27,6 +32,15 @@ MinScore: TypeAlias = Annotated[
 Preferred: TypeAlias = Annotated[
     Sequence[str], Meta(description="Folders whose photos are to be kept, the best first.")
 ]
+
+FirstGroup: TypeAlias = Annotated[
+    int, Meta(ge=0, description="The position of the first group that is listed.")
+]
+
+# Of the last few searches and settings: groups of many photos take seconds to find.
+_recent: MemoryCache[tuple[Path, float | None, tuple[str, ...], bytes | None]] = MemoryCache(
+    8, keeps_outdated=True
+)
 
 
 class Duplicates:
@@ -105,6 +119,72 @@ class Duplicates:
         one with the best pair first. Raises UsageError if the photos were not compared from this
         score on, or with another model, and DiskError.
         """
+        comparison = self._compared(min_score)
+        score = comparison.pairs.min_score if min_score is None else min_score
+        groups = self.groups(comparison.pairs, score, prefer)
+        return DuplicateGroups(groups[: max(k, 0)], len(groups), comparison.compared_at)
+
+    @operation("POST /duplicates/groups", reads=True)
+    def chosen_groups(
+        self,
+        query: str | Query | None = None,
+        min_score: MinScore = None,
+        prefer: Preferred = (),
+        first: FirstGroup = 0,
+        k: ResultCount = 100,
+    ) -> ChosenGroups:
+        """List groups of the last comparison, and which photos of each are kept: see `groups`.
+
+        A photo is kept, or not, as somebody has chosen by `choose`, or else as `groups` proposes.
+        With a query, only photos that it finds, without weak ones, are in groups. Raises as
+        `proposed` does, and QueryError.
+        """
+        groups = self.proposed_groups(query, min_score, prefer)
+        return groups.chosen(self.choices(), first, k)
+
+    def proposed_groups(
+        self,
+        query: str | Query | None = None,
+        min_score: float | None = None,
+        prefer: Sequence[str] = (),
+    ) -> ProposedGroups:
+        """Group the photos of the last comparison that a query finds.
+
+        They are the same until there is another comparison or number of photos. Raises as
+        `chosen_groups` does.
+        """
+        from imgsearch.features.duplicates.last_comparison import when_compared
+        from imgsearch.search.kept_answers import kept_for_found
+
+        opened, ids = self._opened, None
+        if query is not None:
+            ids = kept_for_found(
+                opened.context(),
+                "near-duplicates",
+                resolve_query(query),
+                MAX_K,
+                lambda found: found.without_weak().ids,
+            )
+        folder = opened.origin.working_folder
+        key = (folder, min_score, tuple(prefer), None if ids is None else ids.tobytes())
+        encoder = opened.photos().encoder.encoder_id
+        version = (when_compared(folder), encoder, opened.reads().photos.count())
+        return _recent.get(
+            key, lambda: self._proposed_groups(ids, min_score, prefer), lambda: version
+        )
+
+    def _proposed_groups(
+        self, ids: Ids | None, min_score: float | None, prefer: Sequence[str]
+    ) -> ProposedGroups:
+        from imgsearch.features.duplicates.chosen_groups import ProposedGroups
+
+        comparison = self._compared(min_score)
+        pairs = comparison.pairs if ids is None else comparison.pairs.among(ids.tolist())
+        score = pairs.min_score if min_score is None else min_score
+        return ProposedGroups(self.groups(pairs, score, prefer))
+
+    def _compared(self, min_score: float | None) -> Comparison:
+        """Return the last comparison. Raises UsageError if it lacks pairs with this score."""
         comparison = self.remembered()
         if comparison is None:
             raise UsageError(
@@ -113,25 +193,23 @@ class Duplicates:
                     CommandLine("duplicates"),
                 )
             )
-        pairs = comparison.pairs
-        if min_score is None:
-            min_score = pairs.min_score
-        if min_score < pairs.min_score:
+        lowest = comparison.pairs.min_score
+        if min_score is not None and min_score < lowest:
             raise UsageError(
                 Sentence(
-                    f"Photos with a score below {pairs.min_score:g} were not compared last time. "
+                    f"Photos with a score below {lowest:g} were not compared last time. "
                     "To compare them: ",
                     CommandLine(f"duplicates --min-score {min_score:g}"),
                 )
             )
-        groups = self.groups(pairs, min_score, prefer)
-        return DuplicateGroups(groups[: max(k, 0)], len(groups), comparison.compared_at)
+        return comparison
 
     @operation("GET /duplicates/choices")
     def choices(self) -> dict[int, bool]:
         """Return whether a near-duplicate is to be kept, by its photo id, where that was chosen.
 
-        Nothing here follows them: `groups` always gives the proposal, and `with_kept` changes it.
+        `chosen_groups` follows them; `groups` and `proposed` give the proposal, and `with_kept`
+        changes it.
         """
         return self._choices().all()
 

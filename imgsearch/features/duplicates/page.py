@@ -47,8 +47,7 @@ def page() -> PageFeature:
         keys=(("k", "keep the photo, or not, among near-duplicates"),),
         views={"similar": ShownView(view, show, before="library", around=around, back=back)},
         routes=(
-            Route("/similar/groups", page_data.groups, methods=["PUT"]),
-            Route("/similar/choices", page_data.choose, methods=["PUT"]),
+            Route("/similar/tiles", page_data.tiles, methods=["PUT"]),
             Route("/exports/similar/{kind}", page_data.export, methods=["PUT"]),
         ),
     )
@@ -102,8 +101,8 @@ def _show_comparison(search_input: SearchInput, parameters: Mapping[str, str]) -
         key="similar",
         data={
             "parameters": grouping.parameters,
+            "min_score": max(grouping.min_score, last.pairs.min_score),
             "version": proposed.version,
-            "keeps": session().has("choices"),
         },
     )
 

@@ -1,26 +1,20 @@
-"""Groups of near-duplicates as the browser asks for them, what is kept of each, and the exports.
+"""The groups of near-duplicates that an address names, the tiles of their photos, and the exports.
 
-The groups are those of the last comparison, which every visitor sees. What somebody has chosen to
-keep is recorded in the library. An archive has no place for it, so there the browser keeps it, and
-sends it along with each request.
+The groups are those of the last comparison, which every visitor sees. The browser asks the library
+itself for what is kept of each, and records what somebody chooses: see `Duplicates`.
 """
 
 from __future__ import annotations
 
 import csv
-import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
-from functools import cached_property, lru_cache
 from io import StringIO
 from pathlib import Path
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import msgspec
-import numpy as np
-from msgspec import Struct, field
-from msgspec.structs import replace
+from msgspec import Struct
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
@@ -28,7 +22,6 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from imgsearch import (
     Comparison,
     DuplicateGroup,
-    GroupedPhoto,
     Hit,
     ImgsearchError,
     Library,
@@ -36,29 +29,25 @@ from imgsearch import (
     PhotoMarks,
     Progress,
     UsageError,
-    has_objects,
     path_text,
     printable,
     removal_paths,
     removal_script,
-    with_kept,
 )
+from imgsearch.features.duplicates.chosen_groups import ProposedGroups, largest_first
 from ui import exports
-from ui.answer_data import answer_of
 from ui.formatting import date_of, format_datetime, format_size, precision_of
-from ui.recent_answers import recent_answers
 from ui.request_body import read_body
 from ui.responses import NOT_STORED
 from ui.search_state import SearchInput
-from ui.session import Session, session
-from ui.tasks import Task
+from ui.session import session
 from ui.tiles import captioned_tile_json, marks_of
 
 TASK = "near-duplicates"
 MIN_SCORE = 0.9  # below, photos are similar rather than nearly the same
 FIRST_SCORE = 0.95  # at which the slider stands at first
-MOST_GROUPS = 200  # of one request
-MOST_BYTES = 4 << 20  # of a request: some 100,000 choices for an archive
+MOST_TILES = 1000  # of one request
+MOST_BYTES = 1 << 20  # of a request
 # Parameters of the address of the view, and of those of its photos.
 SCORE, PREFER = "score", "prefer"
 
@@ -102,86 +91,45 @@ def _folders_of(parameters: Mapping[str, str]) -> tuple[str, ...]:
         return ()
 
 
-class ProposedGroups(Struct, frozen=True, dict=True):  # for what is computed once
-    """Groups of near-duplicates with the photos that are proposed to be kept."""
-
-    groups: tuple[DuplicateGroup, ...]
-
-    @cached_property
-    def version(self) -> str:
-        """Changes whenever the groups do."""
-        ids = [[photo.hit.photo.id for photo in group.photos] for group in self.groups]
-        return hashlib.sha256(repr(ids).encode()).hexdigest()[:16]
-
-    @cached_property
-    def numbers(self) -> Mapping[int, int]:
-        """By the id of each photo: the position of its group."""
-        return {
-            photo.hit.photo.id: number
-            for number, group in enumerate(self.groups)
-            for photo in group.photos
-        }
-
-    def with_choices(self, choices: Mapping[int, bool]) -> list[DuplicateGroup]:
-        """Return the groups, in which the photos are kept that somebody has chosen."""
-        groups = list(self.groups)
-        for number in {self.numbers[each] for each in choices if each in self.numbers}:
-            members = self.groups[number].photos
-            kept = [(photo.hit.photo.id, photo.keep) for photo in members]
-            groups[number] = with_kept(
-                self.groups[number], [each for each, keep in kept if choices.get(each, keep)]
-            )
-        return groups
-
-
 def groups_of(grouping: Grouping) -> ProposedGroups:
     """Return the groups of the last comparison; none before there is one, and while one runs.
 
-    They are computed anew where the library has another number of photos. Raises the errors of the
-    query language and of the library.
+    Raises the errors of the query language and of the library.
     """
-    here = session()
-    found = answer_of(grouping.search_input).strong if grouping.search_input else None
-    version = None if found is None else found.version
-    last = comparison()
-    made = None if last is None else last.compared_at
-    return recent_answers(here, _propose).get(grouping, (made, version, here.photo_count()))
-
-
-def _propose(grouping: Grouping) -> ProposedGroups:
     last = comparison()
     if last is None:
         return ProposedGroups(())
-    pairs = last.pairs
-    if grouping.search_input:
-        pairs = _pairs_among(pairs, answer_of(grouping.search_input).strong.ids)
-    duplicates = session().library.duplicates
-    return ProposedGroups(duplicates.groups(pairs, grouping.min_score, grouping.prefer))
+    query = grouping.search_input.query()
+    with session().library_for(query) as library:
+        return library.duplicates.proposed_groups(
+            query if grouping.search_input else None,
+            max(grouping.min_score, last.pairs.min_score),
+            grouping.prefer,
+        )
 
 
 class ComparingJob:
     """Compares all photos of a library, and keeps the result for the time after a restart.
 
-    What could not be kept is shown all the same, and a message says why.
+    What could not be kept is shown all the same until the page ends, and a message says why.
     """
 
     def __init__(self, library: Library, tell: Callable[[str], None]) -> None:
         self._job = library.duplicates.find(MIN_SCORE)
         self._duplicates = library.duplicates
         self._tell = tell
-        self._report: Comparison | None = None
+        self._report: Pairs | None = None
 
     def __iter__(self) -> Iterator[Progress]:
         yield from self._job
-        pairs = self._job.report
+        self._report = self._job.report
         try:
-            self._report = self._duplicates.remember(pairs)
+            self._duplicates.remember(self._report)
         except ImgsearchError as error:
             self._tell(str(error))
-            self._report = Comparison(pairs, datetime.now(UTC))
 
     @property
-    def report(self) -> Comparison | None:
+    def report(self) -> Pairs | None:
         """The result, once the job has ended."""
         return self._report
 
@@ -202,24 +150,9 @@ def comparison() -> Comparison | None:
     One that was stopped or has failed leaves that of before. Raises as `Library` does.
     """
     task = session().tasks.get(TASK)
-    if task is not None and task.running:
+    if (task is not None and task.running) or not session().photo_count():
         return None
-    if task is not None and isinstance(task.report, Comparison):
-        return task.report
-    return _remembered(session(), task) if session().photo_count() else None
-
-
-@lru_cache(maxsize=2)
-def _remembered(here: Session, task: Task | None) -> Comparison | None:
-    """Return the comparison that the library remembers, read anew after each task."""
-    return here.library.duplicates.remembered()
-
-
-def _pairs_among(pairs: Pairs, photo_ids: np.ndarray) -> Pairs:
-    """Return the pairs of which both photos are among these."""
-    known = set(photo_ids.tolist())
-    both = (pair for pair in pairs.pairs if pair.a in known and pair.b in known)
-    return replace(pairs, pairs=tuple(both))
+    return session().library.duplicates.remembered()
 
 
 def group_hits(grouping: Grouping, photo_id: int) -> list[Hit]:
@@ -229,49 +162,31 @@ def group_hits(grouping: Grouping, photo_id: int) -> list[Hit]:
     """
     proposed = groups_of(grouping)
     number = proposed.numbers.get(photo_id)
-    return [] if number is None else [each.hit for each in _in_order(proposed.groups[number])]
+    return [] if number is None else [each.hit for each in largest_first(proposed.groups[number])]
 
 
-def _in_order(group: DuplicateGroup) -> list[GroupedPhoto]:
-    """Return the largest photo first: they keep their places, whatever is chosen."""
-    return sorted(
-        group.photos, key=lambda each: -each.hit.photo.width_px * each.hit.photo.height_px
-    )
+# ------------------------------------------------------------------------- for the browser
 
 
-# ------------------------------------------------------------------------- JSON for the browser
-
-
-class GroupsRequest(Struct, frozen=True, forbid_unknown_fields=True):
-    """A request for a range of groups, or for an export of all."""
+class TilesRequest(Struct, frozen=True, forbid_unknown_fields=True):
+    """A request for the tiles of photos of groups, by their ids."""
 
     address: dict[str, str]  # the parameters of the view
-    first: int = 0
-    count: int = 0
-    chosen: dict[int, bool] = field(default_factory=dict)  # only in a library that keeps no choices
+    ids: Annotated[tuple[int, ...], msgspec.Meta(max_length=MOST_TILES)]
 
 
-class ChoicesRequest(Struct, frozen=True, forbid_unknown_fields=True):
-    """A request to keep photos, or not to; where `forgets`, to forget all choices before."""
+class ExportRequest(Struct, frozen=True, forbid_unknown_fields=True):
+    """A request for an export of all groups."""
 
     address: dict[str, str]
-    choices: dict[int, bool] = field(default_factory=dict)
-    forgets: bool = False
-    chosen: dict[int, bool] = field(default_factory=dict)
 
 
-async def groups(request: Request) -> Response:
-    """Return `count` groups from `first` on with their photos, and the numbers of all groups.
+async def tiles(request: Request) -> Response:
+    """Return the tiles of photos in the order of their ids; null for one that was deleted.
 
-    `Duplicates.proposed` answers with all groups; here they are ranges of tiles of those that the
-    page shows.
+    `Duplicates.chosen_groups` says what is kept of each.
     """
-    return await _answer(request, GroupsRequest, _listed)
-
-
-async def choose(request: Request) -> Response:
-    """Record choices. The answer has the numbers of all groups, and what changed in some."""
-    return await _answer(request, ChoicesRequest, _chosen)
+    return await _answer(request, TilesRequest, _tiles)
 
 
 async def export(request: Request) -> Response:
@@ -279,7 +194,7 @@ async def export(request: Request) -> Response:
     kind = request.path_params["kind"]
     if kind not in ("script", "paths", "csv"):
         return PlainTextResponse("Not found.", 404, NOT_STORED)
-    return await _answer(request, GroupsRequest, lambda asked: _exported(asked, kind))
+    return await _answer(request, ExportRequest, lambda asked: _exported(asked, kind))
 
 
 async def _answer(
@@ -297,44 +212,17 @@ async def _answer(
         return PlainTextResponse(str(error), 409, NOT_STORED)
 
 
-def _choices(given: Mapping[int, bool]) -> Mapping[int, bool]:
-    """Return whether photos are to be kept, by their ids, where somebody has chosen that."""
-    return session().library.duplicates.choices() if session().has("choices") else given
-
-
-def _listed(asked: GroupsRequest) -> Response:
-    if asked.first < 0 or not 0 <= asked.count <= MOST_GROUPS:
-        raise UsageError(f"State first and count, at most {MOST_GROUPS}.")
+def _tiles(asked: TilesRequest) -> Response:
     grouping = Grouping.from_address(asked.address)
-    proposed, choices = groups_of(grouping), _choices(asked.chosen)
-    current = proposed.with_choices(choices)
-    shown = range(asked.first, min(asked.first + asked.count, len(current)))
-    ids = [photo.hit.photo.id for number in shown for photo in current[number].photos]
-    # As they are now: the groups may have been found before a date was corrected or a drive left.
-    known = {hit.photo.id: hit for hit in session().library.photos(ids)}
-    marks = marks_of(known)
-    listed = [
-        {
-            "number": number,
-            "photos": [
-                _photo_json(now, known.get(now.hit.photo.id, now.hit), grouping, marks)
-                for now in _as_proposed(proposed.groups[number], current[number])
-            ],
-        }
-        for number in shown
+    hits = {hit.photo.id: hit for hit in session().library.photos(asked.ids)}
+    marks = marks_of(hits)
+    photos = [
+        _photo_json(hits[each], grouping, marks) if each in hits else None for each in asked.ids
     ]
-    return JSONResponse({**_summary(proposed, current, choices), "list": listed}, 200, NOT_STORED)
+    return JSONResponse(photos, 200, NOT_STORED)
 
 
-def _as_proposed(proposed: DuplicateGroup, current: DuplicateGroup) -> list[GroupedPhoto]:
-    """Return the photos as they are now, in the order of the proposal."""
-    now = {photo.hit.photo.id: photo for photo in current.photos}
-    return [now[photo.hit.photo.id] for photo in _in_order(proposed)]
-
-
-def _photo_json(
-    grouped: GroupedPhoto, hit: Hit, grouping: Grouping, marks: Mapping[int, PhotoMarks]
-) -> dict[str, object]:
+def _photo_json(hit: Hit, grouping: Grouping, marks: Mapping[int, PhotoMarks]) -> dict[str, object]:
     photo = hit.photo
     properties = [
         f"{photo.width_px} × {photo.height_px} px",
@@ -346,70 +234,15 @@ def _photo_json(
     parameters = {"from": "similar", **grouping.parameters}
     return {
         **captioned_tile_json(hit, parameters, marks=marks.get(photo.id)),
-        **_choice_json(grouped),
         "name": printable(hit.path.name),
         "about": printable(", ".join(properties)),
         "paths": [printable(path_text(path)) for path in hit.paths],
     }
 
 
-def _choice_json(photo: GroupedPhoto) -> dict[str, object]:
-    return {"keep": photo.keep, "reason": printable(photo.reason)}
-
-
-def _summary(
-    proposed: ProposedGroups, current: Sequence[DuplicateGroup], choices: Mapping[int, bool]
-) -> dict[str, object]:
-    """Return the numbers of all groups.
-
-    A group of which no photo is kept is in no export but the CSV.
-    """
-    usable = [group for group in current if group.kept]
-    size_bytes = sum(photo.hit.photo.size_bytes for group in usable for photo in group.others)
-    return {
-        "version": proposed.version,
-        "groups": len(current),
-        "photos": len(proposed.numbers),
-        "superfluous": format_size(size_bytes),
-        "chosen": sum(photo_id in proposed.numbers for photo_id in choices),
-        "has_script": not has_objects(usable),
-    }
-
-
-def _chosen(asked: ChoicesRequest) -> Response:
-    here, grouping = session(), Grouping.from_address(asked.address)
-    problem = _record(asked) if here.has("choices") else ""
-    choices = _choices(asked.chosen)
-    # The groups that the browser shows, not computed anew for each click.
-    proposed = recent_answers(here, _propose).kept(grouping) or groups_of(grouping)
-    current = proposed.with_choices(choices)
-    touched = {proposed.numbers[each] for each in asked.choices if each in proposed.numbers}
-    changed = {
-        str(photo.hit.photo.id): _choice_json(photo)
-        for number in touched
-        for photo in current[number].photos
-        if photo.hit.photo.id in asked.choices
-    }
-    content = {**_summary(proposed, current, choices), "changed": changed, "problem": problem}
-    return JSONResponse(content, 200, NOT_STORED)
-
-
-def _record(asked: ChoicesRequest) -> str:
-    """Record choices in the library; returns why one could not be, the others are recorded."""
-    duplicates, problem = session().library.duplicates, ""
-    if asked.forgets:
-        duplicates.forget_choices()
-    for photo_id, is_kept in asked.choices.items():
-        try:
-            duplicates.choose(photo_id, is_kept)
-        except UsageError as error:  # the photo has left the library
-            problem = str(error)
-    return problem
-
-
-def _exported(asked: GroupsRequest, kind: str) -> Response:
+def _exported(asked: ExportRequest, kind: str) -> Response:
     grouping = Grouping.from_address(asked.address)
-    current = groups_of(grouping).with_choices(_choices(asked.chosen))
+    current = groups_of(grouping).with_choices(session().library.duplicates.choices())
     usable = [group for group in current if group.kept]
     if kind == "script":
         content = removal_script(usable)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import TypeAlias
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from imgsearch.records.answer import Hit
 
@@ -36,6 +37,12 @@ class Pairs(Struct, frozen=True):
         """Return the photos of all pairs with at least this score, each once, best pairs first."""
         linked = (pair for pair in self.pairs if pair.score >= min_score)
         return list(dict.fromkeys(photo_id for pair in linked for photo_id in (pair.a, pair.b)))
+
+    def among(self, photo_ids: Iterable[int]) -> Pairs:
+        """Return the pairs of which both photos are among these."""
+        known = set(photo_ids)
+        both = (pair for pair in self.pairs if pair.a in known and pair.b in known)
+        return replace(self, pairs=tuple(both))
 
 
 class Comparison(Struct, frozen=True):
@@ -82,3 +89,36 @@ class DuplicateGroups(Struct, frozen=True):
     groups: tuple[DuplicateGroup, ...]
     total: int
     compared_at: datetime
+
+
+class ChosenPhoto(Struct, frozen=True):
+    """A photo of a group: whether it is kept, as was chosen or else as proposed, and why."""
+
+    photo_id: int
+    keep: bool
+    reason: str
+
+
+class ChosenGroup(Struct, frozen=True):
+    """A group and its position among all groups. The largest photo is first, whatever is kept."""
+
+    number: int
+    photos: tuple[ChosenPhoto, ...]
+
+
+class ChosenGroups(Struct, frozen=True):
+    """Some groups of near-duplicates with what is kept of each, and numbers of all `total` groups.
+
+    `photos` are in a group, and of `chosen` of these somebody has said whether to keep them.
+    `superfluous_bytes` is the size of the photos that are not kept, in groups of which any is.
+    Photos in object storage (`has_objects`) are moved by no script. `version` changes whenever
+    other photos are in the groups.
+    """
+
+    groups: tuple[ChosenGroup, ...]
+    total: int
+    photos: int
+    chosen: int
+    superfluous_bytes: int
+    has_objects: bool
+    version: str

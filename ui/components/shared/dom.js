@@ -125,6 +125,13 @@ export function momentName(moment, precision = null) {
 /** @param {number} count */
 export const countOf = (count) => `${count.toLocaleString("en")} photo${count === 1 ? "" : "s"}`;
 
+// Decimal units: "3.2 MB".
+/** @param {number} bytes */
+export function sizeName(bytes) {
+  const units = ["B", "kB", "MB", "GB", "TB"], place = Math.min(Math.floor(Math.log10(Math.max(bytes, 1)) / 3), units.length - 1);
+  return `${(bytes / 1000 ** place).toFixed(place < 2 ? 0 : 1)} ${units[place]}`;
+}
+
 // The names of a place, else its coordinates.
 /** @param {NamedPoint | null} place */
 export function placeName(place) {

@@ -21,7 +21,7 @@ import { modulesOf, tray } from "../shared/tray.js";
 /**
  * `run` is the number of the run, `path` that of the view, `parts` are those of the library, and `face` is the icon of the
  * product with this name. `actions` are the paths of modules of features, and `keys` what they bring for photos in a grid. Of searches by an image, `image_mb` is the largest; effects are those that searchDoes takes.
- * @typedef {{ run: number | string, path: string, title: string, name: string, face: string, views: View[], parts: string[], actions: string[], keys: Key[], search_effects: Record<string, string>, has_photos: boolean, image_mb: number, can_log_out: boolean }} Data
+ * @typedef {{ run: number | string, path: string, title: string, name: string, face: string, views: View[], parts: string[], actions: string[], keys: Key[], photo_keys: Key[], search_effects: Record<string, string>, has_photos: boolean, image_mb: number, can_log_out: boolean }} Data
  */
 /** @typedef {{ shortcuts: Shortcuts, server: ServerWatch, images: DroppedImages, bars: HTMLElement, buttons: HeaderButtons, tray: TrayBar, features?: Promise<FeatureModule[]>, menu: Menu | null, fold: () => void, refold: () => void, askForm: (name: string) => void }} State */
 
@@ -87,7 +87,7 @@ export default function (box, { data, setTriggerValue }) {
 
 /** @param {HTMLElement} box @param {Data} data @returns {State} */
 function begin(box, data) {
-  const shortcuts = new Shortcuts(data.keys), server = new ServerWatch(), bars = element("div"), buttons = new HeaderButtons(Object.keys(data.search_effects));
+  const shortcuts = new Shortcuts(data.keys, data.photo_keys), server = new ServerWatch(), bars = element("div"), buttons = new HeaderButtons(Object.keys(data.search_effects));
   box.replaceChildren(bars, buttons.node, shortcuts.dialog);
   /** @type {State} */
   const state = {

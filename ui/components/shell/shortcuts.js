@@ -6,9 +6,9 @@ import { goToSearchBox } from "../shared/search_box.js";
 
 /** @typedef {[key: string, text: string]} Key */
 
-// All keys; `ofFeatures` are those for photos in a grid that features bring.
-/** @param {Key[]} ofFeatures @returns {[title: string, keys: Key[]][]} */
-const shortcuts = (ofFeatures) => [
+// All keys; `ofFeatures` are those for photos in a grid that features bring, and `ofPhoto` those for one photo.
+/** @param {Key[]} ofFeatures @param {Key[]} ofPhoto @returns {[title: string, keys: Key[]][]} */
+const shortcuts = (ofFeatures, ofPhoto) => [
   ["Everywhere", [
     ["/", "to the search box, also from a view without one"],
     ["c", "compare the selected photos, two to six"],
@@ -32,6 +32,7 @@ const shortcuts = (ofFeatures) => [
     ["← →", "the one before, the one after"],
     ["Enter", "the whole screen"],
     ["i", "details beside the photo, or the photo alone"],
+    ...ofPhoto,
     ["x", "select the photo, or not"],
     ["f, 1 to 5, 0, h", "favourite, stars, hide"],
     ["Space", "slideshow, in the whole screen"],
@@ -42,9 +43,9 @@ const shortcuts = (ofFeatures) => [
 ];
 
 export class Shortcuts {
-  /** @param {Key[]} ofFeatures */
-  constructor(ofFeatures) {
-    this.ofFeatures = ofFeatures;
+  /** @param {Key[]} ofFeatures @param {Key[]} ofPhoto */
+  constructor(ofFeatures, ofPhoto) {
+    this.keys = shortcuts(ofFeatures, ofPhoto);
     this.dialog = element("dialog", "shortcuts");
     this.dialog.setAttribute("aria-labelledby", "shortcuts");
     this.dialog.onclose = () => this.dialog.replaceChildren();
@@ -67,7 +68,7 @@ export class Shortcuts {
     heading.id = "shortcuts";
     close.type = "button";
     close.onclick = () => this.dialog.close();
-    this.dialog.replaceChildren(heading, ...shortcuts(this.ofFeatures).flatMap(([title, keys]) => {
+    this.dialog.replaceChildren(heading, ...this.keys.flatMap(([title, keys]) => {
       const list = element("dl");
       for (const [key, text] of keys) {
         const term = element("dt");

@@ -3,7 +3,7 @@
 
 import { isPlainClick, visit } from "../history/history.js";
 import { NO_SERVER, ask, askOperation, queryOf, readOperation } from "../shared/ask.js";
-import { element, icon, momentName, printable, setFirst, textButton } from "../shared/dom.js";
+import { element, icon, momentName, printable, setFirst, sizeName, textButton } from "../shared/dom.js";
 import { OTHER_PHOTOS, modulesOf, tray } from "../shared/tray.js";
 
 /** @import { Card, Explanation, Hit, PhotoDetails } from "../operations.d.ts" */
@@ -353,13 +353,6 @@ function formatOf({ photo: { facts }, paths }) {
 function starsOf(rating) {
   if (rating === null) return "";
   return rating < 0 ? "rejected" : "★".repeat(rating) + "☆".repeat(MOST_STARS - rating);
-}
-
-// Decimal units: "3.2 MB".
-/** @param {number} bytes */
-function sizeName(bytes) {
-  const units = ["B", "kB", "MB", "GB", "TB"], place = Math.min(Math.floor(Math.log10(Math.max(bytes, 1)) / 3), units.length - 1);
-  return `${(bytes / 1000 ** place).toFixed(place < 2 ? 0 : 1)} ${units[place]}`;
 }
 
 // A time in a video: "0:12", "1:02:03".

@@ -5,18 +5,18 @@ import { PHOTO, announce, exchange, isPlainClick, leave, normalized, openedPhoto
 import { NO_SERVER } from "../shared/ask.js";
 import { closest, element, focusIn, innermost, setFirst } from "../shared/dom.js";
 import { fillWindow } from "../shared/page.js";
-import { CHANGED, MARKED, tray } from "../shared/tray.js";
+import { CHANGED, MARKED, modulesOf, tray } from "../shared/tray.js";
 import { Details, remarksOf } from "./details.js";
 import { pictureOf, preload } from "./media.js";
 
-/** @import { Parameters, StreamlitComponent } from "../types.d.ts" */
+/** @import { Parameters, StreamlitComponent, StripModule, ViewerStrip } from "../types.d.ts" */
 /** @import { FullView, How } from "./full.js" */
 /** @import { Slide } from "./media.js" */
 /**
  * A part of a list of photos, of which `first` is the place of the first slide, and `index` that of the photo to show.
  * `keeps` says whether marks are kept, `total` how many photos there are, `parts` are modules of features that draw parts of the
- * details, and `sections` are those of features among them. `map_address` is that of a map at a point: see ui/features.py.
- * @typedef {{ slides: Slide[], first: number, index: number, list: string, total: string, results: string, search: Parameters, keeps: boolean, has_files: boolean, has_desktop: boolean, map_address: string | null, parts: string[], sections: { name: string, module: string, data: unknown }[] }} Data
+ * details, and `sections` are those of features among them, and `strips` modules of features that draw a strip below the photo. `map_address` is that of a map at a point: see ui/features.py.
+ * @typedef {{ slides: Slide[], first: number, index: number, list: string, total: string, results: string, search: Parameters, keeps: boolean, has_files: boolean, has_desktop: boolean, map_address: string | null, parts: string[], strips: string[], sections: { name: string, module: string, data: unknown }[] }} Data
  */
 
 const FOLLOW_AFTER_MS = 150; // after the last step, so that a key held down does not queue up runs
@@ -25,6 +25,8 @@ const AHEAD = [1, -1, 2];
 const STARS = [1, 2, 3, 4, 5];
 const UNKNOWN = 422; // the answer for a photo that the library does not have
 const DETAILS = "imgsearch.details"; // in the storage of the browser: "1" where they are shown beside the photo
+const STRIP = "imgsearch.strip."; // before the key of a strip: "1" where it is shown below the photo
+const MIN_FRAME_PX = 240, GAP_PX = 12; // as in viewer.css
 const isNarrow = () => matchMedia("(max-width: 640px)").matches; // there they are always shown, below the photo
 
 /** @param {HTMLElement & { viewer?: Viewer | null }} box @param {StreamlitComponent<Data>} component */
@@ -97,20 +99,27 @@ class Viewer {
     bar.append(results, previous, next, this.position, this.status, actions);
     this.details = new Details(data, (name, id) => this.askForm(name, id));
     this.stage = element("div", "stage");
-    this.stage.append(this.frame, this.details.node);
+    this.below = element("div", "below");
+    this.below.hidden = true;
+    this.stage.append(this.frame, this.below, this.details.node);
     this.remarks = element("div", "remarks"); // why the file cannot be read now
     this.remarks.role = "status";
+    /** @type {{ strip: ViewerStrip, button: HTMLButtonElement }[]} */
+    this.strips = []; // of features, once they have come
     box.replaceChildren(bar, this.remarks, this.stage);
+    modulesOf(data.strips).then((modules) => {
+      for (const module of /** @type {StripModule[]} */ (modules)) this.addStrip(module.makeStrip());
+    });
     this.links.details.classList.add("details");
     this.links.details.title = "Details (i)";
     this.fit = () => {
-      if (isNarrow()) this.frame.style.height = ""; else fillWindow(this.frame);
+      if (isNarrow()) this.frame.style.height = ""; else this.fillAboveStrips();
       if (this.current) this.describe(); // details that were not shown may be now
     };
     addEventListener("resize", this.fit);
     this.resized = new ResizeObserver(() => this.fit());
     this.resized.observe(bar); // its buttons may take one row or two
-    this.showDetails(storedDetails());
+    this.showDetails(isStored(DETAILS));
     this.onKey = (/** @type {KeyboardEvent} */ event) => this.key(event);
     document.addEventListener("keydown", this.onKey);
     this.onPop = () => {
@@ -173,6 +182,7 @@ class Viewer {
     for (const by of AHEAD) preload(this.slides[this.index + by]);
     this.showMarks();
     this.describe();
+    for (const { strip } of this.strips) if (!strip.node.hidden) strip.show(current.id);
   }
 
   // Says why the file of the photo cannot be read, if it cannot, also while the details are not shown.
@@ -262,7 +272,40 @@ class Viewer {
     const areShown = !this.areDetailsShown, hadFocus = this.details.node.contains(focusIn(this.box));
     this.showDetails(areShown);
     if (hadFocus && !areShown) this.focus();
-    try { localStorage.setItem(DETAILS, areShown ? "1" : ""); } catch { /* private mode: for this view only */ }
+    store(DETAILS, areShown);
+  }
+
+  fillAboveStrips() {
+    fillWindow(this.frame);
+    if (this.below.hidden) return;
+    const height = Number.parseFloat(this.frame.style.height) - this.below.offsetHeight - GAP_PX;
+    this.frame.style.height = `${Math.max(MIN_FRAME_PX, height)}px`;
+  }
+
+  /** @param {ViewerStrip} strip */
+  addStrip(strip) {
+    const button = this.button(strip.icon, `${strip.name} (${strip.key})`, () => this.toggleStrip(strip, button));
+    this.links.details.after(button);
+    this.below.append(strip.node);
+    this.strips.push({ strip, button });
+    this.showStrip(strip, button, isStored(STRIP + strip.key));
+  }
+
+  /** @param {ViewerStrip} strip @param {HTMLButtonElement} button @param {boolean} isShown */
+  showStrip(strip, button, isShown) {
+    strip.node.hidden = !isShown;
+    button.ariaExpanded = String(isShown);
+    this.below.hidden = this.strips.every((each) => each.strip.node.hidden);
+    if (isShown && this.current) strip.show(this.current.id);
+    this.fit();
+  }
+
+  /** @param {ViewerStrip} strip @param {HTMLButtonElement} button */
+  toggleStrip(strip, button) {
+    const isShown = Boolean(strip.node.hidden), hadFocus = strip.node.contains(focusIn(this.box));
+    this.showStrip(strip, button, isShown);
+    if (hadFocus && !isShown) this.focus();
+    store(STRIP + strip.key, isShown);
   }
 
   select() { tray.set([this.current.id], !tray.isSelected(this.current.id)); }
@@ -339,6 +382,8 @@ class Viewer {
       D: () => this.links.download.click(),
     })[event.key];
     if (event.key === "Enter" && event.repeat) return; // it has opened this photo
+    const below = this.strips.find(({ strip }) => strip.key === event.key);
+    if (below) { event.preventDefault(); this.toggleStrip(below.strip, below.button); return; }
     const isButton = event.key === "Enter" && innermost(event)?.closest("a, button"); // which it presses
     if (act && !isButton) { event.preventDefault(); act(); }
     else if (!act && this.mark(event.key)) event.preventDefault();
@@ -386,8 +431,14 @@ class Viewer {
   }
 }
 
-function storedDetails() {
-  try { return localStorage.getItem(DETAILS) === "1"; } catch { return false; }
+/** @param {string} name */
+function isStored(name) {
+  try { return localStorage.getItem(name) === "1"; } catch { return false; }
+}
+
+/** @param {string} name @param {boolean} isOn */
+function store(name, isOn) {
+  try { localStorage.setItem(name, isOn ? "1" : ""); } catch { /* private mode: for this view only */ }
 }
 
 /** @param {Slide} slide */
