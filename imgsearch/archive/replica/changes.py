@@ -256,17 +256,19 @@ class ArchiveVersion(Struct, frozen=True):
         With each, the number of photos that were looked at for it. Photos with contents
         (hexadecimal) that are `passed_over` are left out.
         """
+        is_first = since.of("photos") == ReachedVersion()
         done = set[str]()
         with lance_errors(self.address):
             for rows in self.views["photos"].changed(
                 _ROW_COLUMNS, since.of("photos"), PHOTOS_AT_ONCE, FIRST_PARTS
             ):
                 hashes = rows["hash"].to_pylist()
-                done.update(hashes)
+                if not is_first:  # a million hashes take 150 MB
+                    done.update(hashes)
                 wanted = [each not in passed_over for each in hashes]
                 chosen = rows if all(wanted) else rows.filter(pa.array(wanted, pa.bool_()))
                 yield rows.num_rows, self._whole(chosen)
-        if since.of("photos") == ReachedVersion():
+        if is_first:
             return  # those were all
         yield from self.photos_with(self._changed_beside(since) - done - set(passed_over))
 
