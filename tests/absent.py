@@ -33,6 +33,7 @@ from ui.features import PageFeature
 CHECKOUT = Path(__file__).parent.parent
 # Of these words, only addresses, filters, names in code, and phrases are of a feature.
 _COMMON_WORDS = {
+    *("when", "weekday", "time", "season", "around"),
     *("events", "faces", "label", "labels", "map", "meaning", "only", "people", "places", "saved"),
     *("shows", "text"),
 }
