@@ -194,7 +194,7 @@ def _index_archive(
 def _counted(report: SyncReport, *counts: tuple[int, str]) -> str:
     """Return the counts of a run that are not 0: "3 new, 21 unchanged in 1.2 s"."""
     parts = [f"{count} {what}" for count, what in counts if count]
-    return f"{', '.join(parts) or '0 photos'} in {report.seconds:.1f} s"
+    return f"{', '.join(parts) or 'nothing new'} in {report.seconds:.1f} s"
 
 
 def _say_what_was_read_again(report: SyncReport) -> None:
