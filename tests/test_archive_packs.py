@@ -64,7 +64,7 @@ def test_a_library_comes_back_as_it_went(
     assert done.returncode == 0 and "21 new" in done.stdout, done.stderr
     assert contents(tmp_path / "back") == contents(data)
     again = run_cli("index", photos, data=tmp_path / "back")
-    assert again.stdout.startswith("0 new"), again.stdout
+    assert "new" not in again.stdout, again.stdout
 
 
 def test_objects_become_files_of_a_folder(tmp_path: Path, demo_photos: Path) -> None:

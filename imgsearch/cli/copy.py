@@ -33,9 +33,9 @@ def command(address: str, faces: bool, as_json: bool, data_dir: str | None) -> N
       imgsearch search "a ferry at dawn" --library s3://index/archive
 
     An archive has vectors, facts, paths, the text in pictures, thumbnails, the list of unreadable
-    files, and what people make: favourites, stars, hidden photos, albums, corrections, labels,
-    concepts, saved searches and titles. Many machines search it at once (docs/scale.md). Faces and
-    persons are copied with --faces. The photos and the library stay as they are.
+    files, and what people make: favourites, stars, hidden photos, and whatever else an archive
+    shares (docs/scale.md). Many machines search it at once. Faces and persons are copied with
+    --faces. The photos and the library stay as they are.
 
     Photos that the archive has already are not copied again, so a stopped copy continues. Changed
     facts and marks replace older ones; other things that people have changed in the archive since
