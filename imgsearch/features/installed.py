@@ -84,7 +84,8 @@ def _read() -> tuple[Mapping[str, Feature], tuple[str, ...]]:
                 problems.append(str(error))
     while lacking := list(_lacking(found)):
         for name, needed in lacking:
-            problems.append(f"The feature {name} needs the feature {needed}, which is missing.")
+            if name not in OWN:  # an installation without one of ours is whole without the other
+                problems.append(f"The feature {name} needs the feature {needed}, which is missing.")
             found.pop(name, None)
     return found, tuple(problems)
 
