@@ -35,7 +35,7 @@ def test_an_archive_that_is_indexed_or_copied_answers_as_the_library(
     assert run_cli("index", photos, data=data).returncode == 0
     done = run_cli("index", photos, "--library", archive, data=data)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("21 new in "), done.stdout
+    assert done.stdout.startswith("21 new, 1 failed in "), done.stdout
     assert f"imgsearch failures --library {archive}" in done.stderr
     again = run_cli("index", photos, "--library", archive, "--json", data=data)
     assert json.loads(again.stdout)["unchanged"] == 22
