@@ -39,6 +39,11 @@ def quoted(text: str) -> Term:
     return Term(text, is_quoted=True)
 
 
+@pytest.mark.parametrize("mark", [".", ",", "?!", ";"])
+def test_a_mark_behind_a_quote_changes_nothing(mark: str) -> None:
+    assert parse(f'he said "a dog"{mark} type:"png"{mark}') == parse('he said "a dog" type:"png"')
+
+
 def test_one_line_can_hold_every_kind_of_item() -> None:
     query = parse(
         "sunset over water -people after:2023-06 before:2024 in:Holidays camera:canon lens:50mm "

@@ -48,6 +48,7 @@ _NAME_AND_GAP = re.compile(r"([^\W\d_]+):(?!\S)")
 _TO_SPACE = re.compile(r'[^\s"]+')
 _TO_SPACE_OR_BAR = re.compile(r'[^\s"|]+')
 _PHRASE = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)
+_AFTER_PHRASE = re.compile(r"[.,;:!?]+(?=\s|$)")  # ends a sentence or a part of it: ignored
 _REGION = r"\s*,\s*".join([r"(\d+(?:\.\d+)?)(%?)"] * 4) + "$"
 _SORTS: tuple[Sort, ...] = get_args(Sort)
 _EXAMPLES = ("image", "photo", *installed.directions(), "plain")  # before one word or phrase
@@ -320,6 +321,7 @@ class _Reader(Struct):
             if found is None:
                 self.fail("This quote is never closed.", at)
             text = re.sub(r"\\(.)", r"\1", found[1], flags=re.DOTALL)
+            found = _AFTER_PHRASE.match(self.line, found.end()) or found
         else:
             found = bare.match(self.line, at)
             if found is None:
