@@ -425,7 +425,11 @@ class _Words:
         if any(self._knows_name(field, word) for word in foreign for field in _CALLED):
             return None
         if not (phrase.is_relative or self._names.has_any(phrase.filters)):
-            self.empty_dates.append((at, phrase.end))
+            if not phrase.stays:  # else the photos that show it are the answer
+                start = at
+                while start + 1 < phrase.end and self._lower[start] in LINKS | ARTICLES:
+                    start += 1
+                self.empty_dates.append((start, phrase.end))
             return None
         return _Match(at, at, phrase.end, phrase.filters, phrase.stays, phrase.always_stays)
 

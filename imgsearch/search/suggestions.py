@@ -47,6 +47,7 @@ _VALUES: dict[str, str] = {
     "type": "format",
     "orientation": "shape",
     "is": "state",
+    "no": "subject",
     "dated": "source",
     "month": "month",
     "sort": "order",

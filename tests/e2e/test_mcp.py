@@ -49,6 +49,7 @@ TOOLS = {
     "photo",
     "explain",
     "albums",
+    "around",
     "labels",
     "concepts",
     "people",

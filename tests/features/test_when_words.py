@@ -305,5 +305,5 @@ def test_a_time_without_photos_is_named(tmp_path: Path) -> None:
     store = library_of(tmp_path, [photo("2019-06-14T20:00:30", "Anna")])
     understood = understand(store.reads.names, parse("Anna on Sundays"), TODAY)
     assert understood.query.filters == (Filter("person", ("Anna",)),)
-    assert understood.empty_dates == ("on Sundays",)
+    assert understood.empty_dates == ("Sundays",)
     store.close()
