@@ -94,7 +94,7 @@ def test_words_that_no_name_has_are_looked_up_once(named: Library) -> None:
 def test_photos_of_a_person_are_the_answer_and_the_doubt_about_the_rest_is_said(
     named: Library,
 ) -> None:
-    words = "an x-ray of a hand"
+    words = "fireworks over a city"
     alone = named.find(words).verdict
     assert alone is not None and alone.state == "nothing"
     answer = named.find(f"{words} with Klara", 50)
@@ -110,6 +110,6 @@ def test_photos_of_a_person_are_the_answer_and_the_doubt_about_the_rest_is_said(
 
 
 def test_other_filters_still_end_in_nothing(named: Library) -> None:
-    answer = named.find("an x-ray of a hand name:klara", 50)
+    answer = named.find("fireworks over a city name:klara", 50)
     assert answer.verdict is not None and answer.verdict.state == "nothing"
-    assert names_in(named, "an x-ray of a hand -person:Rose") == set()
+    assert names_in(named, "fireworks over a city -person:Rose") == set()

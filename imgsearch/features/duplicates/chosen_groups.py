@@ -74,9 +74,9 @@ class ProposedGroups(Struct, frozen=True, dict=True):  # for what is computed on
 def largest_first(group: DuplicateGroup) -> list[GroupedPhoto]:
     """Return the photos of a group in an order that no choice changes, the same in all replicas."""
 
-    def place(grouped: GroupedPhoto) -> tuple[int, str]:
+    def place(grouped: GroupedPhoto) -> tuple[int, int, str]:
         photo = grouped.hit.photo
-        return -photo.width_px * photo.height_px, photo.content_hash
+        return -photo.width_px * photo.height_px, -photo.size_bytes, photo.content_hash
 
     return sorted(group.photos, key=place)
 
