@@ -90,6 +90,7 @@ def test_one_line_can_hold_every_kind_of_item() -> None:
         ("no people, no cars", (Term("people", -MINUS_WEIGHT), Term("cars", -MINUS_WEIGHT))),
         ("show me photos without people", (Term("people", -MINUS_WEIGHT),)),
         ("a no parking sign", (Term("a no parking sign"),)),
+        ("praia no domingo", (Term("praia no domingo"),)),
         ("a woman not looking at us", (Term("a woman not looking at us"),)),
         ("a man without a shirt on is rock climbing",
          (Term("a man without a shirt on is rock climbing"),)),

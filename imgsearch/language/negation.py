@@ -25,6 +25,12 @@ _PROHIBITED = {
     *("parking", "smoking", "entry", "stopping", "trespassing", "littering", "swimming", "fishing"),
     *("cycling", "diving", "loitering", "vacancy", "way", "exit", "man's", "mans"),
 }
+# In Portuguese, "no" before these is "in the" or "on the", not a negation.
+_AFTER_PORTUGUESE_NO = {
+    *("domingo", "sábado", "sabado", "verão", "verao", "inverno", "outono", "natal", "carnaval"),
+    *("ano", "mês", "mes", "feriado"),
+}
+_NO_NEGATION_BEFORE = _PROHIBITED | _AFTER_PORTUGUESE_NO
 _MAX_NEGATED_WORDS = 3
 _OTHER_NEGATIONS = words_as("other_negation")
 
@@ -72,7 +78,7 @@ def has_negation(text: str) -> bool:
         word.strip(",.") in _OTHER_NEGATIONS
         or word in _WITHOUT
         or word.endswith("n't")
-        or (word == "no" and after not in _PROHIBITED)
+        or (word == "no" and after.strip(",.") not in _NO_NEGATION_BEFORE)
         for word, after in pairwise([*words, ""])
     )
 
@@ -85,7 +91,7 @@ def _read_negation(words: Sequence[str], at: int) -> tuple[int, list[str]]:
         if not starts_text and _AFTER_NOT.isdisjoint(lower[at + 1 : at + 2]):
             return at, []
     elif lower[at] == "no":
-        if set(lower[at + 1 : at + 2]) & _PROHIBITED:
+        if {word.strip(",.") for word in lower[at + 1 : at + 2]} & _NO_NEGATION_BEFORE:
             return at, []
     elif lower[at : at + 2] in _OTHER_THAN:
         at += 1
