@@ -48,6 +48,10 @@ def test_a_key_shows_what_was_before_and_after(address: str, open_tab: OpenTab, 
     frame, strip = tab.locator(".frame").bounding_box(), tab.locator(".around").bounding_box()
     assert frame is not None and strip is not None
     assert 0 <= strip["y"] - (frame["y"] + frame["height"]) < 40, "directly below the photo"
+    # The row moves to the photo, and nothing else does: the page of a phone went sideways with it.
+    current = near.nth(2).bounding_box()
+    assert current is not None and current["x"] >= 0
+    assert current["x"] + current["width"] <= width and frame["x"] >= 0
     assert axe_violations(tab) == []
     near.nth(1).click()
     expect(tab.locator(".position")).to_have_text("2 of 4")

@@ -24,7 +24,7 @@ export function makeStrip() {
     shown = photo;
     if (answer?.ok) node.replaceChildren(...stripOf(answer.content));
     else node.replaceChildren(element("p", "", answer ? answer.content : NO_SERVER));
-    node.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+    centre(node.querySelector(".photos"), node.querySelector("[aria-current]"));
   }
 
   return {
@@ -38,6 +38,14 @@ export function makeStrip() {
       if (photo !== shown) timer = setTimeout(load, AFTER_MS);
     },
   };
+}
+
+// Scroll the row alone: `scrollIntoView` moves a narrow page sideways, too.
+/** @param {Element | null} row @param {Element | null} photo */
+function centre(row, photo) {
+  if (!row || !photo) return;
+  const all = row.getBoundingClientRect(), own = photo.getBoundingClientRect();
+  row.scrollLeft += own.left + own.width / 2 - (all.left + all.width / 2);
 }
 
 /** @param {PhotosBeforeAfter} found @returns {HTMLElement[]} */
