@@ -50,6 +50,8 @@ class People {
     this.status.role = "status";
     this.undo = button("Undo", "undo", () => this.decide({ action: "undo", person: this.open ?? 0 }));
     this.undo.classList.add("undo");
+    this.undo.hidden = true; // until it is known what there is to take back
+    this.asked = 0; // for the list: an answer that a later question has overtaken is dropped
     const bar = element("div", "bar");
     bar.append(this.status, this.undo);
     box.replaceChildren(bar, this.list, this.detail);
@@ -71,7 +73,8 @@ class People {
   }
 
   async load() {
-    const answer = await overview(this.face ? null : this.open);
+    const asked = ++this.asked, answer = await overview(this.face ? null : this.open);
+    if (asked !== this.asked) return;
     if (!answer?.ok) { this.say(answer ? answer.content : NO_SERVER); return; }
     this.adopt(answer.content);
     if (this.open && !this.personOf(this.open)) this.open = null;
@@ -510,6 +513,7 @@ class People {
       this.drawList();
       return true;
     }
+    this.asked += 1;
     const isShown = place !== null && place === this.place, list = await overview(isShown ? id : null);
     if (!list?.ok) { this.nameUndo(); this.say(list ? list.content : NO_SERVER); return true; }
     this.adopt(list.content);
