@@ -287,7 +287,8 @@ def test_nothing_changes_the_library(connected: Assistant, data: Path) -> None:
 
     before = digest()
     for tool in sorted(TOOLS - {"search", "explain", "similar", "meaning", "duplicates"}):
-        connected.ask(tool, **({"photo_id": 1} if tool in ("photo", "thumbnail") else {}))
+        named = {"photo": {"photo_id": 1}, "thumbnail": {"photo_id": 1}, "around": {"photo": 1}}
+        connected.ask(tool, **named.get(tool, {}))
     assert "imgsearch meaning --lay-out" in text_of(connected.call("meaning"))
     assert "To compare them: imgsearch duplicates" in text_of(connected.call("duplicates"))
     connected.ask("similar", example={"photo_id": 1})
