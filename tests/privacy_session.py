@@ -269,6 +269,7 @@ def main(arguments: Sequence[str]) -> None:
     run("undo", "undo")
     run("timeline", "timeline")
     run("events", "events")
+    run("around", "around", f"{photos}/0.png")
     run("places", "places")
     run("cameras", "cameras")
     run("strip", "strip", "--by", "month")
