@@ -54,11 +54,11 @@ class ValueFilter(NamedTuple):
 
     `condition` names a function that is called with the `ConditionContext` and a value, and returns
     the SQL condition of a photo, a `SqlCondition` (both of `imgsearch.store.filters`). `read` names
-    a function that makes a value of what was typed, and raises ValueError with a sentence; `write`
-    names its inverse. Without them a value is the text. `other_names` are names that other programs
-    give the filter, which are read as well. `check` names a function that is called with the
-    database and a value, and raises QueryError for one that finds nothing for a reason that its
-    user should know, such as an unknown name. With `suggested_as`, the word for one value among
+    a function that makes a value of what was typed, and raises ValueError with a sentence; without
+    it a value is the text. `write` names its inverse where values are no texts. `other_names` are
+    names that other programs give the filter, which are read as well. `check` names a function that
+    is called with the database and a value, and raises QueryError for one that finds nothing for a
+    reason that its user should know, such as an unknown name. With `suggested_as`, the word for one value among
     suggestions, `suggested` names a function that returns its values: it is called with the
     database and the line that is typed. `choices` names one that is called with the database and
     returns the values with their numbers of photos (`imgsearch.records.browse.KindOfChoices`).

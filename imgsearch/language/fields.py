@@ -293,7 +293,7 @@ def _word_field(metavar: str, meaning: str, words: str) -> Field:
 
 def _field_of_feature(declared: NamedFilter | ValueFilter) -> Field:
     field = text_field(declared.metavar, declared.meaning)
-    if isinstance(declared, NamedFilter) or declared.read is None or declared.write is None:
+    if isinstance(declared, NamedFilter) or declared.read is None:
         return field
     read, write = declared.read, declared.write
 
@@ -301,11 +301,15 @@ def _field_of_feature(declared: NamedFilter | ValueFilter) -> Field:
         value: FilterValue = load(read)(text)
         return value
 
+    field = replace(field, read=read_value)
+    if write is None:
+        return field
+
     def write_value(value: FilterValue) -> str:
         text: str = load(write)(value)
         return text
 
-    return replace(field, read=read_value, write=write_value)
+    return replace(field, write=write_value)
 
 
 # Values of the filter `no:`.

@@ -23,7 +23,6 @@ FEATURE = Feature(
             "with this id, by the clock of the camera",
             condition="imgsearch.features.around.filters:condition",
             read="imgsearch.features.around.filters:read",
-            write="imgsearch.features.around.filters:write",
             check="imgsearch.features.around.filters:check",
         )
     },

@@ -32,12 +32,6 @@ def read(text: str) -> str:
     return f"{int(found[1])},{window}"
 
 
-def write(value: FilterValue) -> str:
-    """Return a value in normal form as text."""
-    assert isinstance(value, str)
-    return value
-
-
 def check(database: Database, value: str) -> None:
     """Raise QueryError for a photo that the library does not have, or that has no time."""
     photo_id = int(value.partition(",")[0])

@@ -13,7 +13,6 @@ FEATURE = Feature(
             "time of that day, past midnight as well: fri,20..4",
             condition="imgsearch.features.when.filters:on_weekdays",
             read="imgsearch.features.when.values:read_weekdays",
-            write="imgsearch.features.when.values:write",
             known="imgsearch.features.when.filters:has_weekday",
             unknown="have no date of their own, as scans and photos dated by their file",
         ),
@@ -23,7 +22,6 @@ FEATURE = Feature(
             "noon, afternoon, evening, night, breakfast, lunch or dinner",
             condition="imgsearch.features.when.filters:at_time",
             read="imgsearch.features.when.values:read_time",
-            write="imgsearch.features.when.values:write",
             known="imgsearch.features.when.filters:has_time",
             unknown="have no time of day of their own, as scans and photos dated by their file",
         ),
@@ -33,7 +31,6 @@ FEATURE = Feature(
             "summer is June to August, and December to February in the south",
             condition="imgsearch.features.when.filters:in_season",
             read="imgsearch.features.when.values:read_season",
-            write="imgsearch.features.when.values:write",
         ),
     },
 )

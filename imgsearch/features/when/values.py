@@ -8,7 +8,6 @@ from msgspec import Struct
 
 from imgsearch.language.calendar_words import DAY_PARTS, SEASON_NAMES, WEEKDAYS
 from imgsearch.language.fields import one_of
-from imgsearch.records.query import FilterValue
 
 MINUTES_A_DAY = 24 * 60
 _DAYS_A_WEEK = 7
@@ -140,9 +139,3 @@ def time_of(normal: str) -> TimeOfDay:
 def read_season(text: str) -> str:
     """Return the name of a season. Raises ValueError for any other text."""
     return one_of(SEASON_NAMES)(text)
-
-
-def write(value: FilterValue) -> str:
-    """Return a value in normal form as text."""
-    assert isinstance(value, str)
-    return value
