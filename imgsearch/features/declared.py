@@ -58,8 +58,8 @@ class ValueFilter(NamedTuple):
     it a value is the text. `write` names its inverse where values are no texts. `other_names` are
     names that other programs give the filter, which are read as well. `check` names a function that
     is called with the database and a value, and raises QueryError for one that finds nothing for a
-    reason that its user should know, such as an unknown name. With `suggested_as`, the word for one value among
-    suggestions, `suggested` names a function that returns its values: it is called with the
+    reason that its user should know, such as an unknown name. With `suggested_as`, the word for one
+    value among suggestions, `suggested` names a function that returns its values: it is called with the
     database and the line that is typed. `choices` names one that is called with the database and
     returns the values with their numbers of photos (`imgsearch.records.browse.KindOfChoices`).
     `known` names one that is called with the `ConditionContext` and returns the condition that a

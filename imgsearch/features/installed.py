@@ -231,14 +231,12 @@ def details() -> dict[str, Detail]:
 
 def rows() -> tuple[str, ...]:
     """Return the names of functions with more facts of a photo: see `Feature.rows`."""
-    named = (feature.rows for feature in features().values())
-    return tuple(each for each in named if each is not None)
+    return _each(lambda feature: feature.rows)
 
 
 def remarks() -> tuple[str, ...]:
     """Return the names of functions with remarks about a query: see `Feature.remarks`."""
-    named = (feature.remarks for feature in features().values())
-    return tuple(each for each in named if each is not None)
+    return _each(lambda feature: feature.remarks)
 
 
 def cards() -> tuple[tuple[str, str], ...]:
@@ -263,8 +261,7 @@ def taken() -> dict[str, str]:
 
 def items() -> tuple[str, ...]:
     """Return the names of the groups of items of features: see `Feature.items`."""
-    named = (feature.items for feature in features().values())
-    return tuple(each for each in named if each is not None)
+    return _each(lambda feature: feature.items)
 
 
 def after_indexing() -> dict[str, str]:
@@ -278,20 +275,17 @@ def after_indexing() -> dict[str, str]:
 
 def taste() -> str | None:
     """Return the name of the function that learns from favourites: that of the first feature."""
-    named = (feature.taste for feature in features().values())
-    return next((each for each in named if each is not None), None)
+    return next(iter(_each(lambda feature: feature.taste)), None)
 
 
 def after_faces() -> tuple[str, ...]:
     """Return the names of functions that follow faces: see `Feature.after_faces`."""
-    named = (feature.after_faces for feature in features().values())
-    return tuple(each for each in named if each is not None)
+    return _each(lambda feature: feature.after_faces)
 
 
 def watching() -> tuple[WhileWatching, ...]:
     """Return what features do while a watch runs."""
-    shares = (feature.watching for feature in features().values())
-    return tuple(each for each in shares if each is not None)
+    return _each(lambda feature: feature.watching)
 
 
 def jobs() -> dict[str, FeatureJob]:
@@ -301,8 +295,7 @@ def jobs() -> dict[str, FeatureJob]:
 
 def own_words() -> tuple[str, ...]:
     """Return the names of functions that return words of the user: see `Feature.own_words`."""
-    named = (feature.own_words for feature in features().values())
-    return tuple(each for each in named if each is not None)
+    return _each(lambda feature: feature.own_words)
 
 
 def packs() -> dict[str, InPacks]:
@@ -340,14 +333,18 @@ def page_parts() -> tuple[tuple[object, ...], tuple[str, ...]]:
 
 def component_packages() -> tuple[str, ...]:
     """Return the packages with a folder `components` of ES modules."""
-    named = (feature.components for feature in features().values())
-    return tuple(each for each in named if each is not None)
+    return _each(lambda feature: feature.components)
 
 
 def component_styles(component: str) -> tuple[str, ...]:
     """Return the style sheets of features for a component of the page: see `Feature.styles`."""
-    named = (feature.styles.get(component) for feature in features().values())
-    return tuple(each for each in named if each is not None)
+    return _each(lambda feature: feature.styles.get(component))
+
+
+def _each(brought: Callable[[Feature], _Brought | None]) -> tuple[_Brought, ...]:
+    """Return what each feature brings of one kind, of those that bring it."""
+    found = (brought(feature) for feature in features().values())
+    return tuple(each for each in found if each is not None)
 
 
 def _all(brought: Callable[[Feature], Mapping[str, _Brought]]) -> dict[str, _Brought]:
