@@ -49,9 +49,7 @@ class Around:
             raise UsageError(
                 f"The library has no photo with the id {photo_id}. A search returns ids."
             )
-        event = next(
-            (each for each in Events(self._opened).all() if photo_id in each.photo_ids), None
-        )
+        event = Events(self._opened).with_photo(photo_id)
         if event is None:
             return PhotosBeforeAfter(hits[0])
         times = self._times(event.photo_ids)

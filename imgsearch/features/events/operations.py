@@ -107,12 +107,14 @@ class Events:
         The time is local, and an offset from UTC does not count. Where no event has the moment any
         more, since dates were corrected, the one with the photo `photo_id` is returned.
         """
-        moment, events = start.replace(tzinfo=None), self.all()
-        found = next((each for each in events if each.start <= moment <= each.end), None)
-        if found is None and photo_id is not None:
-            number = as_id(photo_id)
-            found = next((each for each in events if number in each.photo_ids), None)
-        return found
+        moment = start.replace(tzinfo=None)
+        found = next((each for each in self.all() if each.start <= moment <= each.end), None)
+        return self.with_photo(photo_id) if found is None and photo_id is not None else found
+
+    def with_photo(self, photo_id: int) -> PhotoEvent | None:
+        """Return the event that a photo is in; None for one that is in no event."""
+        number = as_id(photo_id)
+        return next((each for each in self.all() if number in each.photo_ids), None)
 
     @operation("POST /events/title")
     def set_title(self, start: datetime, title: str) -> Change:
