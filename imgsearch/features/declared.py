@@ -59,9 +59,9 @@ class ValueFilter(NamedTuple):
     names that other programs give the filter, which are read as well. `check` names a function that
     is called with the database and a value, and raises QueryError for one that finds nothing for a
     reason that its user should know, such as an unknown name. With `suggested_as`, the word for one
-    value among suggestions, `suggested` names a function that returns its values: it is called with the
-    database and the line that is typed. `choices` names one that is called with the database and
-    returns the values with their numbers of photos (`imgsearch.records.browse.KindOfChoices`).
+    value among suggestions, `suggested` names a function that returns its values: it is called with
+    the database and the line that is typed. `choices` names one that is called with the database
+    and returns the values with their numbers of photos (`imgsearch.records.browse.KindOfChoices`).
     `known` names one that is called with the `ConditionContext` and returns the condition that a
     photo has any value: without one, not even a negated filter finds it. `unknown` completes the
     sentence "3 photos …" about the photos without one, which an answer says.
