@@ -88,9 +88,11 @@ class Duplicates:
 
         None where there are none, or the library has another model by now. Raises DiskError.
         """
-        from imgsearch.features.duplicates.last_comparison import remembered
+        from imgsearch.features.duplicates.last_comparison import remembered, when_compared
 
-        return remembered(self._opened.origin.working_folder, self._opened.photos())
+        folder, photos = self._opened.origin.working_folder, self._opened.photos()
+        key = ("near-duplicates", when_compared(folder), photos.encoder.encoder_id)
+        return self._opened.reads().recent.get(key, lambda: remembered(folder, photos))
 
     def groups(
         self, pairs: Pairs, min_score: float = 0.9, prefer: Iterable[str | Path] = ()
