@@ -18,6 +18,7 @@ from imgsearch import Library, Settings
 from imgsearch.cli import COMMANDS, commands
 from imgsearch.cli.cures import as_typed
 from imgsearch.errors import CommandLine, ImgsearchError, QueryError, Sentence, UsageError
+from imgsearch.index.policy import IndexPolicy
 from imgsearch.language.grammar import parse
 from imgsearch.operations.declared import method_of
 from imgsearch.operations.records import dump_json, from_json, load_json, to_json
@@ -162,6 +163,22 @@ def test_the_cure_of_an_error_works_as_it_is_typed(folder: Path) -> None:
     assert done.exit_code == 0 and len(done.stdout.splitlines()) == 2
     nothing = CliRunner().invoke(commands, ["undo", "--data", data])
     assert f"--data {shlex.quote(data)}" in str(nothing.exception)
+
+
+@pytest.mark.features("people")
+def test_the_cure_for_a_missing_index_builds_that_of_this_library(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with library_with_faces(folder, folder / "all") as library:
+        data = str(library.settings.data_dir)
+    # As in a library of thousands of photos, which takes long to make.
+    monkeypatch.setattr("imgsearch.cli.status.IndexPolicy", lambda: IndexPolicy(tail_rows=0))
+    shown = CliRunner().invoke(commands, ["status", "--data", data])
+    found = re.search(r"To build the index: imgsearch (.*)$", shown.stderr.strip())
+    assert "none yet" in shown.stdout and found is not None, shown.output
+    assert CliRunner().invoke(commands, shlex.split(found[1])).exit_code == 0
+    after = CliRunner().invoke(commands, ["status", "--data", data])
+    assert "Index     flat, " in after.stdout and "To build" not in after.stderr
 
 
 @pytest.mark.features("people")

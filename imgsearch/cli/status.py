@@ -11,6 +11,8 @@ from imgsearch.cli.asked import Asked, asks
 from imgsearch.cli.folders import describe_root
 from imgsearch.cli.output import print_json
 from imgsearch.cli.progress import format_rate
+from imgsearch.cli.remarks import info
+from imgsearch.errors import CommandLine, Sentence
 from imgsearch.index.policy import IndexPolicy
 from imgsearch.library import Library
 from imgsearch.records.status import Status
@@ -75,7 +77,8 @@ def _print_index(status: Status) -> None:
     snapshot = status.snapshot
     if snapshot is None:
         if status.vectors > IndexPolicy().tail_rows:  # a smaller library needs none
-            click.echo("Index     none yet. To build it: imgsearch rebuild")
+            click.echo("Index     none yet")
+            info(Sentence("To build the index: ", CommandLine("rebuild")))
         return
     vectors = format_count(snapshot.vectors, "vector")
     newer = format_count(status.tail, "newer vector")
