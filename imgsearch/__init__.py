@@ -36,6 +36,13 @@ if TYPE_CHECKING:
         NearbyPhoto as NearbyPhoto,
         PhotosBeforeAfter as PhotosBeforeAfter,
     )
+    from imgsearch.features.backup.operations import Backups as Backups
+    from imgsearch.features.backup.records import (
+        Backup as Backup,
+        BackupError as BackupError,
+        KeptItem as KeptItem,
+        RestoreReport as RestoreReport,
+    )
     from imgsearch.features.concepts.operations import Concepts as Concepts
     from imgsearch.features.concepts.records import TaughtConcept as TaughtConcept
     from imgsearch.features.corrections.operations import Corrections as Corrections

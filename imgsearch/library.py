@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from imgsearch.encoders.remote import ProcessGroup
     from imgsearch.features.albums.operations import Albums
     from imgsearch.features.around.operations import Around
+    from imgsearch.features.backup.operations import Backups
     from imgsearch.features.concepts.operations import Concepts
     from imgsearch.features.corrections.operations import Corrections
     from imgsearch.features.duplicates.operations import Duplicates
@@ -247,6 +248,7 @@ class Library:
     if TYPE_CHECKING:
         albums: Albums
         around: Around
+        backups: Backups
         concepts: Concepts
         corrections: Corrections
         duplicates: Duplicates

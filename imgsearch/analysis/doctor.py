@@ -26,6 +26,8 @@ from imgsearch.config import PRUNE_DAYS, Settings
 from imgsearch.decode.formats import is_photo_name
 from imgsearch.encoders import onnx, registry
 from imgsearch.errors import DamagedThumbnails, ImgsearchError, SnapshotError, StoreError
+from imgsearch.features import installed
+from imgsearch.features.declared import load
 from imgsearch.features.installed import feature_problems
 from imgsearch.index import snapshot
 from imgsearch.indexer.roots import list_roots
@@ -77,6 +79,14 @@ def examine(settings: Settings, *, has_folders: bool = True) -> Iterator[Finding
                 raise
     except ImgsearchError as error:
         yield Finding("database", "error", str(error), exit_code=error.exit_code)
+        yield from _of_features(settings, is_damaged=isinstance(error, StoreError))
+    else:
+        yield from _of_features(settings, is_damaged=False)
+
+
+def _of_features(settings: Settings, is_damaged: bool) -> Iterator[Finding]:
+    for named in installed.findings():
+        yield from load(named)(settings, is_damaged)
 
 
 def _contents(store: Store, settings: Settings, has_folders: bool) -> Iterator[Finding]:

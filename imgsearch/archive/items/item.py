@@ -65,10 +65,10 @@ class KindOfItem(Struct, frozen=True):
     the group `content` the content without whose photo the item has no row. With `subject`, all
     items of the kind have this one.
 
-    The rest is for a backup (`imgsearch.features.backup`). `title` has the words for one item and
-    for several, of a kind that people count. `changed` is the field with the moment of the last
-    change, if the values have one. Of a kind whose items have an identity, `named` returns the id
-    that the thing of the same name has in a library.
+    The rest is for items that come into a library which is no replica. `title` has the words for
+    one item and for several, of a kind that people count. `changed` is the field with the moment of
+    the last change, if the values have one. Of a kind whose items have an identity, `named` returns
+    the id that the thing of the same name has in a library.
     """
 
     value: type[Struct]
