@@ -83,12 +83,11 @@ def content_of(items: Iterable[UserItem]) -> Content:
     Raises UsageError for more than a file may have.
     """
     lines: list[bytes] = []
-    size_bytes, digest, counts = 0, _new_digest(), Counter[str]()
+    size_bytes, counts = 0, Counter[str]()
     for item in items:
         assert item.value is not None  # nothing that was removed is in a backup
         encoded = _ItemLine(item.kind, item.key, msgspec.Raw(item.value.encode()))
         lines.append(msgspec.json.encode(encoded) + b"\n")
-        digest.update(lines[-1])
         size_bytes += len(lines[-1])
         counts[item.kind] += 1
     if len(lines) > MOST_ITEMS or size_bytes > MOST_BYTES:
@@ -98,7 +97,7 @@ def content_of(items: Iterable[UserItem]) -> Content:
             f"{MOST_BYTES / 1e6:,.0f} MB. Copy the file library.db of the data folder while "
             "nothing writes to it."
         )
-    return Content(lines, digest.hexdigest(), dict(sorted(counts.items())))
+    return Content(lines, checksum_of(lines), dict(sorted(counts.items())))
 
 
 def write(file: Path, content: Content, made_at: datetime, folders: Iterable[str]) -> Backup:
@@ -117,6 +116,14 @@ def write(file: Path, content: Content, made_at: datetime, folders: Iterable[str
             "writable, or choose another place."
         ) from error
     return _backup(file, first)
+
+
+def checksum_of(lines: Iterable[bytes]) -> str:
+    """Return the checksum of the lines with the items of a file."""
+    digest = _new_digest()
+    for line in lines:
+        digest.update(line)
+    return digest.hexdigest()
 
 
 def _new_digest() -> hashlib.blake2b:

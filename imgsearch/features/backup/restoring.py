@@ -187,18 +187,23 @@ def _identity(connection: sqlite3.Connection, kind: str, number: int) -> str:
 def _by_faces(
     connection: sqlite3.Connection, subjects: Iterable[_Subject], persons: set[str]
 ) -> Iterator[tuple[str, str]]:
-    """Yield persons of the backup, each with the person here who has most of their faces."""
+    """Yield persons of the backup, each with the person here who has more than half of their faces.
+
+    Only faces count that somebody has confirmed, there and here.
+    """
     votes: dict[str, Counter[int]] = defaultdict(Counter)
+    confirmed: Counter[str] = Counter()
     for subject in subjects:
         for (kind, _), face in subject.values.items():
             if kind == "face" and isinstance(face, FaceItem) and face.person in persons:
+                confirmed[face.person] += 1
                 box = (face.x, face.y, face.width, face.height)
                 content = bytes.fromhex(subject.key)
                 for person_id, is_person in decisions_at(connection, content, face.at_s, box):
                     votes[face.person][person_id] += is_person
     for identity, counted in votes.items():
         ((person_id, number),) = counted.most_common(1)
-        if number:
+        if 2 * number > confirmed[identity]:
             yield identity, _identity(connection, "person", person_id)
 
 
