@@ -94,7 +94,9 @@ def _contents(store: Store, settings: Settings, has_folders: bool) -> Iterator[F
     dangling = store.database.dangling_rows()
     if dangling:
         message = f"Rows of the database that refer to something that does not exist: {dangling:,}."
-        cure = "Restore it from a backup; or move it away and run imgsearch index FOLDER."
+        cure = (
+            "Move it away and run imgsearch index FOLDER; then restore a backup, if there is one."
+        )
         code = StoreError.exit_code
         yield Finding("database", "error", message, cure, exit_code=code)
     else:

@@ -418,12 +418,17 @@ def days(library: Sharer, count: int, most: int = 10) -> list[str]:
     return [file.name for file in copies(library.folder)]
 
 
+def day(date: str) -> str:
+    """The name of the copy of a day."""
+    return f"{date}-{MADE_AT.astimezone():%H%M%S}.jsonl.gz"
+
+
 def fail(sentence: str) -> None:
     raise AssertionError(sentence)
 
 
 def test_a_copy_is_made_once_a_day(old: Sharer) -> None:
-    assert days(old, 1) == ["2026-03-01.jsonl.gz"]
+    assert days(old, 1) == [day("2026-03-01")]
     (file,) = copies(old.folder)
     before = file.read_bytes()
     name_person(old)
@@ -455,7 +460,7 @@ def test_ten_copies_are_kept_and_no_other_file_is_deleted(old: Sharer) -> None:
     own = old.folder / "backups" / "mine.jsonl.gz"
     own.write_bytes(b"")
     names = days(old, 12)
-    assert (names[0], names[-1], len(names)) == ("2026-03-12.jsonl.gz", "2026-03-03.jsonl.gz", 10)
+    assert (names[0], names[-1], len(names)) == (day("2026-03-12"), day("2026-03-03"), 10)
     assert own.exists()
 
 

@@ -36,9 +36,9 @@ def command(file: str | None, as_json: bool, address: str | None, data_dir: str 
     machine. It is text, a line for each thing, and compressed if its name ends in .gz. An older
     backup is replaced, and no other file.
 
-    Without FILE, the copy of today is made in the folder backups of the data folder. The library
-    also makes one by itself each day on which something has changed, when imgsearch index, watch,
-    serve or ui runs, and keeps ten: see the setting backups in docs/settings.md.
+    Without FILE, a copy is made in the folder backups of the data folder. The library also makes
+    one by itself once a day if something has changed, when imgsearch index, watch, serve or ui
+    runs, and keeps ten: see the setting backups in docs/settings.md.
     """
     with open_either(data_dir, address) as library:
         made = library.backups.make(file)

@@ -26,7 +26,7 @@ from imgsearch.store.database import DATABASE_FILE, Database
 from imgsearch.text import shell_word
 
 FOLDER = "backups"
-_NAME = re.compile(r"\d{4}-\d\d-\d\d\.jsonl\.gz")
+_NAME = re.compile(r"\d{4}-\d\d-\d\d-\d{6}\.jsonl\.gz")
 
 
 def copies(data_dir: Path) -> list[Path]:
@@ -39,7 +39,7 @@ def copies(data_dir: Path) -> list[Path]:
 
 
 def make_copy(settings: Settings, database: Database, now: datetime | None = None) -> Backup | None:
-    """Copy what people have made in a library, in place of a copy of this day.
+    """Copy what people have made in a library into its folder of copies.
 
     None if there is nothing to copy, or the newest copy has the same. More copies than the setting
     `backups` says are deleted, the oldest first. Raises UsageError, StoreError and DiskError.
@@ -55,7 +55,7 @@ def make_copy(settings: Settings, database: Database, now: datetime | None = Non
     if newest is not None and _has_the_same(newest, content):
         os.utime(newest, (moment.timestamp(), moment.timestamp()))
         return None
-    file = folder / f"{moment.astimezone():%Y-%m-%d}.jsonl.gz"
+    file = folder / f"{moment.astimezone():%Y-%m-%d-%H%M%S}.jsonl.gz"
     made = backup_file.write(file, content, moment, folders_of_library(settings.data_dir))
     os.utime(file, (moment.timestamp(), moment.timestamp()))
     for old in copies(settings.data_dir)[max(settings.backups, 1) :]:

@@ -28,8 +28,8 @@ class Backups:
         """Write what people have made in the library into a file, whole or not at all.
 
         A name that ends in `.gz` is compressed. An older backup is replaced, and no other file.
-        Without a file, the copy of this day in the data folder is made anew; None if the newest one
-        there has the same, or there is nothing to copy. Raises UsageError and DiskError.
+        Without a file, a copy is made in the data folder, as the library does each day; None if the
+        newest one there has the same, or there is nothing to copy. Raises UsageError and DiskError.
         """
         from imgsearch.features.backup import file as backup_file
         from imgsearch.features.backup.daily import make_copy
