@@ -60,8 +60,9 @@ def identity_from(about: str) -> str:
 
 def subjects_of(connection: sqlite3.Connection, group: ItemGroup) -> Iterator[str]:
     """Yield what the items of a group are about, after `identify`."""
+    has_identities = _has_identities(group)
     for noted in _noted(connection, group):
-        if _has_identities(group):
+        if has_identities:
             subject = identity_of(connection, group.name, int(noted))
         else:
             subject = group.noted(connection, noted)

@@ -35,7 +35,7 @@ MOST_ITEMS = 1_000_000
 MOST_LINE_BYTES = 16_000_000  # an example image of a saved search
 MOST_BYTES = 512_000_000  # of all lines
 _GZIP = b"\x1f\x8b"
-_LEVEL = 6
+_LEVEL = 3  # hashes do not get smaller by a higher one
 _PART_BYTES = 1 << 16
 _Moment = Annotated[datetime, Meta(tz=True)]
 _LETTERS_OF_CHECKSUM = 32
