@@ -289,6 +289,11 @@ def daily() -> tuple[str, ...]:
     return _each(lambda feature: feature.daily)
 
 
+def names_forgotten() -> tuple[str, ...]:
+    """Return the names of functions that follow when all names of people were deleted."""
+    return _each(lambda feature: feature.names_forgotten)
+
+
 def findings() -> tuple[str, ...]:
     """Return the names of functions with findings of `imgsearch doctor`: see `Feature`."""
     return _each(lambda feature: feature.findings)

@@ -7,6 +7,7 @@ import json
 import stat
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -19,11 +20,17 @@ pytest.importorskip("lance", reason="needs the extra scale")  # for the replicas
 from imgsearch import BackupError, RestoreReport, Settings, UsageError
 from imgsearch.errors import DiskError
 from imgsearch.features.backup import file as backup_file
-from imgsearch.features.backup.daily import copies, findings, keep_daily, make_copy
+from imgsearch.features.backup.daily import (
+    copies,
+    findings,
+    forget_people,
+    keep_daily,
+    make_copy,
+)
 from imgsearch.features.backup.making import items_of
 from imgsearch.features.backup.restoring import restore
 from tests.held_backup import killed_before_the_end
-from tests.item_replicas import CONTENTS, Sharer
+from tests.item_replicas import CONTENTS, Sharer, new_archive, settle
 from tests.made_things import FIVE, FOUR, MAKING, ONE, THREE, TWO, mark, name_person
 
 MADE_AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -480,6 +487,18 @@ def test_a_copy_that_cannot_be_made_is_told_and_is_no_error(old: Sharer) -> None
     assert "is damaged" in said[1]
 
 
+def test_names_that_are_forgotten_leave_the_copies(old: Sharer) -> None:
+    name_person(old)
+    days(old, 2)
+    newest, older = copies(old.folder)
+    times = [file.stat().st_mtime_ns for file in (newest, older)]
+    older.write_bytes(b"Anna, in a copy that cannot be read")
+    forget_people(old.folder)
+    assert copies(old.folder) == [newest] and newest.stat().st_mtime_ns == times[0]
+    assert backup_file.read(newest)[0].counts == {"mark": 1}
+    assert b"Anna" not in gzip.decompress(newest.read_bytes())
+
+
 def test_a_damaged_copy_is_passed_over(old: Sharer) -> None:
     days(old, 2)
     newest, older = copies(old.folder)
@@ -488,3 +507,32 @@ def test_a_damaged_copy_is_passed_over(old: Sharer) -> None:
     assert finding.cure is not None and str(older) in finding.cure
     make_copy(settings_of(old), old.store.database, MADE_AT + timedelta(days=1))
     assert backup_file.read(newest)[0].counts == {"mark": 1}
+
+
+# ------------------------------------------------------------------------- in an archive
+
+
+def test_what_is_restored_into_a_replica_reaches_the_others(old: Sharer, tmp_path: Path) -> None:
+    for do in MAKING.values():
+        do(old)
+    file = write(old)
+    address = new_archive(tmp_path / "archive")
+    with (
+        closing(Sharer(tmp_path / "anna", address)) as anna,
+        closing(Sharer(tmp_path / "ben", address, CONTENTS[::-1])) as ben,
+    ):
+        settle(anna, ben)
+        before = anna.said()
+        report = restored(anna, file)
+        assert settle(anna, ben) == old.said()
+        assert changes_nothing(restored(ben, file))
+        assert backup_file.content_of(items_of(ben.store.database)).counts == report.added
+        anna.changes.undo(report.change_id)
+        assert {**settle(anna, ben), **only_of(before, UNDOABLE)} == settle(anna, ben)
+
+
+UNDOABLE = ("albums", "marks", "persons", "decided", "events", "corrections")
+
+
+def only_of(said: dict[str, object], subjects: Sequence[str]) -> dict[str, object]:
+    return {subject: said[subject] for subject in subjects}

@@ -203,3 +203,11 @@ def test_restoring_without_a_library_says_what_to_do_first(home: Path, tmp_path:
 def test_a_search_makes_no_copy(home: Path) -> None:
     done: subprocess.CompletedProcess[str] = run_cli("search", "a cat", data=home)
     assert done.returncode == 0 and not (home / "backups").exists()
+
+
+def test_names_that_are_forgotten_are_in_no_copy(home: Path) -> None:
+    with Library.open(Settings.load(data_dir=home, encoder="lite")) as library:
+        assert library.backups.make() is not None
+        library.people.forget(with_names=True)
+        (copy,) = library.backups.all()
+        assert "person" not in copy.counts and copy.counts["mark"] == 3

@@ -22,6 +22,7 @@ FEATURE = Feature(
         ),
     },
     daily="imgsearch.features.backup.daily:keep_daily",
+    names_forgotten="imgsearch.features.backup.daily:forget_people",
     findings="imgsearch.features.backup.daily:findings",
     exports={
         "imgsearch.features.backup.operations": ("Backups",),

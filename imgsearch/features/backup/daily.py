@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from imgsearch import private_files
+from imgsearch.archive.items.of_people import FaceItems, OwnPersonItems, PersonItems
 from imgsearch.config import Settings
 from imgsearch.errors import ImgsearchError, Sentence
 from imgsearch.features.backup import file as backup_file
@@ -26,6 +27,9 @@ from imgsearch.store.database import DATABASE_FILE, Database
 from imgsearch.text import shell_word
 
 FOLDER = "backups"
+_OF_PEOPLE = {
+    kind for group in (PersonItems(), OwnPersonItems(), FaceItems()) for kind in group.kinds
+}
 _NAME = re.compile(r"\d{4}-\d\d-\d\d-\d{6}\.jsonl\.gz")
 
 
@@ -90,6 +94,23 @@ def keep_daily(
     except (ImgsearchError, OSError) as error:
         reason = error if isinstance(error, ImgsearchError) else f"{error.strerror}."
         notify(Sentence("The backup of today was not made. ", reason))
+
+
+def forget_people(data_dir: Path) -> None:
+    """Delete the names of people, and the places of their faces, from the copies of a library.
+
+    A copy that cannot be read is deleted. Raises DiskError.
+    """
+    for file in copies(data_dir):
+        looked_at_ns = file.stat().st_mtime_ns
+        try:
+            backup, items = backup_file.read(file)
+        except ImgsearchError:
+            file.unlink(missing_ok=True)
+            continue
+        content = backup_file.content_of(each for each in items if each.kind not in _OF_PEOPLE)
+        backup_file.write(file, content, backup.made_at, backup.folders)
+        os.utime(file, ns=(looked_at_ns, looked_at_ns))
 
 
 def findings(settings: Settings, is_damaged: bool) -> list[Finding]:
