@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from imgsearch.features.corrections.operations import Corrections
     from imgsearch.features.duplicates.operations import Duplicates
     from imgsearch.features.events.operations import Events
+    from imgsearch.features.imports.operations import Imports
     from imgsearch.features.labels.operations import Labels
     from imgsearch.features.labels.records import Classes, Label
     from imgsearch.features.meaning.operations import Meaning
@@ -253,6 +254,7 @@ class Library:
         corrections: Corrections
         duplicates: Duplicates
         events: Events
+        imports: Imports
         labels: Labels
         meaning: Meaning
         people: People

@@ -284,6 +284,9 @@ def main(arguments: Sequence[str]) -> None:
     backup = str(work / "tmp" / "backup.jsonl.gz")
     run("backup", "backup", backup)
     run("restore", "restore", backup)
+    photos_json = work / "tmp" / "photos.json"
+    photos_json.write_text("[]")
+    run("import", "import", str(photos_json))
     run("rebuild", "rebuild")
     run("prune", "prune")
     run("index --metadata", "index", "--metadata")

@@ -38,8 +38,8 @@ from imgsearch.plugins import (
 
 # Our own: the folders of this package, in the order in which users see what they bring.
 OWN = (
-    *("albums", "assistant", "backup", "corrections", "concepts", "places", "events", "meaning"),
-    "people",
+    *("albums", "assistant", "backup", "corrections", "concepts", "places", "events", "imports"),
+    *("meaning", "people"),
     "duplicates",
     *("labels", "saved", "strips", "terminal", "text", "when", "around"),
 )

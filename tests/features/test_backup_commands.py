@@ -144,7 +144,7 @@ def test_commands_say_what_they_did_and_what_to_do_next(
     assert json.loads(run_cli("album", "--json", data=new).stdout) == []
     report = json.loads(run_cli("restore", file, "--json", data=new).stdout)
     assert report["added"]["mark"] == 3 and report["missing_photos"] == 0
-    assert "Nothing of the backup is missing" in run_cli("restore", file, data=new).stdout
+    assert "Nothing of it is missing" in run_cli("restore", file, data=new).stdout
     undone = run_cli("undo", str(report["change_id"]), data=new)
     assert undone.returncode == 0, undone.stderr
     assert json.loads(run_cli("album", "--json", data=new).stdout) == []

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from imgsearch.features.backup.records import Backup, RestoreReport
     from imgsearch.opened.library import OpenedLibrary
 
-_DERIVED = ("face", "not face", "concept", "concept example", "label")  # more follows from these
+_DERIVED = frozenset(
+    ("face", "not face", "concept", "concept example", "label")
+)  # more follows from these
 
 
 class Backups:
@@ -62,8 +64,7 @@ class Backups:
         database = self._opened.database()
         backup, items = backup_file.read(Path(absolute(file)))
         report = restore(database, backup, items, dry_run=dry_run)
-        if not dry_run and any({**report.added, **report.changed}.get(each) for each in _DERIVED):
-            self._follow(has_faces="face" in report.added or "face" in report.changed)
+        follow_restored(self._opened, report)
         return report
 
     def all(self) -> tuple[Backup, ...]:
@@ -77,32 +78,36 @@ class Backups:
                 found.append(backup_file.read_first_line(path)[0])
         return tuple(found)
 
-    def _follow(self, has_faces: bool) -> None:
-        """Bring what is made of faces, concepts and labels in line with what was restored."""
-        from imgsearch.indexer.derived import (
-            encoder_may_lack,
-            refresh_derived,
-            refresh_from_faces,
-        )
-        from imgsearch.store.lock import writing
 
-        context = self._opened.existing()
-        try:
-            with writing(context.data_dir) as store:
-                if has_faces:
-                    refresh_from_faces(store, None)
-                row = store.reads.encoders.current()
-                if row is not None:
-                    with encoder_may_lack(context, "The backup was restored"):
-                        refresh_derived(context, store, row)
-        except LibraryLocked:
-            context.notify(
-                Sentence(
-                    "The backup was restored while another imgsearch writes to the library. "
-                    "Concepts, labels and groups of faces follow with the next run of: ",
-                    CommandLine("index"),
-                )
+def follow_restored(opened: OpenedLibrary, report: RestoreReport) -> None:
+    """Bring what is made of faces, concepts and labels in line with what was restored."""
+    from imgsearch.indexer.derived import (
+        encoder_may_lack,
+        refresh_derived,
+        refresh_from_faces,
+    )
+    from imgsearch.store.lock import writing
+
+    restored = {**report.added, **report.changed}
+    if report.dry_run or restored.keys().isdisjoint(_DERIVED):
+        return
+    context = opened.existing()
+    try:
+        with writing(context.data_dir) as store:
+            if "face" in restored:
+                refresh_from_faces(store, None)
+            row = store.reads.encoders.current()
+            if row is not None:
+                with encoder_may_lack(context, "It was restored"):
+                    refresh_derived(context, store, row)
+    except LibraryLocked:
+        context.notify(
+            Sentence(
+                "It was restored while another imgsearch writes to the library. Concepts, labels "
+                "and groups of faces follow with the next run of: ",
+                CommandLine("index"),
             )
+        )
 
 
 def _require_backup(path: Path) -> None:

@@ -68,9 +68,16 @@ class _Counts:
 
 
 def restore(
-    database: Database, backup: Backup, items: Sequence[UserItem], *, dry_run: bool
+    database: Database,
+    backup: Backup,
+    items: Sequence[UserItem],
+    *,
+    dry_run: bool,
+    done: str = "Restored a backup",
 ) -> RestoreReport:
     """Merge items into a library, all or nothing. With `dry_run`, only say what would change.
+
+    `done` begins the title of the change among those to undo.
 
     Raises BackupError for an item that no imgsearch has written, and LibraryLocked and DiskError as
     each change of a library does.
@@ -90,7 +97,7 @@ def restore(
         _keep_identities(connection, subjects)
         before = changes.changed_since(connection)
         if before and not dry_run:
-            change_id = changes.record(connection, _title(counts), 0, before).id
+            change_id = changes.record(connection, _title(done, counts), 0, before).id
         if dry_run:
             raise _DryRunEnds
     return RestoreReport(
@@ -107,8 +114,8 @@ def restore(
     )
 
 
-def _title(counts: _Counts) -> str:
-    return f"Restored a backup: {format_count(counts.added.total(), 'item')} added, " + (
+def _title(done: str, counts: _Counts) -> str:
+    return f"{done}: {format_count(counts.added.total(), 'item')} added, " + (
         f"{counts.changed.total():,} changed"
     )
 
