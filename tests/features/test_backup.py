@@ -223,6 +223,21 @@ def test_a_person_who_was_renamed_since_is_known_by_confirmed_faces(
     assert new.said()["me"] == [("Anna Smith",)]
 
 
+def test_a_person_whose_faces_went_to_another_one_of_the_backup_stays_apart(
+    old: Sharer, new: Sharer
+) -> None:
+    name_person(old)
+    old.store.people.make([old.face(FOUR)], "Berta")
+    file = write(old)
+    restored(new, file)
+    berta = new.person("Berta")
+    new.store.people.decide(berta, [new.face(ONE), new.face(TWO)], [])
+    new.store.people.merge(new.person("Anna"), berta, [])
+    restored(new, file)
+    assert [name for name, _ in new.said()["persons"]] == ["Anna", "Berta"]
+    assert ("01", 0.1, "Berta", 1) in new.said()["decided"]
+
+
 def test_a_person_without_a_name_here_gets_the_one_of_the_backup(old: Sharer, new: Sharer) -> None:
     name_person(old)
     person_id, _ = new.store.people.make([new.face(ONE), new.face(TWO)], "Somebody")

@@ -171,16 +171,19 @@ def _with_known_identities(
     """Return the subjects with the identities that albums and persons have in this library."""
     known: dict[str, str] = {}  # the identity here, by that of the backup
     unknown: dict[str, set[str]] = defaultdict(set)  # the identities without one here, by kind
+    taken: set[str] = set()  # the identities here that belong to one of the backup
     for subject in subjects:
         for (kind, key), value in subject.values.items():
             named = subject.group.kinds[kind].named
-            if named is not None and not subject.group.present(connection, key):
-                number = named(connection, value)
-                if number is None:
-                    unknown[kind].add(key)
-                else:
-                    known[key] = _identity(connection, kind, number)
-    taken = {*known.values()}
+            if named is None:
+                continue
+            if subject.group.present(connection, key):
+                taken.add(key)
+            elif (number := named(connection, value)) is not None:
+                known[key] = _identity(connection, kind, number)
+                taken.add(known[key])
+            else:
+                unknown[kind].add(key)
     for identity, here in _by_faces(connection, subjects, unknown["person"]):
         if here not in taken:
             taken.add(here)
