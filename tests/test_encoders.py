@@ -112,7 +112,7 @@ def test_the_choices_are_what_open_clip_has(cache: Path) -> None:
         config = open_clip.get_model_config(arch)
         assert choice.dim == config["embed_dim"]
         assert config["text_cfg"].get("hf_tokenizer_name") == (
-            model.repo if model.tokenizer_file else None
+            model.repo if model.layout == "siglip" else None
         )
         assert not choice.weights_here
 
