@@ -280,8 +280,10 @@ REFUSED: dict[str, Callable[[Library], object]] = {
     "rebuild": lambda library: library.rebuild("lite"),
 }
 # Tested by themselves, in both: they change the library. Those of people are in
-# `tests/features/test_people_archives`.
-CHANGING = {"PictureText.read", "Upkeep.repair", "changes", "lines", "people"}
+# `tests/features/test_people_archives`, and of what is done each day in `test_backup_commands`.
+CHANGING = {"PictureText.read", "Upkeep.repair", "changes", "lines", "people"} | {
+    *("Upkeep.look_after", "Upkeep.looking_after"),
+}
 
 
 def _ids_named(library: Library, *wanted: str) -> list[int]:
