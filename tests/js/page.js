@@ -6,8 +6,8 @@ import { Window } from "happy-dom";
 
 // What the modules of the page take from the browser's global object.
 const GLOBALS = [
-  "AbortController", "AbortSignal", "CSS", "CustomEvent", "DOMException", "Element", "Event", "EventTarget", "HTMLElement", "HTMLImageElement", "HTMLInputElement", "InputEvent", "KeyboardEvent", "MouseEvent",
-  "Image", "IntersectionObserver", "MutationObserver", "Node", "Option", "PointerEvent", "PopStateEvent", "ResizeObserver", "WheelEvent",
+  "AbortController", "AbortSignal", "CSS", "CustomEvent", "DOMException", "Document", "Element", "Event", "EventTarget", "HTMLElement", "HTMLImageElement", "HTMLInputElement", "InputEvent", "KeyboardEvent", "MouseEvent",
+  "Image", "IntersectionObserver", "MutationObserver", "Node", "Option", "PointerEvent", "PopStateEvent", "ResizeObserver", "ShadowRoot", "WheelEvent",
   "document", "history", "localStorage", "location", "navigator", "sessionStorage", "visualViewport",
 ];
 const METHODS = ["addEventListener", "cancelAnimationFrame", "dispatchEvent", "fetch", "getComputedStyle", "matchMedia", "removeEventListener", "requestAnimationFrame"];
