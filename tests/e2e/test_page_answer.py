@@ -228,6 +228,12 @@ def test_photos_have_their_own_shapes_and_rows_fill_the_width(
         shown = tab.locator(".tile img").nth(3)
         natural = shown.evaluate("image => image.naturalWidth / image.naturalHeight")
         assert natural == pytest.approx(360 / 640, abs=0.01)
+        first = tab.locator(".tile img").first
+        assert first.evaluate("image => image.naturalWidth") == 360
+        # On a screen with four pixels in the place of one.
+        tab.add_init_script("Object.defineProperty(window, 'devicePixelRatio', {value: 2})")
+        open_answer(tab, address, "?q=type:jpeg+sort:path", "00.jpg")
+        assert first.evaluate("image => image.naturalWidth") == 540
 
 
 def test_after_select_a_click_selects_a_photo_in_place_of_opening_it(

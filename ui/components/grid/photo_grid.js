@@ -123,7 +123,8 @@ export class PhotoGrid {
   // Called when a photo has arrived for a tile.
   /** @param {Tile} tile @param {number} offset @param {TilePhoto | null} photo */
   fill(tile, offset, photo) {
-    fillTile(tile, photo, (isSelected, wholeRange) => this.select(offset, isSelected, wholeRange));
+    const { width, height } = this.layout ? placeOf(this.layout, offset) : { width: 0, height: 0 };
+    fillTile(tile, photo, (isSelected, wholeRange) => this.select(offset, isSelected, wholeRange), Math.max(width, height));
     if (!photo) return;
     showSelected(tile, tray.isSelected(photo.id));
     showMarks(tile, tray.marksOf(photo));
