@@ -145,6 +145,11 @@ def days_of_some(library: Library) -> object:
     return [each.day for each in library.browse.days_of(chosen)]
 
 
+def sizes_of_some(library: Library) -> object:
+    chosen = [ids_of(library)[name] for name in ("s1.png", "a1.png")]
+    return library.browse.sizes_of([*chosen, 10**15]).tolist()
+
+
 def positions(library: Library) -> object:
     found = library.browse.positions()
     shown = names(library, found.photo_ids.tolist())
@@ -236,6 +241,7 @@ ANSWERED: dict[str, Callable[[Library], object]] = {
     "Browse.stacks_of": stacks,
     "Browse.days": days,
     "Browse.days_of": days_of_some,
+    "Browse.sizes_of": sizes_of_some,
     "Browse.positions": positions,
     "map_clusters": clusters,
     "map_towns": towns,
