@@ -36,6 +36,13 @@ if TYPE_CHECKING:
         NearbyPhoto as NearbyPhoto,
         PhotosBeforeAfter as PhotosBeforeAfter,
     )
+    from imgsearch.features.ask.operations import Questions as Questions
+    from imgsearch.features.ask.records import (
+        AnsweredOccasion as AnsweredOccasion,
+    )
+    from imgsearch.features.ask.records import (
+        QuestionAnswer as QuestionAnswer,
+    )
     from imgsearch.features.concepts.operations import Concepts as Concepts
     from imgsearch.features.concepts.records import TaughtConcept as TaughtConcept
     from imgsearch.features.corrections.operations import Corrections as Corrections

@@ -40,7 +40,7 @@ from imgsearch.plugins import (
 OWN = (
     *("albums", "assistant", "corrections", "concepts", "places", "events", "meaning", "people"),
     "duplicates",
-    *("labels", "saved", "strips", "terminal", "text", "when", "around"),
+    *("labels", "saved", "strips", "terminal", "text", "when", "around", "ask"),
 )
 GROUP = "imgsearch.features"  # of the entry points of other packages
 
