@@ -94,6 +94,17 @@ def around(library: Library) -> object:
     return [(each.hit.path.name, each.apart_s) for each in (*found.before, *found.after)]
 
 
+def asked(library: Library) -> object:
+    answers = [
+        library.ask(question)
+        for question in ("How often was I in Arezzo?", "When did I see a boat?", "How many photos?")
+    ]
+    return [
+        (each.sentence, each.certainty, sorted(hit.path.name for hit in each.hits))
+        for each in answers
+    ]
+
+
 def strip(library: Library) -> object:
     periods = library.strips.over_time("a boat")
     return [(each.period, each.photos, each.best and each.best.path.name) for each in periods]
@@ -233,6 +244,7 @@ ANSWERED: dict[str, Callable[[Library], object]] = {
     "filters_choices": choices,
     "cameras": lambda library: library.browse.cameras(),
     "around": around,
+    "ask": asked,
     "over_time": strip,
     "over_time_pictures": pictures_of_a_strip,
     "duplicates": near_duplicates,
@@ -256,6 +268,7 @@ ANSWERED: dict[str, Callable[[Library], object]] = {
 OF_FEATURES = {
     "albums": "albums",
     "around": "around",
+    "ask": "ask",
     "corrections": "corrections",
     "duplicates": "duplicates",
     "duplicates_choices": "duplicates",
