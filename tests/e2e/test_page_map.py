@@ -23,6 +23,7 @@ from tests.browsing import (
     settle,
     small_targets,
     view_as,
+    view_link,
     wait_for_count,
 )
 from tests.e2e.test_page_timeline import HOME, ROME, add_photos
