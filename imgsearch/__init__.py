@@ -36,6 +36,13 @@ if TYPE_CHECKING:
         NearbyPhoto as NearbyPhoto,
         PhotosBeforeAfter as PhotosBeforeAfter,
     )
+    from imgsearch.features.ask.operations import Questions as Questions
+    from imgsearch.features.ask.records import (
+        AnsweredOccasion as AnsweredOccasion,
+    )
+    from imgsearch.features.ask.records import (
+        QuestionAnswer as QuestionAnswer,
+    )
     from imgsearch.features.backup.operations import Backups as Backups
     from imgsearch.features.backup.records import (
         Backup as Backup,

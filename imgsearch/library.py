@@ -51,6 +51,8 @@ if TYPE_CHECKING:
     from imgsearch.encoders.remote import ProcessGroup
     from imgsearch.features.albums.operations import Albums
     from imgsearch.features.around.operations import Around
+    from imgsearch.features.ask.operations import Questions
+    from imgsearch.features.ask.records import QuestionAnswer
     from imgsearch.features.backup.operations import Backups
     from imgsearch.features.concepts.operations import Concepts
     from imgsearch.features.corrections.operations import Corrections
@@ -259,9 +261,12 @@ class Library:
         meaning: Meaning
         people: People
         places: Places
+        questions: Questions
         saved: Saved
         strips: Strips
         text: PictureText
+
+        def ask(self, question: str, k: ResultCount = 20) -> QuestionAnswer: ...
 
         def label(
             self, classes: Classes, query: str | Query | None = None, k: ResultCount = 100

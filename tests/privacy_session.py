@@ -270,6 +270,7 @@ def main(arguments: Sequence[str]) -> None:
     run("timeline", "timeline")
     run("events", "events")
     run("around", "around", f"{photos}/0.png")
+    run("ask", "ask", "When did I see a red square?")
     run("places", "places")
     run("cameras", "cameras")
     run("strip", "strip", "--by", "month")

@@ -41,7 +41,7 @@ OWN = (
     *("albums", "assistant", "backup", "corrections", "concepts", "places", "events", "imports"),
     *("meaning", "people"),
     "duplicates",
-    *("labels", "saved", "strips", "terminal", "text", "when", "around"),
+    *("labels", "saved", "strips", "terminal", "text", "when", "around", "ask"),
 )
 GROUP = "imgsearch.features"  # of the entry points of other packages
 
