@@ -506,7 +506,9 @@ def test_a_copy_that_cannot_be_made_is_told_and_is_no_error(old: Sharer) -> None
     (old.folder / "backups").write_text("a file in place of the folder")
     said: list[str] = []
     keep_daily(settings_of(old), said.append, MADE_AT)
-    assert "The backup of today was not made" in said[0]
+    assert "The backup of today was not made" in said[0] and "backups = 0" in said[0]
+    with pytest.raises(DiskError, match="Cannot write to"):
+        make_copy(settings_of(old), old.store.database)
     old.store.close()
     (old.folder / "library.db").write_bytes(b"damaged" * 1000)
     keep_daily(settings_of(old), said.append, MADE_AT)

@@ -16,7 +16,7 @@ from pathlib import Path
 from imgsearch import private_files
 from imgsearch.archive.items.of_people import FaceItems, OwnPersonItems, PersonItems
 from imgsearch.config import Settings
-from imgsearch.errors import ImgsearchError, Sentence
+from imgsearch.errors import DiskError, ImgsearchError, Sentence
 from imgsearch.features.backup import file as backup_file
 from imgsearch.features.backup.file import Content
 from imgsearch.features.backup.making import items_of
@@ -52,7 +52,20 @@ def make_copy(settings: Settings, database: Database, now: datetime | None = Non
     content = backup_file.content_of(items_of(database))
     if not content.lines:
         return None
-    folder, there = settings.data_dir / FOLDER, copies(settings.data_dir)
+    folder = settings.data_dir / FOLDER
+    try:
+        return _make_copy(settings, folder, content, moment)
+    except OSError as error:
+        raise DiskError(
+            f"Cannot write to {folder} ({error.strerror}). Make room there and make the folder "
+            "writable; or set backups = 0 in imgsearch.toml, and none is made."
+        ) from error
+
+
+def _make_copy(
+    settings: Settings, folder: Path, content: Content, moment: datetime
+) -> Backup | None:
+    there = copies(settings.data_dir)
     newest = there[0] if there else None
     private_files.make_folder(folder)
     private_files.delete_abandoned(folder)
@@ -86,14 +99,13 @@ def keep_daily(
     there = copies(settings.data_dir)
     with suppress(OSError):
         looked_at = datetime.fromtimestamp(there[0].stat().st_mtime, UTC) if there else None
-        if looked_at and looked_at.astimezone().date() >= moment.astimezone().date():
+        if looked_at and looked_at.astimezone().date() == moment.astimezone().date():
             return
     try:
         with closing(Database.open(settings.data_dir)) as database:
             make_copy(settings, database, moment)
-    except (ImgsearchError, OSError) as error:
-        reason = error if isinstance(error, ImgsearchError) else f"{error.strerror}."
-        notify(Sentence("The backup of today was not made. ", reason))
+    except ImgsearchError as error:
+        notify(Sentence("The backup of today was not made. ", error))
 
 
 def forget_people(data_dir: Path) -> None:
