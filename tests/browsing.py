@@ -167,6 +167,17 @@ def open_view(tab: Page, address: str, view: str) -> None:
     settle(tab)
 
 
+def place_link(tab: Page, name: str) -> Locator:
+    """The link to a place of the page, in the header or the bar of a phone."""
+    return tab.get_by_role("navigation", name="Places").get_by_role("link", name=name)
+
+
+def view_link(tab: Page, name: str) -> Locator:
+    """The link to a view of the place that is shown."""
+    row = tab.get_by_role("navigation", name="Views")
+    return row.get_by_role("link", name=name, exact=True)
+
+
 def bring_into_view(element: Locator) -> None:
     """Scroll to it, also if the page replaces the element meanwhile."""
     element.click(trial=True)  # `scroll_into_view_if_needed` fails then
@@ -246,6 +257,19 @@ def wait_for_line(tab: Page, line: str) -> None:
 
     box = tab.get_by_role("combobox", name="Search")
     expect(box).to_have_value(line, timeout=PATIENCE_MS)
+
+
+def choose_in_menu(tab: Page, name: str) -> None:
+    """Click an entry of the menu above the photos of an answer."""
+    tab.locator(".toolbar .more").click()
+    menu = tab.locator(".head .more-list:not([hidden])")
+    menu.get_by_role("button", name=name, exact=True).click()
+
+
+def view_as(tab: Page, name: str) -> None:
+    """Show the photos of an answer in another view, by the text of its link."""
+    tab.get_by_role("button", name="View as").click()
+    tab.locator(".head .more-list:not([hidden])").get_by_role("link", name=name).click()
 
 
 def scroll_to(tab: Page, share: float) -> None:

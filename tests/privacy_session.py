@@ -282,6 +282,12 @@ def main(arguments: Sequence[str]) -> None:
     run("folders", "folders")
     run("encoders", "encoders")
     run("doctor", "doctor")
+    backup = str(work / "tmp" / "backup.jsonl.gz")
+    run("backup", "backup", backup)
+    run("restore", "restore", backup)
+    photos_json = work / "tmp" / "photos.json"
+    photos_json.write_text("[]")
+    run("import", "import", str(photos_json))
     run("rebuild", "rebuild")
     run("prune", "prune")
     run("index --metadata", "index", "--metadata")

@@ -156,6 +156,11 @@ def days_of_some(library: Library) -> object:
     return [each.day for each in library.browse.days_of(chosen)]
 
 
+def sizes_of_some(library: Library) -> object:
+    chosen = [ids_of(library)[name] for name in ("s1.png", "a1.png")]
+    return library.browse.sizes_of([*chosen, 10**15]).tolist()
+
+
 def positions(library: Library) -> object:
     found = library.browse.positions()
     shown = names(library, found.photo_ids.tolist())
@@ -248,6 +253,7 @@ ANSWERED: dict[str, Callable[[Library], object]] = {
     "Browse.stacks_of": stacks,
     "Browse.days": days,
     "Browse.days_of": days_of_some,
+    "Browse.sizes_of": sizes_of_some,
     "Browse.positions": positions,
     "map_clusters": clusters,
     "map_towns": towns,
@@ -293,8 +299,10 @@ REFUSED: dict[str, Callable[[Library], object]] = {
     "rebuild": lambda library: library.rebuild("lite"),
 }
 # Tested by themselves, in both: they change the library. Those of people are in
-# `tests/features/test_people_archives`.
-CHANGING = {"PictureText.read", "Upkeep.repair", "changes", "lines", "people"}
+# `tests/features/test_people_archives`, and of what is done each day in `test_backup_commands`.
+CHANGING = {"PictureText.read", "Upkeep.repair", "changes", "lines", "people"} | {
+    *("Upkeep.look_after", "Upkeep.looking_after"),
+}
 
 
 def _ids_named(library: Library, *wanted: str) -> list[int]:

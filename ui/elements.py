@@ -92,6 +92,7 @@ class AnswerOptions(Struct, frozen=True):
     version: str  # of their list: with another one, the grid fetches it again
     heading: tuple[str, str]  # above it; the first part is bold. Changes are announced
     other_views: tuple[tuple[str, str, str], ...] = ()  # icon, label and address of links above it
+    forms: tuple[tuple[str, str, str], ...] = ()  # icon, label and name of what `search_forms` has
     weaker: bool = False  # whether a button below the photos offers weaker matches
     memories: Sequence[Mapping[str, object]] = ()  # rows above the photos, see `ui.memories`
     first_title: str = ""  # of the photos, below such rows
@@ -145,6 +146,7 @@ def answer(key: str, options: AnswerOptions) -> AnswerEvents:
             "version": options.version,
             "heading": options.heading,
             "other_views": options.other_views,
+            "forms": options.forms,
             "weaker": options.weaker,
             "memories": list(options.memories),
             "first_title": options.first_title,
@@ -383,7 +385,7 @@ def _handled(key: str) -> tuple[str, int]:
 def shell(
     path: str,
     title: str,
-    views: Sequence[Mapping[str, object]],
+    places: Sequence[Mapping[str, object]],
     search_effects: Mapping[str, SearchEffect],
     parts: Sequence[str],
     actions: Sequence[str],
@@ -395,7 +397,7 @@ def shell(
     can_log_out: bool,
     has_search_field: bool,
 ) -> str:
-    """Return the heading of a view, on narrow screens the bar that leads to `views`, and the tray.
+    """Show the heading of a view, the header with the places of the page, and the tray.
 
     `path` is that of the view, and `search_effects` says what a search does in each view, by its
     path; this view has the field if `has_search_field`. `parts` says what can be done with selected
@@ -415,7 +417,7 @@ def shell(
             "title": printable(title),
             "name": NAME,
             "face": FACE_URL,
-            "views": list(views),
+            "places": list(places),
             "search_effects": dict(search_effects),
             "parts": list(parts),
             "actions": list(actions),

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
+import re
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import urlsplit
 
 import pytest
 from PIL import Image
@@ -15,14 +18,17 @@ from tests.browsing import (
     NEEDS_BROWSER,
     PATIENCE_MS,
     axe_violations,
+    choose_in_menu,
     give_file,
+    place_link,
     search,
     settle,
     small_targets,
+    view_link,
     wait_for_first,
     wait_for_line,
 )
-from tests.factories import index_demo_photos
+from tests.factories import index_demo_photos, wait_until
 from tests.page_traffic import Traffic
 
 if TYPE_CHECKING:
@@ -93,38 +99,100 @@ def test_on_a_phone_the_first_photo_starts_in_the_upper_third(
     screenshot(tab, f"{query.strip('?').partition('=')[0] or 'start'}-phone")
 
 
-def test_on_a_phone_the_views_are_in_reach_of_the_thumb(
+def test_on_a_phone_the_places_are_in_reach_of_the_thumb(
     open_tab: OpenTab, address: str, screenshot: Callable[..., None]
 ) -> None:
     tab = open_tab(address, *PHONE)
     open_view(tab, address, "")
     before = tab.evaluate("history.length")
-    views = tab.get_by_role("navigation", name="Views")
-    menu = views.get_by_role("button", name="Menu")
-    for view, path in (("Events", "events"), ("Labels", "labels"), ("Library", "library")):
-        link = views.get_by_role("link", name=view)
-        if path != "events":
-            menu.click()
-            link = tab.get_by_role("group", name="Menu").get_by_role("link", name=view)
+    for link, title, path in (
+        (place_link(tab, "Map"), "Map", "map"),
+        (place_link(tab, "Tools"), "Near-duplicates", "similar"),
+        (view_link(tab, "Library"), "Library", "library"),
+    ):
         box = link.bounding_box()
-        assert box is not None and box["y"] > PHONE[1] / 2 and box["x"] + box["width"] <= PHONE[0]
+        assert box is not None and box["x"] + box["width"] <= PHONE[0]
+        if title != "Library":
+            assert box["y"] > PHONE[1] / 2
         link.click()
         tab.wait_for_url(f"{address}/{path}")
-        tab.get_by_role("heading", name=view, level=1).wait_for()
+        tab.get_by_role("heading", name=title, level=1).wait_for()
         settle(tab)
-        assert views.evaluate("bar => bar.scrollWidth <= bar.clientWidth"), "none is cut off"
     assert tab.evaluate("history.length") == before + 3
-    menu.click()
-    shown = tab.get_by_role("group", name="Menu").locator("[aria-current=page]")
-    assert shown.inner_text().endswith("Library")
+    places = tab.get_by_role("navigation", name="Places")
+    assert places.evaluate("bar => bar.scrollWidth <= bar.clientWidth"), "none is cut off"
+    current = tab.locator("nav [aria-current]")
+    expect(current).to_have_text([re.compile("Tools$"), "Library"])
+    assert [each.get_attribute("aria-current") for each in current.all()] == ["true", "page"]
+    row = tab.get_by_role("navigation", name="Views").bounding_box()
+    shown = view_link(tab, "Library").bounding_box()
+    assert row and shown and shown["x"] + shown["width"] <= row["x"] + row["width"] + 1, "in sight"
     assert not axe_violations(tab)
     assert not small_targets(tab)
-    screenshot(tab, "menu-phone")
-    tab.keyboard.press("Escape")
-    shown.wait_for(state="hidden")
-    views.get_by_role("link", name="Search").click()
-    tab.locator("nav.views a[aria-current=page][href='/']").wait_for()
-    screenshot(tab, "views-phone")
+    screenshot(tab, "tools-phone")
+    place_link(tab, "Photos").click()
+    tab.locator("nav.places a[aria-current=page][href='/']").wait_for()
+    screenshot(tab, "places-phone")
+
+
+@pytest.mark.parametrize("width", [390, 641, 720, 768, 820, 1024, 1440])
+def test_all_places_are_there_in_words_at_every_width(
+    open_tab: OpenTab, address: str, width: int
+) -> None:
+    """720 px is 200 % zoom of 1440 px."""
+    tab = open_tab(address, width, 844)
+    open_view(tab, address, "similar")
+    places = tab.get_by_role("navigation", name="Places").get_by_role("link")
+    shown = [each.bounding_box() for each in places.locator("span:not(.icon)").all()]
+    assert len(shown) == 5
+    edges = [(box["x"], box["x"] + box["width"]) for box in shown if box is not None]
+    assert edges == sorted(edges) and len(edges) == 5
+    assert all(left < right for left, right in edges)
+    assert all(right < left for (_, right), (left, _) in itertools.pairwise(edges))
+    buttons = tab.locator(".header-buttons").bounding_box()
+    assert buttons is not None
+    assert edges[-1][1] <= (width if width < 768 else buttons["x"])
+    assert tab.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_the_frame_stays_where_it_is_from_place_to_place(page: Page, address: str) -> None:
+    open_view(page, address, "")
+    frame = (
+        page.locator(".brand"),
+        page.get_by_role("navigation", name="Places"),
+        page.locator(".header-buttons"),
+        page.get_by_role("combobox", name="Search"),
+    )
+    before = [each.bounding_box() for each in frame]
+    for place, path in (("Map", "map"), ("Tools", "similar")):
+        place_link(page, place).click()
+        page.wait_for_url(f"{address}/{path}")
+        settle(page)
+        assert [each.bounding_box() for each in frame] == before, place
+
+
+def test_the_first_link_leads_past_the_navigation(page: Page, address: str) -> None:
+    open_view(page, address, "timeline")
+    page.keyboard.press("Tab")
+    expect(page.locator("main")).to_be_focused()  # which the arrow keys scroll
+    page.keyboard.press("Tab")
+    skip = page.get_by_role("link", name="Skip to the content")
+    expect(skip).to_be_focused()
+    assert not axe_violations(page)
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("combobox", name="Search")).to_be_focused()
+    assert urlsplit(page.url).fragment == ""
+
+
+def test_a_link_of_the_navigation_keeps_the_focus(page: Page, address: str) -> None:
+    open_view(page, address, "")
+    place_link(page, "Map").focus()
+    page.keyboard.press("Enter")
+    page.get_by_role("heading", name="Map", level=1).wait_for()
+    settle(page)
+    expect(place_link(page, "Map")).to_be_focused()
+    expect(place_link(page, "Map")).to_have_attribute("aria-current", "page")
 
 
 # ---------------------------------------------------------------------------- looks
@@ -165,21 +233,76 @@ def test_a_screen_reader_is_told_what_was_found(page: Page, address: str) -> Non
     expect(page.locator(".head [role=status] h2")).to_have_count(1, timeout=PATIENCE_MS)
 
 
+def shape_of_first(tab: Page) -> float:
+    """Width of the first tile to its height."""
+    box = tab.locator(".tile").first.bounding_box()
+    assert box is not None
+    return box["width"] / box["height"]
+
+
 def test_the_chosen_size_and_shape_stay_after_a_reload(page: Page, address: str) -> None:
     open_view(page, address, "")
     first = page.locator(".tile").first.bounding_box()
-    page.get_by_role("button", name="Larger").click()
-    page.get_by_role("button", name="Uncropped").click()
+    page.get_by_role("slider", name="Size of the photos").press("ArrowUp")
     second = page.locator(".tile").first.bounding_box()
     assert first and second and second["height"] > first["height"]
     open_view(page, address, "?q=a+cat")
-    page.locator(".scroller.fit").wait_for()
-    page.get_by_role("button", name="Larger").and_(page.locator(":disabled")).wait_for()
+    size = page.get_by_role("slider", name="Size of the photos")
+    expect(size).to_have_value("3", timeout=PATIENCE_MS)
+    choose_in_menu(page, "Show squares")
+    wait_until(lambda: shape_of_first(page) == 1)
     page.reload()
     wait_for_first(page, "chelsea.png")
-    page.locator(".scroller.fit").wait_for()
-    page.get_by_role("button", name="Square").click()
-    page.locator(".scroller.square").wait_for()
+    assert shape_of_first(page) == 1
+    expect(size).to_have_value("3", timeout=PATIENCE_MS)
+    choose_in_menu(page, "Show whole photos")
+    wait_until(lambda: abs(shape_of_first(page) - 451 / 300) < 0.02)
+
+
+CONTROLS = """() => {
+    const all = (root) => [...root.querySelectorAll("*")].flatMap(
+        (node) => [node, ...(node.shadowRoot ? all(node.shadowRoot) : [])]);
+    return all(document.querySelector("[data-testid=stMainBlockContainer]"))
+        .filter((node) => node.matches("a[href], button, input:not([type=file]), [role=button]"))
+        .filter((node) => node.checkVisibility({visibilityProperty: true}) && !node.disabled)
+        .filter((node) => !node.closest(".tile, .end, .header-buttons, nav, .brand"))
+        .filter((node) => node.getBoundingClientRect().width > 1)
+        .map((node) => node.ariaLabel || node.textContent.trim() || node.outerHTML.slice(0, 90));
+}"""
+
+
+@pytest.mark.parametrize(("width", "most"), [(1440, 7), (390, 5)])
+def test_few_controls_stand_before_the_first_photo(
+    open_tab: OpenTab, address: str, width: int, most: int
+) -> None:
+    tab = open_tab(address, width, 844)
+    open_view(tab, address, "?q=a+cat")
+    controls = list(tab.evaluate(CONTROLS))
+    assert {"Search", "Search by image", "Select"} <= set(controls)
+    assert len(controls) <= most, controls
+
+
+def test_four_tabs_lead_from_the_search_field_to_the_first_photo(page: Page, address: str) -> None:
+    open_view(page, address, "?q=a+cat")
+    first = page.locator(".tile a").first
+    page.get_by_role("combobox", name="Search").focus()
+    for _ in range(4):
+        page.keyboard.press("Tab")
+    expect(first).to_be_focused()
+    page.keyboard.press("Shift+Tab")
+    size = page.get_by_role("slider", name="Size of the photos")
+    expect(size).to_be_focused()
+    page.keyboard.press("ArrowUp")
+    expect(size).to_have_value("3")
+    for name in ("View as", "Select", "More", "More"):
+        page.keyboard.press("ArrowRight")
+        expect(page.locator(".toolbar").get_by_role("button", name=name)).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator(".head").get_by_role("button", name="Select all")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(page.locator(".toolbar .more")).to_be_focused()
+    page.keyboard.press("Tab")
+    expect(first).to_be_focused()
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1440, "light"), (390, "dark")])

@@ -18,9 +18,12 @@ from tests.browsing import (
     PATIENCE_MS,
     TOKEN,
     axe_violations,
+    place_link,
     serving,
     settle,
     small_targets,
+    view_as,
+    view_link,
     wait_for_count,
 )
 from tests.e2e.test_page_timeline import HOME, ROME, add_photos
@@ -204,10 +207,10 @@ def test_the_map_of_a_search(page: Page, address: str) -> None:
 
 def test_results_and_a_photo_lead_to_the_map_and_the_timeline(page: Page, address: str) -> None:
     page.goto(f"{address}/?q=country:Italy")
-    page.get_by_role("link", name="On the map").click()
+    view_as(page, "On the map")
     page.get_by_text("12 photos for country:Italy").wait_for()
     page.go_back()
-    page.get_by_role("link", name="By date").click()
+    view_as(page, "By date")
     page.get_by_text("12 photos for country:Italy").wait_for()
     page.locator(".section .tile a[href]").first.click()
     page.get_by_role("link", name="Around it on the map").click()
@@ -219,7 +222,7 @@ def test_an_example_stays_in_the_address_of_the_map_and_the_timeline(
     page: Page, address: str
 ) -> None:
     page.goto(f"{address}/?q=country:Italy&photo=45")
-    page.get_by_role("link", name="On the map").click()
+    view_as(page, "On the map")
     like_it = page.get_by_text("11 photos for country:Italy, like a photo")  # all but that one
     like_it.wait_for()
     page.get_by_role("button", name="11 photos, Rome, Italy").click()
@@ -229,7 +232,7 @@ def test_an_example_stays_in_the_address_of_the_map_and_the_timeline(
     like_it.wait_for()
     page.go_back()
     page.locator(".map").wait_for(state="detached")  # the panel of its circle has such a link, too
-    page.get_by_role("link", name="By date").click()
+    view_as(page, "By date")
     page.wait_for_url("**/timeline?*photo=45*")
     like_it.wait_for()
     page.locator(".section .tile a[href]").first.click()
@@ -427,7 +430,8 @@ def test_leaving_the_map_while_it_is_loaded_is_no_error(open_tab: OpenTab, genev
     tab.get_by_role("button", name="12 photos, Genève, Switzerland").wait_for()
     while len({route.request.url for route in held}) < 2:
         tab.wait_for_timeout(50)
-    tab.get_by_role("link", name="Timeline").first.click()
+    place_link(tab, "Photos").click()
+    view_link(tab, "By date").click()
     tab.locator(".section .tile").first.wait_for()
     for route in held:
         route.continue_()
