@@ -31,7 +31,7 @@ def header(search_input: SearchInput) -> None:
     here = session()
     answer = here.cached(f"question {line}", lambda: here.ask(Questions.ask, line))
     with st.container(key="question_answer", gap="small"):
-        st.markdown(f":material/question_answer: **{escape_markdown(answer.sentence)}**")
+        st.markdown(f"**{escape_markdown(answer.sentence)}**")
         for remark in answer.remarks:
             st.caption(escape_markdown(remark))
         if answer.hits and answer.query:
