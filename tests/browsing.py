@@ -167,6 +167,17 @@ def open_view(tab: Page, address: str, view: str) -> None:
     settle(tab)
 
 
+def place_link(tab: Page, name: str) -> Locator:
+    """The link to a place of the page, in the header or the bar of a phone."""
+    return tab.get_by_role("navigation", name="Places").get_by_role("link", name=name)
+
+
+def view_link(tab: Page, name: str) -> Locator:
+    """The link to a view of the place that is shown."""
+    row = tab.get_by_role("navigation", name="Views")
+    return row.get_by_role("link", name=name, exact=True)
+
+
 def bring_into_view(element: Locator) -> None:
     """Scroll to it, also if the page replaces the element meanwhile."""
     element.click(trial=True)  # `scroll_into_view_if_needed` fails then

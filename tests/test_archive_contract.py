@@ -94,6 +94,17 @@ def around(library: Library) -> object:
     return [(each.hit.path.name, each.apart_s) for each in (*found.before, *found.after)]
 
 
+def asked(library: Library) -> object:
+    answers = [
+        library.ask(question)
+        for question in ("How often was I in Arezzo?", "When did I see a boat?", "How many photos?")
+    ]
+    return [
+        (each.sentence, each.certainty, sorted(hit.path.name for hit in each.hits))
+        for each in answers
+    ]
+
+
 def strip(library: Library) -> object:
     periods = library.strips.over_time("a boat")
     return [(each.period, each.photos, each.best and each.best.path.name) for each in periods]
@@ -233,6 +244,7 @@ ANSWERED: dict[str, Callable[[Library], object]] = {
     "filters_choices": choices,
     "cameras": lambda library: library.browse.cameras(),
     "around": around,
+    "ask": asked,
     "over_time": strip,
     "over_time_pictures": pictures_of_a_strip,
     "duplicates": near_duplicates,
@@ -256,6 +268,7 @@ ANSWERED: dict[str, Callable[[Library], object]] = {
 OF_FEATURES = {
     "albums": "albums",
     "around": "around",
+    "ask": "ask",
     "corrections": "corrections",
     "duplicates": "duplicates",
     "duplicates_choices": "duplicates",
@@ -286,8 +299,10 @@ REFUSED: dict[str, Callable[[Library], object]] = {
     "rebuild": lambda library: library.rebuild("lite"),
 }
 # Tested by themselves, in both: they change the library. Those of people are in
-# `tests/features/test_people_archives`.
-CHANGING = {"PictureText.read", "Upkeep.repair", "changes", "lines", "people"}
+# `tests/features/test_people_archives`, and of what is done each day in `test_backup_commands`.
+CHANGING = {"PictureText.read", "Upkeep.repair", "changes", "lines", "people"} | {
+    *("Upkeep.look_after", "Upkeep.looking_after"),
+}
 
 
 def _ids_named(library: Library, *wanted: str) -> list[int]:

@@ -1,4 +1,4 @@
-"""The script that Streamlit runs: navigation between the views, and what they have in common."""
+"""The script that Streamlit runs: it shows the view of the address, in the frame of all views."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ui.example_upload import MAX_MB
 from ui.features import feature_views, problems, shown_features
 from ui.formatting import escape_markdown
 from ui.session import session
-from ui.view_table import all_views, views_of
+from ui.view_table import ShownPlace, all_views, places_of, views_of
 from ui.views import (
     archive,
     library,
@@ -86,15 +86,13 @@ def _shows(show: Callable[[], None], suggestion_key: str | None = None) -> bool:
     return True
 
 
-def _link_to(name: str, shown: str) -> dict[str, object]:
-    """Return an entry of the bar on narrow screens."""
-    view = all_views()[name]
-    return {
-        "title": view.title.removeprefix("Near-").capitalize(),  # there is little room
-        "icon": view.icon,
-        "address": address_of(name),
-        "isShown": name == shown,
-    }
+def _place(place: ShownPlace) -> dict[str, object]:
+    """Return a place as the navigation takes it: `Place` in `components/shell/places.js`."""
+    views = [
+        {"address": address_of(name), "label": view.label or view.title, "isHidden": view.is_hidden}
+        for name, view in place.views.items()
+    ]
+    return {"title": place.title, "icon": place.icon, "views": views}
 
 
 def pages() -> dict[str, st.Page]:
@@ -106,7 +104,6 @@ def pages() -> dict[str, st.Page]:
             icon=f":material/{view.icon}:",
             url_path=name,
             default=name == "search",
-            visibility="hidden" if view.is_hidden else "visible",
         )
         for name, view in views_of(session().has).items()
     }
@@ -116,21 +113,17 @@ def main() -> None:
     """Show the view that the URL names."""
     # Our own icon: Streamlit would fetch its default icon from the internet.
     st.set_page_config(page_title=elements.NAME, page_icon=str(elements.FACE), layout="wide")
-    st.logo(str(elements.ASSETS / "logo.svg"), size="large")
     st.html(elements.PAGE_STYLE)
     navigation.follow()
     views = pages()
-    shown = st.navigation(list(views.values()), position="top")
+    shown = st.navigation(list(views.values()), position="hidden")
     name = next(name for name, view in views.items() if view is shown)
     title = begin(name)
     st.set_page_config(page_title=f"{printable(title)} – {elements.NAME}")
-    links = [
-        _link_to(each, name) for each, view in views_of(session().has).items() if not view.is_hidden
-    ]
     form = elements.shell(
         address_of(name),
         title,
-        links,
+        [_place(each) for each in places_of(session().has)],
         {address_of(each): view.search for each, view in all_views().items()},
         tray.offered(),
         [each.actions for each in shown_features() if each.actions is not None],

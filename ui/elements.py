@@ -385,7 +385,7 @@ def _handled(key: str) -> tuple[str, int]:
 def shell(
     path: str,
     title: str,
-    views: Sequence[Mapping[str, object]],
+    places: Sequence[Mapping[str, object]],
     search_effects: Mapping[str, SearchEffect],
     parts: Sequence[str],
     actions: Sequence[str],
@@ -397,7 +397,7 @@ def shell(
     can_log_out: bool,
     has_search_field: bool,
 ) -> str:
-    """Return the heading of a view, on narrow screens the bar that leads to `views`, and the tray.
+    """Show the heading of a view, the header with the places of the page, and the tray.
 
     `path` is that of the view, and `search_effects` says what a search does in each view, by its
     path; this view has the field if `has_search_field`. `parts` says what can be done with selected
@@ -417,7 +417,7 @@ def shell(
             "title": printable(title),
             "name": NAME,
             "face": FACE_URL,
-            "views": list(views),
+            "places": list(places),
             "search_effects": dict(search_effects),
             "parts": list(parts),
             "actions": list(actions),

@@ -1,4 +1,4 @@
-"""The description of a view of the page, and the views that are not of features: their names.
+"""The places of the page, the description of a view, and the views that are not of features.
 
 `ui/app.py` has the functions that show ours.
 """
@@ -15,10 +15,31 @@ from msgspec import Struct
 SearchEffect: TypeAlias = Literal["narrows", "leads", "none"]
 
 
+# Where a view stands: each place has a link in the navigation, and a row of its views.
+PlaceName: TypeAlias = Literal["photos", "albums", "people", "map", "tools"]
+
+
+class PagePlace(Struct, frozen=True):
+    """A place of the page: what the navigation calls it, and its icon on narrow screens."""
+
+    title: str
+    icon: str  # its name in the icon font
+
+
+PLACES: Mapping[PlaceName, PagePlace] = {  # in the order of the navigation
+    "photos": PagePlace("Photos", "photo_library"),
+    "albums": PagePlace("Albums", "photo_album"),
+    "people": PagePlace("People", "group"),
+    "map": PagePlace("Map", "map"),
+    "tools": PagePlace("Tools", "handyman"),
+}
+
+
 class PageView(Struct, frozen=True):
     """A view of the page.
 
-    With `link`, other views of the photos of a search lead to it by this text.
+    In the row of its place it is called `label`, or else by its title. With `link`, other views of
+    the photos of a search lead to it by this text.
     """
 
     title: str
@@ -27,13 +48,17 @@ class PageView(Struct, frozen=True):
     components: tuple[str, ...] = ()  # ES modules, besides those that every view draws
     part: str = ""  # of the library: without it there is no such view, see `Library.capabilities`
     needs_photos: bool = True  # a library without any shows how to begin in its place
-    is_hidden: bool = False  # in the navigation: other views lead to it
+    is_hidden: bool = False  # in the row of its place: other views lead to it
     shows_progress: bool = False  # of indexing, so that the frame does not repeat it
     link: str = ""
+    place: PlaceName = "tools"
+    label: str = ""
 
 
 CORE_VIEWS: Mapping[str, PageView] = {  # by the path of their address, but for the first
-    "search": PageView("Search", "search", "narrows", ("answer",), shows_progress=True),
+    "search": PageView(
+        "Search", "search", "narrows", ("answer",), shows_progress=True, place="photos"
+    ),
     "timeline": PageView(
         "Timeline",
         "calendar_month",
@@ -41,6 +66,8 @@ CORE_VIEWS: Mapping[str, PageView] = {  # by the path of their address, but for 
         ("timeline",),
         shows_progress=True,
         link="By date",
+        place="photos",
+        label="By date",
     ),
     "library": PageView(
         "Library",
@@ -52,5 +79,13 @@ CORE_VIEWS: Mapping[str, PageView] = {  # by the path of their address, but for 
         shows_progress=True,
     ),
     "archive": PageView("Archive", "database", "none", (), "fleet", needs_photos=False),
-    "photo": PageView("Photo", "image", "leads", ("viewer",), needs_photos=False, is_hidden=True),
+    "photo": PageView(
+        "Photo",
+        "image",
+        "leads",
+        ("viewer",),
+        needs_photos=False,
+        is_hidden=True,
+        place="photos",
+    ),
 }

@@ -217,6 +217,12 @@ def _address(host: str, port: int, token: str | None) -> str:
     return f"http://{f'[{host}]' if ':' in host else host}:{port}{query}"
 
 
+def _look_after() -> None:
+    """Look after the library as long as the page runs, in a thread that ends with it."""
+    with session().library.upkeep.looking_after():
+        threading.Event().wait()
+
+
 def _announce(address: str) -> None:
     data_dir = Settings.load().data_dir
     click.echo(printable(f"The page of the library in {data_dir}: {address}"), err=True)
@@ -282,6 +288,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         is_serving.set()
         _when_listening(host, port, lambda: _announce(printed))
         _when_listening(host, port, unfinished.go_on)
+        _when_listening(host, port, _look_after)
         async with opened(app):
             yield
 

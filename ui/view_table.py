@@ -1,12 +1,25 @@
-"""The views of the page, ours and those of features."""
+"""The views of the page, ours and those of features, and their places."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import cache
 
+from msgspec import Struct
+
 from ui.features import feature_views
-from ui.page_view import CORE_VIEWS, PageView
+from ui.page_view import CORE_VIEWS, PLACES, PageView
+
+
+class ShownPlace(Struct, frozen=True):
+    """A place of the page that a library has: its name, its icon, and its views by name.
+
+    Some of these may be hidden, but not all.
+    """
+
+    title: str
+    icon: str
+    views: Mapping[str, PageView]
 
 
 @cache
@@ -23,6 +36,21 @@ def all_views() -> Mapping[str, PageView]:
 def views_of(has: Callable[[str], bool]) -> dict[str, PageView]:
     """Return the views that a library can show; `has` says whether it has a part."""
     return {name: view for name, view in all_views().items() if not view.part or has(view.part)}
+
+
+def places_of(has: Callable[[str], bool]) -> list[ShownPlace]:
+    """Return the places with views that a library can show, in the order of the navigation.
+
+    A place with one view is called by it: "Albums" without albums may have events only.
+    """
+    places = []
+    for name, place in PLACES.items():
+        views = {each: view for each, view in views_of(has).items() if view.place == name}
+        shown = [view for view in views.values() if not view.is_hidden]
+        if shown:
+            title = shown[0].title if len(shown) == 1 else place.title
+            places.append(ShownPlace(title, place.icon, views))
+    return places
 
 
 def linked_views(has: Callable[[str], bool], *, only_hidden: bool = False) -> dict[str, PageView]:

@@ -26,6 +26,8 @@ from imgsearch.config import PRUNE_DAYS, Settings
 from imgsearch.decode.formats import is_photo_name
 from imgsearch.encoders import onnx, registry
 from imgsearch.errors import DamagedThumbnails, ImgsearchError, SnapshotError, StoreError
+from imgsearch.features import installed
+from imgsearch.features.declared import load
 from imgsearch.features.installed import feature_problems
 from imgsearch.index import snapshot
 from imgsearch.indexer.roots import list_roots
@@ -77,6 +79,14 @@ def examine(settings: Settings, *, has_folders: bool = True) -> Iterator[Finding
                 raise
     except ImgsearchError as error:
         yield Finding("database", "error", str(error), exit_code=error.exit_code)
+        yield from _of_features(settings, is_damaged=isinstance(error, StoreError))
+    else:
+        yield from _of_features(settings, is_damaged=False)
+
+
+def _of_features(settings: Settings, is_damaged: bool) -> Iterator[Finding]:
+    for named in installed.findings():
+        yield from load(named)(settings, is_damaged)
 
 
 def _contents(store: Store, settings: Settings, has_folders: bool) -> Iterator[Finding]:
@@ -84,7 +94,9 @@ def _contents(store: Store, settings: Settings, has_folders: bool) -> Iterator[F
     dangling = store.database.dangling_rows()
     if dangling:
         message = f"Rows of the database that refer to something that does not exist: {dangling:,}."
-        cure = "Restore it from a backup; or move it away and run imgsearch index FOLDER."
+        cure = (
+            "Move it away and run imgsearch index FOLDER; then restore a backup, if there is one."
+        )
         code = StoreError.exit_code
         yield Finding("database", "error", message, cure, exit_code=code)
     else:

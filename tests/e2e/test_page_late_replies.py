@@ -16,8 +16,10 @@ from tests.browsing import (
     NEEDS_BROWSER,
     choose_in_menu,
     open_view,
+    place_link,
     search,
     settle,
+    view_link,
     wait_for_line,
     wait_in_browser,
 )
@@ -77,11 +79,12 @@ def test_a_late_reply_does_not_change_the_address_of_a_view_that_was_clicked(
     page: Page, address: str
 ) -> None:
     with reply_held(page, address, "timeline"):
-        page.get_by_test_id("stTopNavLink").filter(has_text="Events").click()
-        assert urlsplit(page.url).path == "/events", "at once"
-    wait_for_view(page, "Events", "/events")
-    page.get_by_test_id("stTopNavLink").filter(has_text="Timeline").click()
-    wait_for_view(page, "Timeline", "/timeline")
+        place_link(page, "Map").click()
+        assert urlsplit(page.url).path == "/map", "at once"
+        view_link(page, "On the map").and_(page.locator("[aria-current=page]")).wait_for()
+    wait_for_view(page, "Map", "/map")
+    view_link(page, "By meaning").click()
+    wait_for_view(page, "Meaning", "/meaning")
 
 
 def test_a_view_is_shown_that_was_asked_for_before_an_event_of_another(
@@ -121,31 +124,31 @@ def test_of_many_quick_steps_the_first_and_the_last_are_asked_for(page: Page, ad
 
 @pytest.mark.parametrize("width", [1280, 700])
 def test_another_view_keeps_the_search(open_tab: OpenTab, address: str, width: int) -> None:
-    """At 700 px, as at 200 % zoom of a small screen, the views are in the bar below the page."""
+    """At 700 px, as at 200 % zoom of a small screen, the places are in the bar below the page."""
     tab = open_tab(address, width)
     open_view(tab, address, f"?{WRITTEN}")
-    views = ("Timeline", "/timeline"), ("Events", "/events"), ("Search", "/")
-    for name, path in views:
-        if width == 700:
-            tab.get_by_role("navigation", name="Views").get_by_role("link", name=name).click()
-        else:
-            tab.get_by_test_id("stTopNavLink").filter(has_text=name).click()
+    for link, path in (
+        (view_link(tab, "By date"), "/timeline"),
+        (place_link(tab, "Map"), "/map"),
+        (view_link(tab, "By meaning"), "/meaning"),
+        (place_link(tab, "Photos"), "/"),
+    ):
+        link.click()
         tab.wait_for_url(f"**{path}?{WRITTEN}")
         wait_for_line(tab, LINE)
         settle(tab)
 
 
-def test_a_view_keeps_the_search_though_the_bar_is_still_that_of_this_view(
+def test_a_view_keeps_the_search_though_the_view_before_is_still_shown(
     open_tab: OpenTab, address: str
 ) -> None:
     tab = open_tab(address, 700)
     traffic = Traffic(tab)
     open_view(tab, address, f"?{WRITTEN}")
-    views = tab.get_by_role("navigation", name="Views")
     with traffic.requests_held() as wait_for_requests:
-        views.get_by_role("link", name="Timeline").click()
+        view_link(tab, "By date").click()
         wait_for_requests(1)
-        views.get_by_role("link", name="Search").click()
+        place_link(tab, "Photos").click()
         assert urlsplit(tab.url).path == "/", "at once"
         assert urlsplit(tab.url).query == WRITTEN, "at once"
     wait_for_view(tab, LINE, "/")
@@ -154,7 +157,7 @@ def test_a_view_keeps_the_search_though_the_bar_is_still_that_of_this_view(
 def test_a_click_on_the_view_that_is_shown_shows_all_of_it(page: Page, address: str) -> None:
     open_view(page, address, f"timeline?{WRITTEN}")
     wait_for_line(page, LINE)
-    page.get_by_test_id("stTopNavLink").filter(has_text="Timeline").click()
+    view_link(page, "By date").click()
     wait_for_line(page, "")
     wait_for_view(page, "Timeline", "/timeline")
     assert not urlsplit(page.url).query.startswith("q=")

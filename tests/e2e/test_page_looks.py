@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
+import re
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import urlsplit
 
 import pytest
 from PIL import Image
@@ -17,9 +20,11 @@ from tests.browsing import (
     axe_violations,
     choose_in_menu,
     give_file,
+    place_link,
     search,
     settle,
     small_targets,
+    view_link,
     wait_for_first,
     wait_for_line,
 )
@@ -94,38 +99,100 @@ def test_on_a_phone_the_first_photo_starts_in_the_upper_third(
     screenshot(tab, f"{query.strip('?').partition('=')[0] or 'start'}-phone")
 
 
-def test_on_a_phone_the_views_are_in_reach_of_the_thumb(
+def test_on_a_phone_the_places_are_in_reach_of_the_thumb(
     open_tab: OpenTab, address: str, screenshot: Callable[..., None]
 ) -> None:
     tab = open_tab(address, *PHONE)
     open_view(tab, address, "")
     before = tab.evaluate("history.length")
-    views = tab.get_by_role("navigation", name="Views")
-    menu = views.get_by_role("button", name="Menu")
-    for view, path in (("Events", "events"), ("Labels", "labels"), ("Library", "library")):
-        link = views.get_by_role("link", name=view)
-        if path != "events":
-            menu.click()
-            link = tab.get_by_role("group", name="Menu").get_by_role("link", name=view)
+    for link, title, path in (
+        (place_link(tab, "Map"), "Map", "map"),
+        (place_link(tab, "Tools"), "Near-duplicates", "similar"),
+        (view_link(tab, "Library"), "Library", "library"),
+    ):
         box = link.bounding_box()
-        assert box is not None and box["y"] > PHONE[1] / 2 and box["x"] + box["width"] <= PHONE[0]
+        assert box is not None and box["x"] + box["width"] <= PHONE[0]
+        if title != "Library":
+            assert box["y"] > PHONE[1] / 2
         link.click()
         tab.wait_for_url(f"{address}/{path}")
-        tab.get_by_role("heading", name=view, level=1).wait_for()
+        tab.get_by_role("heading", name=title, level=1).wait_for()
         settle(tab)
-        assert views.evaluate("bar => bar.scrollWidth <= bar.clientWidth"), "none is cut off"
     assert tab.evaluate("history.length") == before + 3
-    menu.click()
-    shown = tab.get_by_role("group", name="Menu").locator("[aria-current=page]")
-    assert shown.inner_text().endswith("Library")
+    places = tab.get_by_role("navigation", name="Places")
+    assert places.evaluate("bar => bar.scrollWidth <= bar.clientWidth"), "none is cut off"
+    current = tab.locator("nav [aria-current]")
+    expect(current).to_have_text([re.compile("Tools$"), "Library"])
+    assert [each.get_attribute("aria-current") for each in current.all()] == ["true", "page"]
+    row = tab.get_by_role("navigation", name="Views").bounding_box()
+    shown = view_link(tab, "Library").bounding_box()
+    assert row and shown and shown["x"] + shown["width"] <= row["x"] + row["width"] + 1, "in sight"
     assert not axe_violations(tab)
     assert not small_targets(tab)
-    screenshot(tab, "menu-phone")
-    tab.keyboard.press("Escape")
-    shown.wait_for(state="hidden")
-    views.get_by_role("link", name="Search").click()
-    tab.locator("nav.views a[aria-current=page][href='/']").wait_for()
-    screenshot(tab, "views-phone")
+    screenshot(tab, "tools-phone")
+    place_link(tab, "Photos").click()
+    tab.locator("nav.places a[aria-current=page][href='/']").wait_for()
+    screenshot(tab, "places-phone")
+
+
+@pytest.mark.parametrize("width", [390, 641, 720, 768, 820, 1024, 1440])
+def test_all_places_are_there_in_words_at_every_width(
+    open_tab: OpenTab, address: str, width: int
+) -> None:
+    """720 px is 200 % zoom of 1440 px."""
+    tab = open_tab(address, width, 844)
+    open_view(tab, address, "similar")
+    places = tab.get_by_role("navigation", name="Places").get_by_role("link")
+    shown = [each.bounding_box() for each in places.locator("span:not(.icon)").all()]
+    assert len(shown) == 5
+    edges = [(box["x"], box["x"] + box["width"]) for box in shown if box is not None]
+    assert edges == sorted(edges) and len(edges) == 5
+    assert all(left < right for left, right in edges)
+    assert all(right < left for (_, right), (left, _) in itertools.pairwise(edges))
+    buttons = tab.locator(".header-buttons").bounding_box()
+    assert buttons is not None
+    assert edges[-1][1] <= (width if width < 768 else buttons["x"])
+    assert tab.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_the_frame_stays_where_it_is_from_place_to_place(page: Page, address: str) -> None:
+    open_view(page, address, "")
+    frame = (
+        page.locator(".brand"),
+        page.get_by_role("navigation", name="Places"),
+        page.locator(".header-buttons"),
+        page.get_by_role("combobox", name="Search"),
+    )
+    before = [each.bounding_box() for each in frame]
+    for place, path in (("Map", "map"), ("Tools", "similar")):
+        place_link(page, place).click()
+        page.wait_for_url(f"{address}/{path}")
+        settle(page)
+        assert [each.bounding_box() for each in frame] == before, place
+
+
+def test_the_first_link_leads_past_the_navigation(page: Page, address: str) -> None:
+    open_view(page, address, "timeline")
+    page.keyboard.press("Tab")
+    expect(page.locator("main")).to_be_focused()  # which the arrow keys scroll
+    page.keyboard.press("Tab")
+    skip = page.get_by_role("link", name="Skip to the content")
+    expect(skip).to_be_focused()
+    assert not axe_violations(page)
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("combobox", name="Search")).to_be_focused()
+    assert urlsplit(page.url).fragment == ""
+
+
+def test_a_link_of_the_navigation_keeps_the_focus(page: Page, address: str) -> None:
+    open_view(page, address, "")
+    place_link(page, "Map").focus()
+    page.keyboard.press("Enter")
+    page.get_by_role("heading", name="Map", level=1).wait_for()
+    settle(page)
+    expect(place_link(page, "Map")).to_be_focused()
+    expect(place_link(page, "Map")).to_have_attribute("aria-current", "page")
 
 
 # ---------------------------------------------------------------------------- looks

@@ -18,10 +18,12 @@ from tests.browsing import (
     PATIENCE_MS,
     TOKEN,
     axe_violations,
+    place_link,
     serving,
     settle,
     small_targets,
     view_as,
+    view_link,
     wait_for_count,
 )
 from tests.e2e.test_page_timeline import HOME, ROME, add_photos
@@ -428,7 +430,8 @@ def test_leaving_the_map_while_it_is_loaded_is_no_error(open_tab: OpenTab, genev
     tab.get_by_role("button", name="12 photos, Genève, Switzerland").wait_for()
     while len({route.request.url for route in held}) < 2:
         tab.wait_for_timeout(50)
-    tab.get_by_role("link", name="Timeline").first.click()
+    place_link(tab, "Photos").click()
+    view_link(tab, "By date").click()
     tab.locator(".section .tile").first.wait_for()
     for route in held:
         route.continue_()

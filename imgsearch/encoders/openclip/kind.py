@@ -62,6 +62,7 @@ def _choices() -> tuple[EncoderInfo, ...]:
             accuracy=model.accuracy,
             weights_here=is_downloaded(model),
             note=model.note,
+            disk_mb=model.disk_mb,
         )
         for model in catalogue.MODELS
     )
@@ -71,9 +72,8 @@ def is_downloaded(model: catalogue.RecommendedModel) -> bool:
     """Return whether all files of a recommended model are in the hub's cache on this machine."""
     if hub.cached(model.repo, hub.WEIGHT_FILES) is None:
         return False
-    return (
-        model.tokenizer_file is None or hub.cached(model.repo, (model.tokenizer_file,)) is not None
-    )
+    has_vocabulary = model.layout != "siglip" and catalogue.is_installed()  # in open_clip
+    return has_vocabulary or hub.cached(model.repo, (hub.TOKENIZER_FILE,)) is not None
 
 
 def _verify(name: str) -> None:
@@ -90,8 +90,12 @@ def _recommend(device: str, notify: Notify) -> Recommendation:
     by_name = {model.name: model for model in catalogue.MODELS}
     best, other = (by_name[name] for name in (names if gpu else reversed(names)))
     place = "on a GPU" if gpu else "on a CPU"
-    if not catalogue.is_installed():
-        return Recommendation(None, f"the larger {best.name} needs the extra models")
+    if not catalogue.has_extra():
+        switch = CommandLine(f"rebuild --encoder {best.name}")
+        return Recommendation(
+            None,
+            Sentence(f"{best.name} finds more ({_sizes(best)}): ", switch),
+        )
     if is_downloaded(best):
         return Recommendation(best.name, f"the default {place}")
     if not hub.is_offline():
@@ -102,12 +106,16 @@ def _recommend(device: str, notify: Notify) -> Recommendation:
         )
     answer = hub.find(best.repo, hub.WEIGHT_FILES)
     if isinstance(answer, HubFile):
-        return Recommendation(best.name, f"the default {place}, {best.size_mb} MB to download once")
+        return Recommendation(best.name, f"the default {place}, {_sizes(best)}")
     reason = f"{best.name} is not on this machine, and {answer.reason}"
     if not hub.is_offline():
         again = CommandLine(f"rebuild --encoder {best.name}")
         reason = Sentence(reason, " (to try again later: ", again, ")")
     return Recommendation(other.name if is_downloaded(other) else None, reason)
+
+
+def _sizes(model: catalogue.RecommendedModel) -> str:
+    return f"{model.size_mb} MB to download once, {model.disk_mb / 1000:.1f} GB of disk in all"
 
 
 def _int8(requested: str, device: str) -> Int8Option | None:

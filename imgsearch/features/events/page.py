@@ -28,7 +28,15 @@ _event = component_files.component(
 
 def page() -> PageFeature:
     """Return the share of events in the page."""
-    view = PageView("Events", "event", "narrows", ("events",), shows_progress=True)
+    view = PageView(
+        "Events",
+        "event",
+        "narrows",
+        ("events",),
+        shows_progress=True,
+        place="albums",
+        label="Events and trips",
+    )
     shown = ShownView(view, show, title, before="map", around=page_data.around, back=back)
     return PageFeature(
         headings="events/headings.js",

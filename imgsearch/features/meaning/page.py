@@ -26,7 +26,15 @@ _map = component_files.component("meaning", "shared/photo_tile.css")
 
 def page() -> PageFeature:
     """Return the share of the map of meaning in the page."""
-    view = PageView("Meaning", "bubble_chart", "narrows", ("meaning", "follow"), "meaning")
+    view = PageView(
+        "Meaning",
+        "bubble_chart",
+        "narrows",
+        ("meaning", "follow"),
+        "meaning",
+        place="map",
+        label="By meaning",
+    )
     return PageFeature(
         views={"meaning": ShownView(view, show, before="library")},
         routes=(

@@ -23,7 +23,7 @@ _people = component_files.component("people")
 
 def page() -> PageFeature:
     """Return the share of people in the page."""
-    view = PageView("People", "group", "none", ("people", "follow"), "people")
+    view = PageView("People", "group", "none", ("people", "follow"), "people", place="people")
     return PageFeature(
         part="people",
         viewer="people/photo_faces.js",

@@ -23,7 +23,15 @@ _map = component_files.component(
 
 def page() -> PageFeature:
     """Return the share of places in the page."""
-    view = PageView("Map", "map", "narrows", ("photo_map",), link="On the map")
+    view = PageView(
+        "Map",
+        "map",
+        "narrows",
+        ("photo_map",),
+        link="On the map",
+        place="map",
+        label="On the map",
+    )
     return PageFeature(
         map_address="/map?at={lat},{lon},{zoom}",
         views={"map": ShownView(view, show, before="library")},

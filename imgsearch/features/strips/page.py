@@ -27,6 +27,7 @@ def page() -> PageFeature:
         is_hidden=True,
         shows_progress=True,
         link="Over time",
+        place="photos",
     )
     return PageFeature(
         views={"over-time": ShownView(view, show)},

@@ -7,15 +7,9 @@
 export function visit(address) {
   if (address === location.pathname + location.search) return;
   const { pathname, searchParams } = new URL(address, location.origin), opened = pathname === PHOTO ? searchParams.get("id") : null;
-  addEntry(address, opened);
+  history.pushState({ cameFrom: location.pathname, opened }, "", address);
   announce();
   if (opened) awaitPhoto();
-}
-
-// Adds an entry for an address which Streamlit is told of otherwise.
-/** @param {string} address @param {string | null} [opened] */
-export function addEntry(address, opened = null) {
-  history.pushState({ cameFrom: location.pathname, opened }, "", address);
 }
 
 // The view of a photo comes when the server has answered. Until then, Esc turns back.

@@ -2,13 +2,10 @@
 // write it into the address: as another entry of the history, which leads to a view that nobody has opened, or the
 // parameters of that view after the path of this one, which are sent to Python with the next event.
 
-import { addEntry, announce, isPlainClick, visit } from "../history/history.js";
-import { closest } from "../shared/dom.js";
+import { announce } from "../history/history.js";
 import { isScriptRunning } from "../shared/page.js";
-import { addressKeepingSearch } from "../shared/search_box.js";
 
 const WRITER = "shown-at"; // as in ui/addresses.py
-const NAVIGATION = "[data-testid=stTopNavLink], [data-testid=stSidebarNavLink]";
 const ASKS_AGAIN_AFTER_MS = 1500, MOST_REQUESTS = 5; // each waits twice as long as the one before: there may be no such view
 
 for (const name of /** @type {const} */ (["pushState", "replaceState"])) {
@@ -25,18 +22,6 @@ for (const name of /** @type {const} */ (["pushState", "replaceState"])) {
     } else setTimeout(announce); // else Streamlit would take these parameters for those of the address
   };
 }
-
-// Streamlit's own links change the address when its server replies. Here it changes at once, as everywhere else.
-document.addEventListener("click", (event) => {
-  const link = closest(event, NAVIGATION);
-  if (!(link instanceof HTMLAnchorElement) || !isPlainClick(event)) return;
-  const { pathname } = new URL(link.href), isHere = pathname === location.pathname;
-  const address = isHere ? pathname : addressKeepingSearch(pathname);
-  if (!isHere && address === pathname) { addEntry(pathname); return; } // Streamlit asks for it
-  event.preventDefault();
-  event.stopPropagation();
-  visit(address); // of this view, without the parameters, which Streamlit would keep
-}, { capture: true });
 
 // Whether the view that is shown is that of the address. It may stay another one: an event of an element that was sent
 // after the visitor had asked for a view runs the script for the former one, and of several requests some may be lost. So

@@ -1,0 +1,93 @@
+// The places of the page and the views of the one that is shown: which is current, and where a click leads.
+
+import assert from "node:assert/strict";
+import { beforeEach, test } from "node:test";
+import { openPage } from "./page.js";
+
+const { window } = await openPage("/");
+const { Places, placeOf } = await import("../../ui/components/shell/places.js");
+const { searchDoes } = await import("../../ui/components/shared/search_box.js");
+
+const view = (address, label, isHidden = false) => ({ address, label, isHidden });
+const PLACES = [
+  { title: "Photos", icon: "image", views: [view("/", "Search"), view("/timeline", "By date"), view("/photo", "Photo", true)] },
+  { title: "People", icon: "group", views: [view("/people", "People")] },
+  { title: "Map", icon: "map", views: [view("/map", "On the map"), view("/meaning", "By meaning")] },
+];
+const go = (address) => {
+  history.pushState(null, "", address);
+  dispatchEvent(new window.PopStateEvent("popstate"));
+};
+const marked = (node) => [...node.children].map((link) => link.textContent + (link.getAttribute("aria-current") ? ` (${link.getAttribute("aria-current")})` : ""));
+const click = (node, text) => [...node.children].find((link) => link.textContent.endsWith(text)).dispatchEvent(new window.MouseEvent("click", { cancelable: true, bubbles: true }));
+
+let places;
+
+beforeEach(() => {
+  places?.close();
+  searchDoes({ "/": "narrows", "/timeline": "narrows", "/map": "narrows", "/meaning": "narrows", "/people": "none", "/photo": "leads" });
+  history.replaceState(null, "", "/");
+  places = new Places();
+  places.show(PLACES);
+});
+
+test("the place and the view of the address are marked, and only these", () => {
+  assert.deepEqual(marked(places.bar), ["imagePhotos (page)", "groupPeople", "mapMap"]);
+  assert.deepEqual(marked(places.row), ["Search (page)", "By date"]);
+  go("/timeline?q=lake");
+  assert.deepEqual(marked(places.bar), ["imagePhotos (true)", "groupPeople", "mapMap"], "another view of the place");
+  assert.deepEqual(marked(places.row), ["Search", "By date (page)"]);
+  go("/elsewhere");
+  assert.deepEqual(marked(places.bar), ["imagePhotos", "groupPeople", "mapMap"]);
+  assert.ok(places.row.hidden);
+});
+
+test("a place with one view has no row, nor has a view that is in none", () => {
+  assert.ok(!places.row.hidden);
+  go("/people");
+  assert.ok(places.row.hidden);
+  go("/photo?id=7");
+  assert.ok(places.row.hidden);
+  go("/");
+  assert.ok(!places.row.hidden);
+});
+
+test("a photo belongs to the place of the view in which it was opened", () => {
+  const placeAt = (search) => placeOf({ pathname: "/photo", search }, PLACES)?.title;
+  assert.equal(placeAt("?id=7"), "Photos");
+  assert.equal(placeAt("?id=7&from=map"), "Map");
+  assert.equal(placeAt("?id=7&from=newest"), "Photos", "a list of the first view");
+  assert.equal(placeOf({ pathname: "/meaning", search: "?from=people" }, PLACES)?.title, "Map", "the views of places are in theirs");
+});
+
+test("a click leads there at once, and keeps what is searched for where a search narrows both views", () => {
+  history.replaceState(null, "", "/?q=lake&x=1");
+  click(places.bar, "Map");
+  assert.equal(location.pathname + location.search, "/map?q=lake");
+  assert.deepEqual(marked(places.row), ["On the map (page)", "By meaning"], "before any server has answered");
+  click(places.row, "By meaning");
+  assert.equal(location.pathname + location.search, "/meaning?q=lake");
+  click(places.row, "By meaning");
+  assert.equal(location.pathname + location.search, "/meaning", "a click on the view that is shown shows all of it");
+  click(places.bar, "People");
+  assert.equal(location.pathname + location.search, "/people");
+});
+
+test("a click that asks for a new tab is the browser's", () => {
+  const seen = [];
+  places.bar.addEventListener("click", (event) => { seen.push(event.defaultPrevented); event.preventDefault(); }, { once: true });
+  places.bar.children[2].dispatchEvent(new window.MouseEvent("click", { cancelable: true, bubbles: true, ctrlKey: true }));
+  assert.deepEqual(seen, [false]);
+  assert.equal(location.pathname, "/");
+});
+
+test("a link that has the focus stays while the view comes, and other places make others", () => {
+  document.body.append(places.bar);
+  const link = places.bar.children[2];
+  link.focus();
+  go("/map");
+  places.show(structuredClone(PLACES));
+  assert.equal(document.activeElement, link);
+  places.show(PLACES.slice(0, 2));
+  assert.deepEqual(marked(places.bar), ["imagePhotos", "groupPeople"], "a place without views is gone");
+});
