@@ -205,6 +205,9 @@ def test_photos_without_a_date_or_place_do_not_count_and_are_told(asked: Library
     answer = asked.ask("How often was I in Arezzo?")
     assert "no date" not in proof(answer)
     assert "1 photo of it without a date of its own does not count." in answer.remarks
+    of_file = asked.ask("How many photos of 2012?")
+    assert of_file.sentence == "No photo seems to show it.", "2012 is the date of its file"
+    assert "1 photo of it without a date of its own does not count." in of_file.remarks
     nowhere = asked.ask("Where was I in January 2016?")
     assert nowhere.sentence == "The photo of it has no place." and not nowhere.is_answered
     assert any("--set-place" in each for each in nowhere.remarks)
@@ -231,6 +234,11 @@ def test_the_title_of_an_event_and_the_name_of_an_album_answer(asked: Library) -
     for question in ("When was the wedding?", "When was the wedding of Anna?"):
         answer = asked.ask(question)
         assert (answer.sentence, answer.certainty) == ("On 1 February 2015, in Sydney.", "known")
+    assert asked.ask("When was the wedding in 2015?").certainty == "known"
+    assert asked.ask("When was the wedding in 2008?").certainty != "known"
+    asked.events.set_title(datetime(2016, 1, 2, 10), "Concert in Berlin")
+    berlin = asked.ask("When was the concert in Berlin?")
+    assert berlin.sentence == "On 2 January 2016.", "a title comes before a place without photos"
     if "albums" in asked.capabilities:
         ids = [hit.photo.id for hit in asked.search("on:2008", k=9)]
         asked.albums.make("Our honeymoon", photo_ids=ids)
