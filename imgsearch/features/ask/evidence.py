@@ -46,7 +46,7 @@ _CERTAINTY: dict[Level | None, Certainty | None] = {
     None: "unsure",
     "weak": None,
 }
-# Of the way from the score of possible photos to the score of likely ones, see `_weighed`.
+# Of the way from the score of possible photos to the score of likely ones, see `weighed`.
 _SUPPORT_SHARE = 0.5
 _SUPPORTING = 2  # photos of an event, of different minutes
 # Questions about one occasion, which a name decides: those about numbers need all of them.
@@ -141,12 +141,12 @@ def find_evidence(
     if any(each.field in _DATES for each in exact.filters):  # the date of a file answers none
         photos = tuple(each for each in photos if each.taken_at is not None)
     if unknown_name is None:
-        photos = _weighed(photos, found, events)
+        photos = weighed(photos, found, events)
     by_facts = is_whole and not exact.terms
     return Evidence(prepared, found, photos, by_facts, undated, unknown_name=unknown_name)
 
 
-def _weighed(
+def weighed(
     photos: Sequence[EvidencePhoto], found: FoundPhotos, events: Sequence[PhotoEvent]
 ) -> tuple[EvidencePhoto, ...]:
     """Return the photos, after those of one event are weighed together.
