@@ -27,6 +27,7 @@ from tests.browsing import (
     small_targets,
     wait_for_count,
     wait_for_first,
+    wait_in_browser,
 )
 from tests.e2e.test_page_timeline import add_photos
 from tests.factories import scene, wait_until
@@ -212,8 +213,18 @@ def test_photos_have_their_own_shapes_and_rows_fill_the_width(
         library.index([folder]).run()
     with serving(tmp_path / "library") as address:
         tab = open_tab(address, 1440, 900)
-        open_answer(tab, address, "?q=type:jpeg+sort:path", "00.jpg")
+        held: list[Route] = []
+        tab.route("**/thumbnail/**", lambda route: held.append(route))
+        tab.goto(f"{address}/?q=type:jpeg+sort:path")
+        wait_for_first(tab, "00.jpg")
+        wait_in_browser(tab, lambda: len(held) >= 6)
+        early = [each.bounding_box() for each in tab.locator(".section .tile").all()]
+        for route in held:
+            route.continue_()
+        tab.unroute("**/thumbnail/**")
+        settle(tab)
         boxes = [each.bounding_box() for each in tab.locator(".section .tile").all()]
+        assert boxes == early, "each has its place before its picture comes"
         places = [each for each in boxes if each is not None]
         shapes = [each["width"] / each["height"] for each in places]
         expected = [4 / 3, 3 / 4, 3, 360 / 640, 360 / 640, 1]
