@@ -84,6 +84,7 @@ def proof(answer: QuestionAnswer) -> list[str]:
         ("What is the colour of the car I drove?", "other", None, None, "the car I drove"),
         ("Why were we in Rome?", "other", None, None, "in Rome"),
         ("How many windows did the house have?", "other", None, None, "windows did the house"),
+        ("When did we arrive in Rome?", "when", None, None, "in Rome"),
         ("When is Easter?", "other", None, None, "Easter"),
         # Other languages
         ("Wann waren wir zuletzt in Lissabon?", "when", None, "last", "Lissabon"),
