@@ -353,7 +353,8 @@ def _how_long(facts: AnswerFacts, occasions: Sequence[Occasion]) -> Answered:
     if chosen.certainty == "unsure":
         text = sentence(f"how long it was is not known; perhaps it was {on}")
         return Answered(text, "none", (chosen,), chosen.photos)
-    if chosen.precision is not None and chosen.start.date() == chosen.end.date():
+    is_one_day = chosen.start.date() == chosen.end.date()
+    if chosen.precision not in (None, "day") or (chosen.precision == "day" and is_one_day):
         return Answered(
             sentence(f"how long it was is not known: the photos are {on}, without times of day"),
             "none",
@@ -372,7 +373,7 @@ def _how_long(facts: AnswerFacts, occasions: Sequence[Occasion]) -> Answered:
         )
     length = duration(chosen.start, chosen.end, facts.question.unit)
     clock = ""
-    if chosen.start.date() == chosen.end.date():
+    if is_one_day:
         clock = f", {clock_times(chosen.start, chosen.end)}"
     more = f"; the longest of {len(occasions):,} occasions" if others else ""
     ordered = (chosen,) if not others else _with_first(chosen, occasions)
