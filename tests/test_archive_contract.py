@@ -192,6 +192,11 @@ def event_at(library: Library) -> object:
     return found and sorted(names(library, found.photo_ids))
 
 
+def event_with_photo(library: Library) -> object:
+    found = library.events.with_photo(ids_of(library)["a1.png"])
+    return found and sorted(names(library, found.photo_ids))
+
+
 def kept_image(library: Library) -> object:
     return library.pictures.keep_example(b"an image")
 
@@ -237,6 +242,7 @@ ANSWERED: dict[str, Callable[[Library], object]] = {
     "places": lambda library: library.places.counts(),
     "events": events,
     "Events.at": event_at,
+    "Events.with_photo": event_with_photo,
     "events_summaries": summaries,
     "events_photos": event_photos,
     "timeline_days": day_counts,
@@ -275,6 +281,7 @@ OF_FEATURES = {
     "duplicates_groups": "duplicates",
     "Events.at": "events",
     "Events.cover": "events",
+    "Events.with_photo": "events",
     "events": "events",
     "events_photos": "events",
     "events_summaries": "events",

@@ -8,12 +8,18 @@ import shutil
 from datetime import date, datetime
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from imgsearch import Library, QuestionAnswer, Settings, UsageError
 from imgsearch.features.ask import wording
+from imgsearch.features.ask.evidence import EvidencePhoto, weighed
 from imgsearch.features.ask.operations import Questions
 from imgsearch.features.ask.questions import read_question
+from imgsearch.features.ask.records import Certainty
+from imgsearch.features.events.records import PhotoEvent
+from imgsearch.records.answer import FoundPhotos, Verdict
+from imgsearch.records.query import Query, Term
 from imgsearch.service.client import Client
 from tests.factories import run_cli
 from tests.services import serving
@@ -78,6 +84,7 @@ def proof(answer: QuestionAnswer) -> list[str]:
         ("What is the colour of the car I drove?", "other", None, None, "the car I drove"),
         ("Why were we in Rome?", "other", None, None, "in Rome"),
         ("How many windows did the house have?", "other", None, None, "windows did the house"),
+        ("When did we arrive in Rome?", "when", None, None, "in Rome"),
         ("When is Easter?", "other", None, None, "Easter"),
         # Other languages
         ("Wann waren wir zuletzt in Lissabon?", "when", None, "last", "Lissabon"),
@@ -205,6 +212,9 @@ def test_photos_without_a_date_or_place_do_not_count_and_are_told(asked: Library
     answer = asked.ask("How often was I in Arezzo?")
     assert "no date" not in proof(answer)
     assert "1 photo of it without a date of its own does not count." in answer.remarks
+    of_file = asked.ask("How many photos of 2012?")
+    assert of_file.sentence == "No photo seems to show it.", "2012 is the date of its file"
+    assert "1 photo of it without a date of its own does not count." in of_file.remarks
     nowhere = asked.ask("Where was I in January 2016?")
     assert nowhere.sentence == "The photo of it has no place." and not nowhere.is_answered
     assert any("--set-place" in each for each in nowhere.remarks)
@@ -231,6 +241,11 @@ def test_the_title_of_an_event_and_the_name_of_an_album_answer(asked: Library) -
     for question in ("When was the wedding?", "When was the wedding of Anna?"):
         answer = asked.ask(question)
         assert (answer.sentence, answer.certainty) == ("On 1 February 2015, in Sydney.", "known")
+    assert asked.ask("When was the wedding in 2015?").certainty == "known"
+    assert asked.ask("When was the wedding in 2008?").certainty != "known"
+    asked.events.set_title(datetime(2016, 1, 2, 10), "Concert in Berlin")
+    berlin = asked.ask("When was the concert in Berlin?")
+    assert berlin.sentence == "On 2 January 2016.", "a title comes before a place without photos"
     if "albums" in asked.capabilities:
         ids = [hit.photo.id for hit in asked.search("on:2008", k=9)]
         asked.albums.make("Our honeymoon", photo_ids=ids)
@@ -333,6 +348,41 @@ def test_what_pictures_answer_is_said_with_a_doubt(seen: Path) -> None:
         nobody = library.ask("When did I see Zoe with a cat?")
         assert nobody.certainty in ("unsure", "none"), "nothing in the library has that name"
         assert "Nothing in the library is called Zoe." in nobody.remarks
+
+
+def of_score(number: int, taken: str, certainty: Certainty) -> EvidencePhoto:
+    return EvidencePhoto(
+        number, certainty, number, datetime.fromisoformat(taken), None, None, None, None, None
+    )
+
+
+def test_photos_of_one_event_support_each_other() -> None:
+    """A single likely photo counts where nothing is supported, and not beside a supported event."""
+    first = ("2019-05-12T10:00", "2019-05-12T10:05")
+    verdict = Verdict("found", 3.0, likely_from=0.5, possible_from=0.3)
+    scores = np.array([0.7, 0.6, 0.41, 0.6], np.float32)
+    found = FoundPhotos(Query((Term("a cat"),)), np.array([1, 2, 3, 4]), scores, verdict)
+    events = tuple(
+        PhotoEvent(datetime(2019, month, 12), datetime(2019, month, 13), False, ids, (), ())
+        for month, ids in ((5, (1, 2, 3)), (6, (4,)))
+    )
+    alone = of_score(4, "2019-06-12T10:00", "likely")
+    supported = (
+        of_score(1, first[0], "likely"),
+        of_score(2, first[1], "likely"),
+        of_score(3, first[1], "unsure"),
+        alone,
+    )
+    weights = [each.certainty for each in weighed(supported, found, events)]
+    assert weights == ["likely", "likely", "unsure", "unsure"]
+    burst = (of_score(1, first[0], "likely"), of_score(2, first[0] + ":20", "likely"), alone)
+    assert weighed(burst, found, events) == burst, "photos of one minute are one"
+    nearly = (of_score(1, first[0], "unsure"), of_score(3, first[1], "unsure"), alone)
+    assert [each.certainty for each in weighed(nearly, found, events)] == [
+        *("likely", "likely", "unsure")
+    ]
+    named = FoundPhotos(found.query, found.ids, scores, verdict, frozenset({4}))
+    assert weighed((alone,), named, events) == (alone,), "a name needs no support"
 
 
 # ------------------------------------------------------------------------- bad input

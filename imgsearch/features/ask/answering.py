@@ -32,7 +32,6 @@ from imgsearch.text import format_count
 
 _FEW = 3  # occasions that are all named
 _CERTAINTIES: tuple[Certainty, ...] = ("known", "likely", "unsure")  # the best first
-_UNITS = {"country": "country", "town": "town", "region": "region", "place": "place"}
 _PLURALS = {"country": "countries", "town": "towns", "region": "regions", "place": "places"}
 
 
@@ -351,7 +350,11 @@ def _how_long(facts: AnswerFacts, occasions: Sequence[Occasion]) -> Answered:
     chosen = _chosen(facts, occasions) or max(occasions, key=lambda each: each.end - each.start)
     others = len(occasions) - 1 if facts.question.order is None else 0
     on, where = _on(chosen), _where(chosen)
-    if chosen.precision is not None and chosen.start.date() == chosen.end.date():
+    if chosen.certainty == "unsure":
+        text = sentence(f"how long it was is not known; perhaps it was {on}")
+        return Answered(text, "none", (chosen,), chosen.photos)
+    is_one_day = chosen.start.date() == chosen.end.date()
+    if chosen.precision not in (None, "day") or (chosen.precision == "day" and is_one_day):
         return Answered(
             sentence(f"how long it was is not known: the photos are {on}, without times of day"),
             "none",
@@ -370,7 +373,7 @@ def _how_long(facts: AnswerFacts, occasions: Sequence[Occasion]) -> Answered:
         )
     length = duration(chosen.start, chosen.end, facts.question.unit)
     clock = ""
-    if chosen.start.date() == chosen.end.date():
+    if is_one_day:
         clock = f", {clock_times(chosen.start, chosen.end)}"
     more = f"; the longest of {len(occasions):,} occasions" if others else ""
     ordered = (chosen,) if not others else _with_first(chosen, occasions)
@@ -421,14 +424,11 @@ def _without_place(
     facts: AnswerFacts, photos: Sequence[EvidencePhoto], occasions: Sequence[Occasion]
 ) -> Answered:
     """Return the answer where no photo says where it was taken."""
-    none = (
-        "The photo of it has" if len(photos) == 1 else f"None of {len(photos):,} photos of it has"
-    )
-    no = "no place" if len(photos) == 1 else "a place"
-    unit = facts.question.unit
-    if unit in ("town", "country", "region"):
-        no = no.replace("place", _UNITS[unit])
-    return Answered(f"{none} {no}.", "none", tuple(occasions), tuple(photos))
+    what = facts.question.unit or "place"
+    text = f"None of {len(photos):,} photos of it has a {what}."
+    if len(photos) == 1:
+        text = f"The photo of it has no {what}."
+    return Answered(text, "none", tuple(occasions), tuple(photos))
 
 
 def _ever(facts: AnswerFacts) -> Answered:
@@ -508,7 +508,7 @@ def _how_many_places(facts: AnswerFacts) -> Answered:
     named = Counter(filter(None, (place_of(each, unit) for each in photos)))
     if not named:
         return _without_place(facts, photos or facts.photos, ())
-    what = _UNITS[unit] if len(named) == 1 else _PLURALS[unit]
+    what = unit if len(named) == 1 else _PLURALS[unit]
     names = [name for name, _ in named.most_common()]
     certainty = _least_certain(photos)
     text = f"at least {len(names):,} {what}: {listed_in_part(names)}"

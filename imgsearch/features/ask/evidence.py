@@ -46,11 +46,12 @@ _CERTAINTY: dict[Level | None, Certainty | None] = {
     None: "unsure",
     "weak": None,
 }
-# Of the way from the score of possible photos to the score of likely ones, see `_weighed`.
+# Of the way from the score of possible photos to the score of likely ones, see `weighed`.
 _SUPPORT_SHARE = 0.5
 _SUPPORTING = 2  # photos of an event, of different minutes
 # Questions about one occasion, which a name decides: those about numbers need all of them.
 _OF_ONE_OCCASION = ("when", "where", "how long", "who")
+_DATES = frozenset({"on", "after", "before", "day", "month", "weekday", "time", "season"})
 _MOST_NAME_WORDS = 3  # of a place
 _ENDINGS = ("ing", "ed", "es", "s")
 _MIN_STEM_LETTERS = 3
@@ -83,7 +84,8 @@ class EvidencePhoto(Struct, frozen=True):
 class Evidence(Struct, frozen=True):
     """The photos that a question is about, the best first, and the search that found them.
 
-    With `by_facts`, facts alone have found all of them. `missing_date` and `missing_place` are
+    With `by_facts`, facts alone have found all of them. `undated` photos have no date of their own;
+    they are left out where the question names a time. `missing_date` and `missing_place` are
     those of the question of which the library has no photo, and `unknown_name` is a name in it that
     nothing in the library has.
     """
@@ -92,6 +94,7 @@ class Evidence(Struct, frozen=True):
     found: FoundPhotos
     photos: tuple[EvidencePhoto, ...]
     by_facts: bool
+    undated: int = 0
     missing_date: str | None = None
     missing_place: str | None = None
     unknown_name: str | None = None
@@ -110,12 +113,13 @@ def find_evidence(
     if question.unit == "video":
         query = replace(query, filters=(*query.filters, Filter("type", ("video",))))
     prepared = prepare(context, query)
-    understood = prepared.understanding
-    place = None if understood.empty_dates else _unknown_place(context, prepared.exact)
-    if understood.empty_dates or place is not None:
-        none = FoundPhotos(prepared.exact, np.empty(0, np.int64))
-        missing_date = next(iter(understood.empty_dates), None)
-        return Evidence(prepared, none, (), False, missing_date, place)
+    understood, exact = prepared.understanding, prepared.exact
+    called = _called(context, events, question.subject, exact) if exact.terms else []
+    missing_date = next(iter(understood.empty_dates), None)
+    place = None if called or missing_date else _unknown_place(context, exact)
+    if not called and (missing_date or place):
+        none = FoundPhotos(exact, np.empty(0, np.int64))
+        return Evidence(prepared, none, (), False, missing_date=missing_date, missing_place=place)
     prepared = _without_prepositions(prepared)
     exact = prepared.exact
     if exact == Query():
@@ -126,7 +130,6 @@ def find_evidence(
     # pictures may be of anything.
     is_whole = exact == prepared.understanding.query
     unknown_name = _unknown_name(context, exact)
-    called = _called(context, events, question.subject, exact) if exact.terms else []
     certain: dict[int, Certainty] = dict.fromkeys(called, "known")
     if not (called and question.asked in _OF_ONE_OCCASION):
         for photo_id, level in zip(found.ids.tolist(), found.levels(), strict=True):
@@ -134,13 +137,16 @@ def find_evidence(
             if certainty is not None:
                 certain.setdefault(photo_id, certainty)
     photos = _with_facts(database, certain)
+    undated = sum(each.taken_at is None for each in photos)
+    if any(each.field in _DATES for each in exact.filters):  # the date of a file answers none
+        photos = tuple(each for each in photos if each.taken_at is not None)
     if unknown_name is None:
-        photos = _weighed(photos, found, events)
+        photos = weighed(photos, found, events)
     by_facts = is_whole and not exact.terms
-    return Evidence(prepared, found, photos, by_facts, unknown_name=unknown_name)
+    return Evidence(prepared, found, photos, by_facts, undated, unknown_name=unknown_name)
 
 
-def _weighed(
+def weighed(
     photos: Sequence[EvidencePhoto], found: FoundPhotos, events: Sequence[PhotoEvent]
 ) -> tuple[EvidencePhoto, ...]:
     """Return the photos, after those of one event are weighed together.
@@ -315,9 +321,22 @@ def _called(
 ) -> list[int]:
     """Return the photos of the events and albums that are called as a subject says.
 
-    Each word of the subject that says something is in the name, and filters of the query count.
+    Each word of the subject that says something is in the name. Else these are the words that are
+    left when names and dates are understood, and the photos pass these: "the wedding in 2019".
     """
-    wanted = {_stem(word) for word in words_of(subject) if word not in _SAYS_LITTLE}
+    left = " ".join(term.what for term in exact.terms if isinstance(term.what, str))
+    if ids := _with_name(context, events, subject):
+        return ids
+    named = _with_name(context, events, left) if exact.filters else []
+    if not named:
+        return []
+    passing = context.photos.within(named, context.selection(exact.filters))
+    return [each for each in named if each in passing]
+
+
+def _with_name(context: SearchContext, events: Sequence[PhotoEvent], text: str) -> list[int]:
+    """Return the photos of the events and albums with the words of a text in their names."""
+    wanted = {_stem(word) for word in words_of(text) if word not in _SAYS_LITTLE}
     if not wanted:
         return []
     ids = [

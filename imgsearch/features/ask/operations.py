@@ -121,7 +121,7 @@ def _facts(
         question,
         evidence.photos,
         occasions_of(evidence.photos, events),
-        sum(each.taken_at is None for each in evidence.photos),
+        evidence.undated,
         evidence.by_facts,
         context.today,
         people,
@@ -188,7 +188,9 @@ def _remarks(
     from imgsearch.search.remarks import with_remarks
 
     asked = facts.question.asked
-    if needs_dates(asked) and facts.undated and facts.undated < len(facts.photos):
+    has_dated = any(each.taken_at is not None for each in facts.photos)
+    is_left_out = facts.undated and all(each.taken_at is not None for each in facts.photos)
+    if is_left_out or (needs_dates(asked) and facts.undated and has_dated):
         photos = format_count(facts.undated, "photo")
         yield (
             f"{photos} of it without a date of its own does not count."

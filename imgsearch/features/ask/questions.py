@@ -133,7 +133,19 @@ _LIGHT_VERBS = {
     *("seeing", "be", "been", "being", "take", "took", "taken", "spend", "spent", "stay", "stayed"),
     *("do", "done", "doing", "attend", "attended", "travel", "travelled", "traveled", "happen"),
     *("happened", "come", "came", "meet", "met", "get", "got", "have", "had", "make", "made"),
-    *("remember", "place", "lasted", "find", "can't", "cannot", "don't", "normally", "want"),
+    *(
+        "remember",
+        "place",
+        "lasted",
+        "arrive",
+        "arrived",
+        "find",
+        "can't",
+        "cannot",
+        "don't",
+        "normally",
+        "want",
+    ),
 }
 _LITTLE_WORDS = {
     *("that", "when", "where", "which", "who", "there", "then", "ever", "also", "actually", "in"),
