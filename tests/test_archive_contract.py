@@ -299,7 +299,7 @@ REFUSED: dict[str, Callable[[Library], object]] = {
     "rebuild": lambda library: library.rebuild("lite"),
 }
 # Tested by themselves, in both: they change the library. Those of people are in
-# `tests/features/test_people_archives`, and of what is done each day in `test_backup_commands`.
+# `tests/features/test_people_archives`, and what is done each day is tested at the end.
 CHANGING = {"PictureText.read", "Upkeep.repair", "changes", "lines", "people"} | {
     *("Upkeep.look_after", "Upkeep.looking_after"),
 }
@@ -485,3 +485,16 @@ def test_what_people_make_is_made_alike(name: str, library: Library, archive: Li
     made = MADE[name](library)
     assert MADE[name](archive) == made
     assert made or name == "meaning"
+
+
+@pytest.mark.features("backup")
+def test_what_is_done_each_day_is_done_for_libraries_alone(
+    library: Library, archive: Library
+) -> None:
+    """What people make in a copy of an archive is in the archive."""
+    for each in (library, archive):
+        each.marks.set([1], favourite=True)
+        each.upkeep.look_after()
+    assert len(library.backups.all()) == 1
+    assert archive.backups.all() == ()
+    assert archive.backups.make() is not None, "there is something to copy"

@@ -32,11 +32,15 @@ from tests.small_models import (
 if TYPE_CHECKING:
     import torch
 
+# Weights are random here, which the self-test of models says.
+pytestmark = pytest.mark.filterwarnings("ignore:.*does not find drawings:RuntimeWarning")
+
 CLIP, SIGLIP = catalogue.CPU_DEFAULT, catalogue.GPU_DEFAULT
 TEXTS = ["a dog on the beach", "two dogs in snow", "a cat"]
 # A process without the packages that the extra `models` brings.
 NO_TORCH = """
-import sys
+import sys, warnings
+warnings.simplefilter("default")
 sys.modules.update(dict.fromkeys("torch torchvision open_clip timm transformers".split()))
 from imgsearch.cli import main
 main()
@@ -267,6 +271,9 @@ def test_a_small_installation_gets_from_the_hub_to_an_answer(
     made = run_python(NO_TORCH, "index", photos, "--encoder", CLIP, **environment)
     assert made.returncode == 0, made.stderr
     assert "torch" not in made.stderr and "6" in made.stdout
+    assert f"{CLIP} does not find drawings by their descriptions" in made.stderr
+    examined = run_python(NO_TORCH, "doctor", **environment)
+    assert examined.returncode == 6 and "does not find drawings" in examined.stdout, examined
     found = run_python(NO_TORCH, "search", "a dog", "--all", **environment)
     assert found.returncode == 0 and len(found.stdout.splitlines()) >= 6, found.stderr
     asked = len(our_hub.requests)

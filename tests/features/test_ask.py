@@ -280,6 +280,11 @@ def test_who_was_there(library: Library, stand_in: StandIn, tmp_path: Path) -> N
     assert library.ask("Who was there on 12 May 2019?").sentence == "Anna and Max, on 12 May 2019."
     library.events.set_title(datetime(2019, 5, 12, 10), "Wedding")
     assert library.ask("Who was at the wedding?").sentence == "Anna and Max, on 12 May 2019."
+    # A usual word that is a name here, wherever it stands; and other forms of the words of a title.
+    assert library.ask("When was Rose last there?").sentence == "On 1 January 2020."
+    assert library.ask("How many photos of Rose and Anna?").sentence == "No photo seems to show it."
+    library.events.set_title(datetime(2020, 1, 1, 10), "Rose turns forty")
+    assert library.ask("When did Rose turn forty?").sentence == "On 1 January 2020."
     with_anna = library.ask("Who was with Anna?")
     assert with_anna.sentence == "Max, on 12 May 2019."
     assert library.ask("How often did I see Anna?").sentence == "At least once: on 12 May 2019."

@@ -96,6 +96,7 @@ def test_everything_that_was_made_comes_into_another_library(
     assert changes_nothing(restored(new, file)), "to restore again changes nothing"
     assert changes_nothing(restored(old, file)), "where it was made nothing is missing"
     assert not new.rows("SELECT * FROM outbox"), "the library is no replica"
+    assert not old.rows("SELECT * FROM item_identities"), "nothing was made there"
     if kind in UNDONE:
         assert report.change_id is not None
         new.changes.undo(report.change_id)
@@ -222,6 +223,21 @@ def test_a_person_who_was_renamed_since_is_known_by_confirmed_faces(
     assert new.said()["me"] == [("Anna Smith",)]
 
 
+def test_a_person_whose_faces_went_to_another_one_of_the_backup_stays_apart(
+    old: Sharer, new: Sharer
+) -> None:
+    name_person(old)
+    old.store.people.make([old.face(FOUR)], "Berta")
+    file = write(old)
+    restored(new, file)
+    berta = new.person("Berta")
+    new.store.people.decide(berta, [new.face(ONE), new.face(TWO)], [])
+    new.store.people.merge(new.person("Anna"), berta, [])
+    restored(new, file)
+    assert [name for name, _ in new.said()["persons"]] == ["Anna", "Berta"]
+    assert ("01", 0.1, "Berta", 1) in new.said()["decided"]
+
+
 def test_a_person_without_a_name_here_gets_the_one_of_the_backup(old: Sharer, new: Sharer) -> None:
     name_person(old)
     person_id, _ = new.store.people.make([new.face(ONE), new.face(TWO)], "Somebody")
@@ -286,6 +302,10 @@ def with_items(*items: object) -> bytes:
     return b"".join([msgspec.json.encode(first) + b"\n", *lines])
 
 
+NO_PLACE = (
+    b'{"person":"' + b"0" * 32 + b'","x":1e999,"y":0,"width":1,"height":1,"at_s":null,'
+    b'"decided_at":"2026-01-01T00:00:00Z"}'
+)
 DAMAGED: dict[str, tuple[Callable[[list[bytes]], bytes], str]] = {
     "empty": (lambda lines: b"", "not a backup"),
     "another file": (lambda lines: b"\xff\xd8\xff\xe0 a photo", "not a backup"),
@@ -313,6 +333,12 @@ DAMAGED: dict[str, tuple[Callable[[list[bytes]], bytes], str]] = {
     "a value that is none": (
         lambda lines: with_items(
             {"kind": "mark", "key": f"{ONE.hex()}/rating", "value": {"value": 77}}
+        ),
+        "no imgsearch has written",
+    ),
+    "a face at no place": (
+        lambda lines: with_items(
+            {"kind": "face", "key": f"{ONE.hex()}/a", "value": msgspec.Raw(NO_PLACE)}
         ),
         "no imgsearch has written",
     ),

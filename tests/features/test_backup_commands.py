@@ -17,6 +17,7 @@ import pytest
 from imgsearch import Library, Settings, UsageError
 from imgsearch.records.faces import FoundFace
 from imgsearch.store.store import Store
+from imgsearch.testing import free_port
 from tests.factories import CHECKOUT, PATIENCE_S, run_cli, start_cli, wait_until
 
 pytestmark = pytest.mark.features("albums", "people", "corrections", "saved", "labels")
@@ -176,9 +177,10 @@ def test_a_backup_replaces_an_older_one_and_no_other_file(
         assert library.backups.make() is None, "nothing has changed"
 
 
-@pytest.mark.parametrize("command", ["watch", "serve"])
+@pytest.mark.parametrize("command", ["watch", "serve", "ui"])
 def test_what_runs_for_long_makes_the_copy_of_the_day(home: Path, command: str) -> None:
-    with start_cli(command, data=home) as process:
+    options = ("--no-browser", "--port", str(free_port())) if command == "ui" else ()
+    with start_cli(command, *options, data=home) as process:
         try:
             wait_until(lambda: any((home / "backups").glob("*.jsonl.gz")))
         finally:

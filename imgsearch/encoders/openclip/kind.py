@@ -10,9 +10,13 @@ nothing else.
 
 from __future__ import annotations
 
+import hashlib
+import warnings
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from imgsearch import private_files
 from imgsearch.encoders.base import Encoder, EncoderKind, Int8Option, Notify, Recommendation
 from imgsearch.encoders.device import has_gpu
 from imgsearch.encoders.openclip import catalogue, hub, hub_requests
@@ -21,7 +25,10 @@ from imgsearch.encoders.openclip.hub_requests import HubFile
 from imgsearch.errors import CommandLine, Sentence
 from imgsearch.records.status import EncoderInfo
 
+_TRIED = Path("openclip", "tried")  # notes about models that have passed the self-test
+
 if TYPE_CHECKING:
+    from imgsearch.encoders.openclip.encoder import OpenClip
     from imgsearch.progress import OnDownload
 
 
@@ -34,7 +41,33 @@ def _open(
 ) -> Encoder:
     from imgsearch.encoders.openclip.encoder import OpenClip
 
-    return OpenClip(name.removeprefix(catalogue.PREFIX), cache_dir, device, on_download, batch_size)
+    model = name.removeprefix(catalogue.PREFIX)
+    encoder = OpenClip(model, cache_dir, device, on_download, batch_size)
+    if catalogue.find(name) is not None:
+        _try_once(encoder, name, cache_dir)
+    return encoder
+
+
+def _try_once(encoder: OpenClip, name: str, cache_dir: Path) -> None:
+    """Warn about a trained model that does not find drawings; note one that does, to ask once."""
+    from imgsearch.encoders.self_test import try_out
+
+    key = hashlib.sha256(f"{encoder.id} {encoder.runtime.label}".encode()).hexdigest()
+    note = cache_dir / _TRIED / key
+    if note.exists():
+        return
+    result = try_out(encoder)
+    if result.passed:
+        with suppress(OSError):  # then it is tried again
+            private_files.replace_file(note, str(result).encode())
+        return
+    warnings.warn(
+        f"{name} does not find drawings by their descriptions: {result}. Its files may not belong "
+        "together, so do not trust its answers. `imgsearch encoders` lists others; please report "
+        "this.",
+        RuntimeWarning,
+        stacklevel=2,
+    )
 
 
 def _check(name: str) -> None:

@@ -17,6 +17,7 @@ FEATURE = Feature(
             before="around",
         )
     },
+    page="imgsearch.features.ask.page:page",
     exports={
         "imgsearch.features.ask.operations": ("Questions",),
         "imgsearch.features.ask.records": ("AnsweredOccasion", "QuestionAnswer"),

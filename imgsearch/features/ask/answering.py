@@ -333,6 +333,8 @@ def _which_dates(facts: AnswerFacts, occasions: Sequence[Occasion]) -> Answered:
 def _how_often(facts: AnswerFacts, occasions: Sequence[Occasion]) -> Answered:
     """Answer "How often was I in Lisbon?"."""
     newest = _newest_first(occasions)
+    if _certainty_of(occasions) == "unsure":
+        return _made(f"once, {_on(newest[0])}{_where(newest[0])}", newest)
     if facts.question.unit == "day":
         days = {_moment_of(photo).date() for each in occasions for photo in each.photos}
         if len(days) > 1:

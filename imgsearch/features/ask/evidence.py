@@ -37,7 +37,8 @@ if TYPE_CHECKING:
 
 # Words of a title or a subject that tell no event or album from another.
 _SAYS_LITTLE = LINKS | words_as("before_photos", "before_thing") | {"and", "s"}
-_PREPOSITIONS = words_as("before_place", "before_person")
+_BEFORE_PERSON = words_as("before_person")
+_PREPOSITIONS = words_as("before_place") | _BEFORE_PERSON
 _CERTAINTY: dict[Level | None, Certainty | None] = {
     "sure": "likely",
     "likely": "likely",
@@ -51,6 +52,8 @@ _SUPPORTING = 2  # photos of an event, of different minutes
 # Questions about one occasion, which a name decides: those about numbers need all of them.
 _OF_ONE_OCCASION = ("when", "where", "how long", "who")
 _MOST_NAME_WORDS = 3  # of a place
+_ENDINGS = ("ing", "ed", "es", "s")
+_MIN_STEM_LETTERS = 3
 _PUNCTUATION = ".,;:!?()'’\"“”"
 # "in Reykjavik", "to New Zealand": capitalised words behind a preposition, or at the beginning.
 _PLACE = re.compile(
@@ -103,6 +106,7 @@ def find_evidence(
     album is called so, its photos are known to show it. Raises QueryError as a search does.
     """
     query = resolve_query(question.subject) if question.subject else Query()
+    query = _with_persons(context, query)
     if question.unit == "video":
         query = replace(query, filters=(*query.filters, Filter("type", ("video",))))
     prepared = prepare(context, query)
@@ -190,6 +194,33 @@ def _weighed(
         return replace(photo, certainty=certainty)
 
     return tuple(map(weigh, photos))
+
+
+def _with_persons(context: SearchContext, query: Query) -> Query:
+    """Return the query with a filter for each capitalised word that names a person.
+
+    In a question, a usual word with a capital letter is a name, such as Max or Rose. A search takes
+    it as one only where it stands as names do.
+    """
+    terms: list[Term] = []
+    persons: list[Filter] = []
+    for term in query.terms:
+        if not (term.is_free and isinstance(term.what, str)):
+            terms.append(term)
+            continue
+        kept: list[str] = []
+        for word in term.what.split():
+            name = word.strip(_PUNCTUATION).removesuffix("'s").removesuffix("’s")
+            is_usual_name = name[:1].isupper() and name[1:].islower() and is_common(name.lower())
+            if is_usual_name and context.photos.names.knows_name("people", name.lower()):
+                persons.append(Filter("person", (name,)))
+                if kept and kept[-1].lower() in _BEFORE_PERSON:
+                    kept.pop()
+            else:
+                kept.append(word)
+        if kept:
+            terms.append(dataclasses.replace(term, what=" ".join(kept)))
+    return replace(query, terms=tuple(terms), filters=(*query.filters, *persons))
 
 
 def _without_prepositions(prepared: PreparedQuery) -> PreparedQuery:
@@ -286,23 +317,29 @@ def _called(
 
     Each word of the subject that says something is in the name, and filters of the query count.
     """
-    wanted = {word for word in words_of(subject) if word not in _SAYS_LITTLE}
+    wanted = {_stem(word) for word in words_of(subject) if word not in _SAYS_LITTLE}
     if not wanted:
         return []
     ids = [
         photo_id
         for event in events
-        if event.is_titled and wanted.issubset(words_of(event.title))
+        if event.is_titled and wanted.issubset(map(_stem, words_of(event.title)))
         for photo_id in event.photo_ids
     ]
     for field, declared in installed.filters().items():
         if not isinstance(declared, NamedFilter):
             continue
         for name in context.reads.definitions.names_for(field):
-            if wanted.issubset(words_of(name)):
+            if wanted.issubset(map(_stem, words_of(name))):
                 condition = Filter(field, (name,))
                 ids += context.photos.ids(context.selection((condition,))).tolist()
     return list(dict.fromkeys(ids))
+
+
+def _stem(word: str) -> str:
+    """Return a word without the ending of a form: "turns" and "turned" are both "turn"."""
+    stem = next((word.removesuffix(end) for end in _ENDINGS if word.endswith(end)), word)
+    return stem if len(stem) >= _MIN_STEM_LETTERS else word
 
 
 # ------------------------------------------------------------------------- facts

@@ -25,9 +25,8 @@ if TYPE_CHECKING:
     from imgsearch.records.answer import Hit
     from imgsearch.search.context import SearchContext
 
-_MOST_CHARACTERS = 400  # more words than models read
+MAX_CHARACTERS = 400  # more words than models read
 _SHOWN_CHARACTERS = 80  # of a text that is no question, in a message
-_OF_ALL_PHOTOS = ("how many photos", "how many places", "which dates")  # without a subject
 _EXAMPLE = CommandLine("ask 'When did we last go skiing?'")
 AskedText = Annotated[
     str, Meta(description="A question in words, such as 'When did we last go skiing?'.")
@@ -86,9 +85,9 @@ def _read(text: str) -> Question:
     words = " ".join(text.split())
     if not words:
         raise UsageError(Sentence("There is no question. Ask one: ", _EXAMPLE))
-    if len(words) > _MOST_CHARACTERS:
+    if len(words) > MAX_CHARACTERS:
         raise UsageError(
-            f"The question has {len(words):,} characters. Use {_MOST_CHARACTERS:,} at most."
+            f"The question has {len(words):,} characters. Use {MAX_CHARACTERS:,} at most."
         )
     question = read_question(words if words.endswith(("?", "？")) else f"{words}?")
     if question is None:
@@ -99,7 +98,7 @@ def _read(text: str) -> Question:
                 _EXAMPLE,
             )
         )
-    if not question.subject and question.asked not in _OF_ALL_PHOTOS and not question.order:
+    if not question.says_about_what:
         raise UsageError(Sentence("The question does not say what it is about. Say it: ", _EXAMPLE))
     return question
 

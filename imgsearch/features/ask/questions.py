@@ -22,6 +22,7 @@ from imgsearch.language.function_words import ARTICLES
 from imgsearch.language.phrasing import PICTURES, asks_for_any_photo, unwrapped
 
 Order: TypeAlias = Literal["first", "last"]
+_OF_ALL_PHOTOS: tuple[Asked, ...] = ("how many photos", "how many places", "which dates")
 
 
 class Question(Struct, frozen=True):
@@ -37,6 +38,11 @@ class Question(Struct, frozen=True):
     unit: str | None = None
     is_several: bool = False
     is_ago: bool = False
+
+    @property
+    def says_about_what(self) -> bool:
+        """Whether it can be answered: "How many photos?" can, and "When?" cannot."""
+        return bool(self.subject or self.order) or self.asked in _OF_ALL_PHOTOS
 
 
 # ------------------------------------------------------------------------- words of questions

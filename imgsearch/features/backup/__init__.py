@@ -10,7 +10,7 @@ FEATURE = Feature(
     commands={
         "backup": ListedCommand(
             group="Look after",
-            summary="Write what you made into a small file: albums, marks, names.",
+            summary="Write what you made into a small file.",
             module="imgsearch.features.backup.backup_command",
             before="settle",
         ),

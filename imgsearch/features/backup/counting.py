@@ -14,6 +14,12 @@ _TITLES = {
 }
 
 
+def kinds_in_words() -> str:
+    """Return all kinds that a backup of this installation has: "marks, people and albums"."""
+    *others, last = (titles[1] for titles in _TITLES.values())
+    return f"{', '.join(others)} and {last}"
+
+
 def title_of(kind: str) -> str:
     """Return the words for one item of a kind."""
     return _TITLES[kind][0] if kind in _TITLES else kind

@@ -32,13 +32,10 @@ def command(
       imgsearch restore photos.jsonl.gz --dry-run
       imgsearch restore photos.jsonl.gz
 
-    What the library lacks is added. What is different there stays, and is listed. Decisions about
-    faces, concepts and saved searches say when they were made, so of these the later one counts.
-    Photos are known by their content; of photos that the library does not have yet, the rest comes
-    when they are indexed and FILE is restored again. To restore FILE again changes nothing. Faces
-    get their names also where they are found later.
-
-    imgsearch undo takes back albums, marks, people, corrections and titles that were restored.
+    What the library lacks is added. What is different there stays, and is listed, unless both say
+    when it was changed and FILE is later. Photos are known by their content; of photos that the
+    library does not have yet, the rest comes when they are indexed and FILE is restored again. To
+    restore FILE again changes nothing. imgsearch undo takes back what docs/backups.md lists.
     """
     with open_either(data_dir, address) as library:
         report = library.backups.restore(file, dry_run=dry_run)

@@ -17,6 +17,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
+from math import isfinite
 
 from msgspec import UNSET, Struct
 from msgspec.structs import fields, replace
@@ -88,13 +89,14 @@ def restore(
     with suppress(_DryRunEnds), database.brief_transaction() as connection:
         keep_identities_apart(connection)
         identify(connection, ALL_GROUPS, identity_of_library(connection))
+        there = _identities(connection)
         subjects = _with_known_identities(connection, subjects)
         changes.remember_all(connection)
         for subject in subjects:
             _restore_subject(connection, subject, counts)
         delete_empty_groups(connection)
         names.refresh(connection)
-        _keep_identities(connection, subjects)
+        _keep_identities(connection, _identities(connection) - there)
         before = changes.changed_since(connection)
         if before and not dry_run:
             change_id = changes.record(connection, _title(done, counts), 0, before).id
@@ -137,7 +139,7 @@ def _by_subject(items: Iterable[UserItem], backup: Backup) -> tuple[list[_Subjec
             raise _no_item(backup, item)
         with suppress(RecursionError):
             value = None if item.value is None else kind.decoded(item.value)
-            if value is not None and not _is_too_long(value):
+            if value is not None and _is_plausible(value):
                 key = kind.subject_in(item.key)
                 subject = found[group.name].setdefault(key, _Subject(group, key, {}))
                 subject.values[item.name] = value
@@ -153,9 +155,11 @@ def _no_item(backup: Backup, item: UserItem) -> BackupError:
     )
 
 
-def _is_too_long(value: Struct) -> bool:
-    texts = (getattr(value, each) for each in value.__struct_fields__)
-    return any(isinstance(each, str) and len(each) > MOST_CHARACTERS for each in texts)
+def _is_plausible(value: Struct) -> bool:
+    """Return whether texts have a usual length, and numbers are finite."""
+    parts = [getattr(value, each) for each in value.__struct_fields__]
+    too_long = any(isinstance(each, str) and len(each) > MOST_CHARACTERS for each in parts)
+    return not too_long and all(isfinite(each) for each in parts if isinstance(each, float))
 
 
 # ------------------------------------------------------------------------- identities
@@ -167,16 +171,19 @@ def _with_known_identities(
     """Return the subjects with the identities that albums and persons have in this library."""
     known: dict[str, str] = {}  # the identity here, by that of the backup
     unknown: dict[str, set[str]] = defaultdict(set)  # the identities without one here, by kind
+    taken: set[str] = set()  # the identities here that belong to one of the backup
     for subject in subjects:
         for (kind, key), value in subject.values.items():
             named = subject.group.kinds[kind].named
-            if named is not None and not subject.group.present(connection, key):
-                number = named(connection, value)
-                if number is None:
-                    unknown[kind].add(key)
-                else:
-                    known[key] = _identity(connection, kind, number)
-    taken = {*known.values()}
+            if named is None:
+                continue
+            if subject.group.present(connection, key):
+                taken.add(key)
+            elif (number := named(connection, value)) is not None:
+                known[key] = _identity(connection, kind, number)
+                taken.add(known[key])
+            else:
+                unknown[kind].add(key)
     for identity, here in _by_faces(connection, subjects, unknown["person"]):
         if here not in taken:
             taken.add(here)
@@ -232,22 +239,19 @@ def _replaced(subject: _Subject, known: Mapping[str, str]) -> _Subject:
     return _Subject(subject.group, renamed(subject.key), values)
 
 
-def _keep_identities(connection: sqlite3.Connection, subjects: Iterable[_Subject]) -> None:
+def _identities(connection: sqlite3.Connection) -> set[tuple[str, int, str]]:
+    """Return the identities of albums and persons that the connection knows."""
+    rows = connection.execute("SELECT kind, number, identity FROM temp.item_identities")
+    return {(kind, number, identity) for kind, number, identity in rows}
+
+
+def _keep_identities(connection: sqlite3.Connection, made: Iterable[tuple[str, int, str]]) -> None:
     """Keep the identities of albums and persons that were made, to know them the next time.
 
     Where this is no replica, nothing that was noted for an archive is kept.
     """
-    made = [
-        (kind, key)
-        for subject in subjects
-        for kind, key in subject.values
-        if subject.group.kinds[kind].named is not None
-    ]
     connection.executemany(
-        "INSERT INTO main.item_identities (kind, number, identity) SELECT kind, number, identity "
-        "FROM temp.item_identities AS own WHERE kind = ? AND identity = ? AND NOT EXISTS (SELECT 1 "
-        "FROM main.item_identities AS kept WHERE kept.identity = own.identity "
-        "OR (kept.kind, kept.number) = (own.kind, own.number))",
+        "INSERT OR IGNORE INTO main.item_identities (kind, number, identity) VALUES (?, ?, ?)",
         made,
     )
     connection.execute("DELETE FROM outbox WHERE NOT EXISTS (SELECT 1 FROM item_state)")

@@ -11,7 +11,7 @@ FEATURE = Feature(
     commands={
         "import": ListedCommand(
             group="Look after",
-            summary="Bring stars, albums and names of faces from another program.",
+            summary="Bring what you made in another program.",
             module="imgsearch.features.imports.import_command",
             before="settle",
         ),

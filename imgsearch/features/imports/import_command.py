@@ -40,7 +40,7 @@ def command(
     address: str | None,
     data_dir: str | None,
 ) -> None:
-    """Bring what you made in another program: stars, favourites, albums, names of faces.
+    """Bring what you made in another program: stars, favourites and more.
 
     \b
       imgsearch import ~/Pictures/digikam4.db --dry-run
@@ -48,8 +48,8 @@ def command(
 
     SOURCE is the database of digiKam, or what osxphotos writes of Apple Photos. It is only read.
     Index the photos first: they are found by the names and sizes of their files. What the library
-    has stays, and to run this again changes nothing. Stars, titles, tags and names that are in the
-    photos, or in XMP files beside them, need no import: imgsearch index reads them.
+    has stays, and to run this again changes nothing. What is in the photos themselves, or in XMP
+    files beside them, needs no import: imgsearch index reads it. docs/importing.md says what comes.
 
     imgsearch undo takes it back.
     """
