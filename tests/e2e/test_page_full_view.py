@@ -146,13 +146,16 @@ def test_controls_fade_until_something_moves(page: Page, address: str) -> None:
     open_full(page, address, "chelsea.png")
     idle = page.locator(".full-view.idle")
     close = page.get_by_role("button", name="Close")
-    for wake in (lambda: page.mouse.move(300, 300), lambda: page.keyboard.press("Shift")):
+    for way in ("mouse", "key"):
         page.clock.run_for(5_000)
         idle.wait_for()
         page.wait_for_function(
             "getComputedStyle(document.querySelector('.full-view-bar')).opacity === '0'"
         )
-        wake()
+        if way == "mouse":
+            page.mouse.move(300, 300)
+        else:
+            page.keyboard.press("Shift")
         idle.wait_for(state="detached")
     page.clock.run_for(5_000)
     idle.wait_for()

@@ -265,7 +265,7 @@ CONTROLS = """() => {
     return all(document.querySelector("[data-testid=stMainBlockContainer]"))
         .filter((node) => node.matches("a[href], button, input:not([type=file]), [role=button]"))
         .filter((node) => node.checkVisibility({visibilityProperty: true}) && !node.disabled)
-        .filter((node) => !node.closest(".tile, .end, .header-buttons, nav, .brand"))
+        .filter((node) => !node.closest(".tile, .end, .header-buttons, nav, .brand, .skip"))
         .filter((node) => node.getBoundingClientRect().width > 1)
         .map((node) => node.ariaLabel || node.textContent.trim() || node.outerHTML.slice(0, 90));
 }"""
