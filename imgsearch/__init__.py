@@ -36,6 +36,20 @@ if TYPE_CHECKING:
         NearbyPhoto as NearbyPhoto,
         PhotosBeforeAfter as PhotosBeforeAfter,
     )
+    from imgsearch.features.ask.operations import Questions as Questions
+    from imgsearch.features.ask.records import (
+        AnsweredOccasion as AnsweredOccasion,
+    )
+    from imgsearch.features.ask.records import (
+        QuestionAnswer as QuestionAnswer,
+    )
+    from imgsearch.features.backup.operations import Backups as Backups
+    from imgsearch.features.backup.records import (
+        Backup as Backup,
+        BackupError as BackupError,
+        KeptItem as KeptItem,
+        RestoreReport as RestoreReport,
+    )
     from imgsearch.features.concepts.operations import Concepts as Concepts
     from imgsearch.features.concepts.records import TaughtConcept as TaughtConcept
     from imgsearch.features.corrections.operations import Corrections as Corrections
@@ -55,6 +69,11 @@ if TYPE_CHECKING:
     from imgsearch.features.events.operations import Events as Events
     from imgsearch.features.events.records import PhotoEvent as PhotoEvent, RouteStop as RouteStop
     from imgsearch.features.events.route import route_of as route_of
+    from imgsearch.features.imports.operations import Imports as Imports
+    from imgsearch.features.imports.records import (
+        ImportReport as ImportReport,
+        SourceError as SourceError,
+    )
     from imgsearch.features.labels.operations import Labels as Labels
     from imgsearch.features.labels.records import Classes as Classes, Label as Label
     from imgsearch.features.meaning.operations import Meaning as Meaning

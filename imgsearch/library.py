@@ -51,10 +51,14 @@ if TYPE_CHECKING:
     from imgsearch.encoders.remote import ProcessGroup
     from imgsearch.features.albums.operations import Albums
     from imgsearch.features.around.operations import Around
+    from imgsearch.features.ask.operations import Questions
+    from imgsearch.features.ask.records import QuestionAnswer
+    from imgsearch.features.backup.operations import Backups
     from imgsearch.features.concepts.operations import Concepts
     from imgsearch.features.corrections.operations import Corrections
     from imgsearch.features.duplicates.operations import Duplicates
     from imgsearch.features.events.operations import Events
+    from imgsearch.features.imports.operations import Imports
     from imgsearch.features.labels.operations import Labels
     from imgsearch.features.labels.records import Classes, Label
     from imgsearch.features.meaning.operations import Meaning
@@ -247,17 +251,22 @@ class Library:
     if TYPE_CHECKING:
         albums: Albums
         around: Around
+        backups: Backups
         concepts: Concepts
         corrections: Corrections
         duplicates: Duplicates
         events: Events
+        imports: Imports
         labels: Labels
         meaning: Meaning
         people: People
         places: Places
+        questions: Questions
         saved: Saved
         strips: Strips
         text: PictureText
+
+        def ask(self, question: str, k: ResultCount = 20) -> QuestionAnswer: ...
 
         def label(
             self, classes: Classes, query: str | Query | None = None, k: ResultCount = 100

@@ -33,7 +33,7 @@ _LIBRARY_FILES = (
 )
 _LIBRARY_FOLDERS = (
     *("snapshots", "thumbnails", "examples", "query-vectors", "watch-canary", "archives"),
-    "compressed",
+    *("compressed", "backups", "damaged"),
 )
 _TABLES = frozenset(  # of an archive, in its folder
     f"{name}.lance"

@@ -32,7 +32,8 @@ CHECKOUT = Path(__file__).parent.parent
 _FEATURE_TESTS = CHECKOUT / "tests" / "features"
 # Of these words, only addresses, filters, names in code, and phrases are of a feature.
 _COMMON_WORDS = {
-    *("when", "weekday", "time", "season", "around"),
+    *("backup", "backups", "import", "imports", "restore"),
+    *("when", "weekday", "time", "season", "around", "ask", "questions"),
     *("events", "faces", "label", "labels", "map", "meaning", "only", "people", "places", "saved"),
     *("shows", "text"),
 }

@@ -259,6 +259,19 @@ def wait_for_line(tab: Page, line: str) -> None:
     expect(box).to_have_value(line, timeout=PATIENCE_MS)
 
 
+def choose_in_menu(tab: Page, name: str) -> None:
+    """Click an entry of the menu above the photos of an answer."""
+    tab.locator(".toolbar .more").click()
+    menu = tab.locator(".head .more-list:not([hidden])")
+    menu.get_by_role("button", name=name, exact=True).click()
+
+
+def view_as(tab: Page, name: str) -> None:
+    """Show the photos of an answer in another view, by the text of its link."""
+    tab.get_by_role("button", name="View as").click()
+    tab.locator(".head .more-list:not([hidden])").get_by_role("link", name=name).click()
+
+
 def scroll_to(tab: Page, share: float) -> None:
     """Scroll the grid of photos: 0 is its beginning, 1 its end."""
     tab.locator(".scroller").evaluate(

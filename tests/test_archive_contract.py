@@ -94,6 +94,17 @@ def around(library: Library) -> object:
     return [(each.hit.path.name, each.apart_s) for each in (*found.before, *found.after)]
 
 
+def asked(library: Library) -> object:
+    answers = [
+        library.ask(question)
+        for question in ("How often was I in Arezzo?", "When did I see a boat?", "How many photos?")
+    ]
+    return [
+        (each.sentence, each.certainty, sorted(hit.path.name for hit in each.hits))
+        for each in answers
+    ]
+
+
 def strip(library: Library) -> object:
     periods = library.strips.over_time("a boat")
     return [(each.period, each.photos, each.best and each.best.path.name) for each in periods]
@@ -143,6 +154,11 @@ def days(library: Library) -> object:
 def days_of_some(library: Library) -> object:
     chosen = [ids_of(library)[name] for name in ("a1.png", "s1.png")]
     return [each.day for each in library.browse.days_of(chosen)]
+
+
+def sizes_of_some(library: Library) -> object:
+    chosen = [ids_of(library)[name] for name in ("s1.png", "a1.png")]
+    return library.browse.sizes_of([*chosen, 10**15]).tolist()
 
 
 def positions(library: Library) -> object:
@@ -228,6 +244,7 @@ ANSWERED: dict[str, Callable[[Library], object]] = {
     "filters_choices": choices,
     "cameras": lambda library: library.browse.cameras(),
     "around": around,
+    "ask": asked,
     "over_time": strip,
     "over_time_pictures": pictures_of_a_strip,
     "duplicates": near_duplicates,
@@ -236,6 +253,7 @@ ANSWERED: dict[str, Callable[[Library], object]] = {
     "Browse.stacks_of": stacks,
     "Browse.days": days,
     "Browse.days_of": days_of_some,
+    "Browse.sizes_of": sizes_of_some,
     "Browse.positions": positions,
     "map_clusters": clusters,
     "map_towns": towns,
@@ -250,6 +268,7 @@ ANSWERED: dict[str, Callable[[Library], object]] = {
 OF_FEATURES = {
     "albums": "albums",
     "around": "around",
+    "ask": "ask",
     "corrections": "corrections",
     "duplicates": "duplicates",
     "duplicates_choices": "duplicates",
@@ -280,8 +299,10 @@ REFUSED: dict[str, Callable[[Library], object]] = {
     "rebuild": lambda library: library.rebuild("lite"),
 }
 # Tested by themselves, in both: they change the library. Those of people are in
-# `tests/features/test_people_archives`.
-CHANGING = {"PictureText.read", "Upkeep.repair", "changes", "lines", "people"}
+# `tests/features/test_people_archives`, and what is done each day is tested at the end.
+CHANGING = {"PictureText.read", "Upkeep.repair", "changes", "lines", "people"} | {
+    *("Upkeep.look_after", "Upkeep.looking_after"),
+}
 
 
 def _ids_named(library: Library, *wanted: str) -> list[int]:
@@ -464,3 +485,16 @@ def test_what_people_make_is_made_alike(name: str, library: Library, archive: Li
     made = MADE[name](library)
     assert MADE[name](archive) == made
     assert made or name == "meaning"
+
+
+@pytest.mark.features("backup")
+def test_what_is_done_each_day_is_done_for_libraries_alone(
+    library: Library, archive: Library
+) -> None:
+    """What people make in a copy of an archive is in the archive."""
+    for each in (library, archive):
+        each.marks.set([1], favourite=True)
+        each.upkeep.look_after()
+    assert len(library.backups.all()) == 1
+    assert archive.backups.all() == ()
+    assert archive.backups.make() is not None, "there is something to copy"

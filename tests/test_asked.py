@@ -32,6 +32,9 @@ WITHOUT = {
     "folders": "follows folders: no operation, since a service changes none",
     "forget": "follows folders: no operation, since a service changes none",
     "prune": "follows folders: no operation, since a service changes none",
+    "backup": "writes a file of the user: no operation, since a service writes none",
+    "restore": "reads a file of the user: no operation, as for packs",
+    "import": "reads a file of the user: no operation, as for packs",
     "sidecars": "writes files of the user: no operation, since a service writes none",
 }
 

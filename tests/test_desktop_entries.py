@@ -5,6 +5,7 @@ from __future__ import annotations
 import configparser
 import os
 import plistlib
+import re
 import shlex
 import stat
 import subprocess
@@ -131,6 +132,16 @@ def test_the_unit_runs_the_service(tmp_path: Path) -> None:
     ]
 
 
+def test_the_units_in_the_documentation_have_the_same_limits(tmp_path: Path) -> None:
+    _, unit, _ = entries_of("linux", tmp_path).files
+    made = {
+        line for line in unit.text.splitlines() if re.match("No|Lock|Restrict|System|UMask", line)
+    }
+    assert len(made) == 7
+    for file in (CHECKOUT / "docs" / "units").glob("*.service"):
+        assert made <= set(file.read_text().splitlines()), file
+
+
 @pytest.mark.needs("systemd-analyze")
 def test_systemd_accepts_the_unit(tmp_path: Path) -> None:
     program = tmp_path / "a b 100%" / "imgsearch"
@@ -190,6 +201,7 @@ def test_the_command_installs_for_this_user(tmp_path: Path) -> None:
 
     done = run("--install", "--port", "8600")
     assert done.returncode == 0, done.stderr
+    assert "Neither looks for new photos: imgsearch index" in done.stderr
     desktop = tmp_path / ".local" / "share" / "applications" / "imgsearch.desktop"
     assert f"Made {desktop}" in done.stderr
     assert '"ui" "--data"' in desktop.read_text() and '"--port" "8600"' in desktop.read_text()

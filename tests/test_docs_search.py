@@ -27,7 +27,7 @@ DOCS = Path(__file__).parent.parent / "docs"
 # In this order: the first makes the library.
 PAGES = tuple(
     DOCS / f"{name}.md"
-    for name in ("search", "query-language", "verdicts", "events", "labels", "concepts")
+    for name in ("search", "query-language", "verdicts", "events", "ask", "labels", "concepts")
 )
 WITH_PYTHON = (DOCS / "search.md", DOCS / "concepts.md")
 HOME = "/home/ada"

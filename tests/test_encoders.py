@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import socket
 import sys
 import time
@@ -112,9 +113,17 @@ def test_the_choices_are_what_open_clip_has(cache: Path) -> None:
         config = open_clip.get_model_config(arch)
         assert choice.dim == config["embed_dim"]
         assert config["text_cfg"].get("hf_tokenizer_name") == (
-            model.repo if model.tokenizer_file else None
+            model.repo if model.layout == "siglip" else None
         )
         assert not choice.weights_here
+
+
+@pytest.mark.parametrize(
+    ("written", "named"), [("clip", CLIP), ("SigLIP2", SIGLIP), ("dino", "lite+dino")]
+)
+def test_a_part_of_a_name_leads_to_the_whole_one(written: str, named: str) -> None:
+    with pytest.raises(UsageError, match=r"Did you mean .*" + re.escape(named)):
+        choose(written)
 
 
 def test_research_weights_are_marked_and_random_ones_are_not_offered() -> None:

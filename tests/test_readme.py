@@ -99,7 +99,7 @@ def test_the_installation_comes_first_and_uses_an_extra_that_exists() -> None:
     assert {what for _, what in installers} == {"."}
     project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]
     named = set(re.findall(r"'(?:\.|imgsearch-photos)\[(\w+)\]'", README))
-    assert named == {"page", "cpu"} and named <= project["optional-dependencies"].keys()
+    assert named == {"cpu", "page"} and named <= project["optional-dependencies"].keys()
     assert f"`uv tool install {project['name']}`" in README
 
 

@@ -7,10 +7,11 @@ from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
-from imgsearch.decode.thumbnails import Thumbnails
+from imgsearch.decode.thumbnails import DENSE_SIDE_PX, Thumbnails
 from imgsearch.errors import PhotoError
 from imgsearch.records.photo import Facts, IndexedFile, Photo
 
@@ -47,6 +48,19 @@ def test_a_thumbnail_is_upright_and_small(tmp_path: Path) -> None:
     assert small.format == "WEBP" and small.size == (50, 100)
     assert small.convert("RGB").getpixel((25, 10))[0] > 200  # type: ignore[index]
     assert small.convert("RGB").getpixel((25, 90))[0] < 60  # type: ignore[index]
+
+
+def test_a_thumbnail_for_a_dense_screen_has_fewer_bytes_a_pixel(tmp_path: Path) -> None:
+    noise = np.random.default_rng(1).normal(128, 60, (75, 100, 3)).clip(0, 255).astype(np.uint8)
+    path = tmp_path / "photo.jpg"
+    Image.fromarray(noise).resize((1200, 900), Image.Resampling.BICUBIC).save(path, quality=95)
+    thumbnails = Thumbnails(tmp_path / "kept", 200)
+    small, dense, larger = (
+        thumbnails.get(a_photo(1, path), [indexed(path)], side_px)
+        for side_px in (360, DENSE_SIDE_PX, DENSE_SIDE_PX + 1)
+    )
+    assert opened(dense).size == (540, 405)
+    assert len(small) < len(dense) < 0.85 * len(larger)
 
 
 def test_a_kept_thumbnail_outlives_its_photo(tmp_path: Path, make_photo: MakePhoto) -> None:

@@ -127,6 +127,8 @@ def exact(reads: NameReads, line: str) -> str:
         ("أحمد", "person:أحمد"),
         ("a dog in new york", 'a dog place:"new york"'),
         ("a dog in the USA", 'a dog country:"united states"'),
+        ("a dog in the United States", 'a dog country:"United States"'),
+        ("tulips in Netherlands", 'tulips country:"the netherlands"'),
         ("tulips in the netherlands", 'tulips country:"the netherlands"'),
         ("in Nice", "place:Nice"),
         ("dinner with mom", "dinner person:mom"),

@@ -33,7 +33,7 @@ HEADINGS = {"sure": "", "likely": "Likely", "possible": "Possible", "weak": "Wea
 _LEVELS = tuple(HEADINGS)
 
 
-class PhotoList(Struct, frozen=True):
+class PhotoList(Struct, frozen=True, dict=True):  # for what is computed once
     """Photos in the order in which a grid shows them. Equal lists have equal versions."""
 
     ids: np.ndarray  # int64 (n,)
@@ -52,6 +52,13 @@ class PhotoList(Struct, frozen=True):
             repr((self.sections, [(each.day, each.dated_by_file) for each in self.days])).encode()
         )
         return digest.hexdigest()[:16]
+
+    @cached_property
+    def shapes(self) -> list[int]:
+        """Width of each photo in percent of its height; 100 where the size is not known."""
+        sizes = session().library.browse.sizes_of(self.ids.tolist())
+        width, height = np.maximum(sizes, 1).T
+        return [int(each) for each in np.rint(100 * width / height)]
 
     def offset_of(self, photo_id: int) -> int | None:
         """Return the position of a photo, or of that on top of it.
@@ -233,6 +240,7 @@ def photo_list(request: Request) -> Response:
             "version": photos.version,
             "ids": list(map(id_text, photos.ids.tolist())),
             "sections": photos.sections,
+            "shapes": photos.shapes,
             "days": _days_json(photos.days) if photos.days and not is_newest else None,
             "offset": None if photo_id is None else photos.offset_of(photo_id),
         },

@@ -92,6 +92,7 @@ class AnswerOptions(Struct, frozen=True):
     version: str  # of their list: with another one, the grid fetches it again
     heading: tuple[str, str]  # above it; the first part is bold. Changes are announced
     other_views: tuple[tuple[str, str, str], ...] = ()  # icon, label and address of links above it
+    forms: tuple[tuple[str, str, str], ...] = ()  # icon, label and name of what `search_forms` has
     weaker: bool = False  # whether a button below the photos offers weaker matches
     memories: Sequence[Mapping[str, object]] = ()  # rows above the photos, see `ui.memories`
     first_title: str = ""  # of the photos, below such rows
@@ -145,6 +146,7 @@ def answer(key: str, options: AnswerOptions) -> AnswerEvents:
             "version": options.version,
             "heading": options.heading,
             "other_views": options.other_views,
+            "forms": options.forms,
             "weaker": options.weaker,
             "memories": list(options.memories),
             "first_title": options.first_title,

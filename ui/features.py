@@ -105,6 +105,19 @@ class ViewerSection(Struct, frozen=True):
     of_search: Callable[[SearchInput], object]
 
 
+class SearchForm(Struct, frozen=True):
+    """A dialog of Python about the present search, which the menu above its answer offers.
+
+    `show` opens it, and `is_offered` says for which searches it is there. `icon` is its name in the
+    icon font.
+    """
+
+    label: str
+    icon: str
+    is_offered: Callable[[SearchInput], bool]
+    show: Callable[[SearchInput], None]
+
+
 class PageFeature(Struct, frozen=True):
     """The share of one feature in the page.
 
@@ -116,9 +129,9 @@ class PageFeature(Struct, frozen=True):
     that keeps a state of its own. `keys` are keys for photos in a grid, with what they do, and
     `photo_keys` those for one photo.
     `map_address` is the address of a map at a point, with `{lat}`, `{lon}` and `{zoom}`, to which
-    others lead. `header` draws something above the results of a search, `search_button` a button
-    beside the search field of the first view, and `shelf` returns links for the start page, to what
-    `shelf_title` names. `forms` are dialogs of Python by name, which are called with the ids of
+    others lead. `header` draws something above the results of a search, and `shelf` returns links
+    for the start page, to what `shelf_title` names. `search_forms` are dialogs about the present
+    search, by name. `forms` are dialogs of Python by name, which are called with the ids of
     photos: `actions` ask for one for the selected photos by the event ASKED_FORM of the tray, a
     section for the photo that is shown. `views` are by the path of their address, and `jobs` by
     their names in `imgsearch.features.declared.Feature`. `library_section` draws a section in the
@@ -137,10 +150,10 @@ class PageFeature(Struct, frozen=True):
     photo_keys: Sequence[tuple[str, str]] = ()
     map_address: str | None = None
     header: Callable[[SearchInput], None] | None = None
-    search_button: Callable[[SearchInput], None] | None = None
     shelf: Callable[[], Sequence[ShelfEntry]] | None = None
     shelf_title: str = ""
     section: ViewerSection | None = None
+    search_forms: Mapping[str, SearchForm] = {}
     forms: Mapping[str, Callable[[Sequence[int]], None]] = {}
     views: Mapping[str, ShownView] = {}
     routes: Sequence[Route] = ()
@@ -178,10 +191,18 @@ def filter_nouns() -> dict[str, str]:
 
 
 def show_form(name: str, photos: Callable[[], Sequence[int]]) -> None:
-    """Open the form of a feature for photos, if there is one of this name."""
+    """Open the form of a feature for photos or the present search, if one has this name."""
     for each in shown_features():
+        if name in each.search_forms:
+            each.search_forms[name].show(SearchInput.of_address())
         if name in each.forms:
             each.forms[name](photos())
+
+
+def search_forms(search_input: SearchInput) -> dict[str, SearchForm]:
+    """Return the forms that features offer for a search, by name."""
+    forms = {name: form for each in shown_features() for name, form in each.search_forms.items()}
+    return {name: form for name, form in forms.items() if form.is_offered(search_input)}
 
 
 def problems() -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from imgsearch import ImgsearchError, QueryError, parse
 from ui import cards, elements, filters
 from ui.addresses import START, address_of, put_in_address
 from ui.example_upload import EXAMPLE_PX
-from ui.features import shown_features, suggestion_icons
+from ui.features import suggestion_icons
 from ui.navigation import go_to
 from ui.query_line import query_line
 from ui.search_state import SearchInput
@@ -50,9 +50,6 @@ def narrowing(view: str) -> None:
         elements.search_field(line, suggestion_icons())
         filter_button = st.popover("Filters", icon=":material/tune:")
         search_input = replace(SearchInput.of_address(), line=line)
-        for feature in shown_features() if view == START else ():
-            if feature.search_button is not None:
-                feature.search_button(search_input)
     # Before the elements that follow reach the browser: a click on one of them sends the URL along,
     # and an old one would bring back the old query.
     _set_address(search_input, view)

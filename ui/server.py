@@ -71,7 +71,8 @@ from ui.unknown_views import UnknownViews
 LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "[::1]")  # as a Host header names them
 Lifespan = Callable[[App], AbstractAsyncContextManager[None]]
 # "full" is for formats that browsers cannot show; a WebP has no more than 16,383 pixels a side.
-SIDES_PX = {"small": 360, "large": 1600, "full": 16_383}
+# "dense" is that of `imgsearch.decode.thumbnails.DENSE_SIDE_PX`.
+SIDES_PX = {"small": 360, "dense": 540, "large": 1600, "full": 16_383}
 KEPT_SIDE_PX = 256  # of the picture that the library keeps of each photo
 MAX_CONNECTIONS = 256  # as the service has
 BACKLOG = 128  # connections not yet accepted; all of them may be accepted at once
@@ -89,7 +90,7 @@ def thumbnail(request: Request) -> Response:
     side_px = SIDES_PX.get(size)
     if side_px is None:
         return PlainTextResponse("Unknown size.", 404)
-    if size == "small" and session().has("fleet"):
+    if size in ("small", "dense") and session().has("fleet"):
         side_px = KEPT_SIDE_PX  # a larger one would fetch the whole original of every tile
     photo_id = number_of(request.path_params["photo_id"])
     at_ms = number_of(request.query_params.get("at", ""))
@@ -216,6 +217,12 @@ def _address(host: str, port: int, token: str | None) -> str:
     return f"http://{f'[{host}]' if ':' in host else host}:{port}{query}"
 
 
+def _look_after() -> None:
+    """Look after the library as long as the page runs, in a thread that ends with it."""
+    with session().library.upkeep.looking_after():
+        threading.Event().wait()
+
+
 def _announce(address: str) -> None:
     data_dir = Settings.load().data_dir
     click.echo(printable(f"The page of the library in {data_dir}: {address}"), err=True)
@@ -281,6 +288,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         is_serving.set()
         _when_listening(host, port, lambda: _announce(printed))
         _when_listening(host, port, unfinished.go_on)
+        _when_listening(host, port, _look_after)
         async with opened(app):
             yield
 

@@ -21,7 +21,7 @@ def photo_address(hit: Hit, parameters: Mapping[str, str]) -> str:
     return f"/photo?{urlencode({'id': hit.photo.id, **parameters})}"
 
 
-def thumbnail_url(hit: Hit, size: Literal["small", "large", "full"] = "small") -> str:
+def thumbnail_url(hit: Hit, size: Literal["small", "dense", "large", "full"] = "small") -> str:
     """Return an address that names the photo's content: browsers may cache it for ever.
 
     For a video, `at` is the time of the best matching frame in milliseconds.
@@ -65,6 +65,7 @@ def tile_json(
     return {
         "id": id_text(hit.photo.id),
         "src": thumbnail_url(hit),
+        "dense": thumbnail_url(hit, "dense"),
         "link": photo_address(hit, photo_parameters),
         "alt": alt_text(hit),
         "badges": _badges(hit),

@@ -1,4 +1,4 @@
-"""Forms for the selected photos, which the bar of the tray opens in every view."""
+"""Forms for the selected photos, or for a search, which the page opens in every view."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def offered() -> list[str]:
 
 
 def show_form(name: str) -> None:
-    """Open the form that the bar has asked for, if it has."""
+    """Open the form that was asked for, if one was."""
     if name == "links":
         _link()
     else:

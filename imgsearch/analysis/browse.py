@@ -53,6 +53,18 @@ def days_of(photos: BrowsingReads, ids: Ids | None) -> tuple[DayPhotos, ...]:
     return tuple(days)
 
 
+def sizes_of(photos: BrowsingReads, ids: Ids) -> np.ndarray:
+    """Return width and height of these photos in pixels, in this order: int32 (n, 2)."""
+    rows = np.array(photos.sizes(ids), np.int64).reshape(-1, 3)
+    rows = rows[np.argsort(rows[:, 0])]
+    sizes = np.zeros((len(ids), 2), np.int32)
+    if len(rows):
+        places = np.minimum(np.searchsorted(rows[:, 0], ids), len(rows) - 1)
+        known = rows[places, 0] == ids
+        sizes[known] = rows[places[known], 1:]
+    return read_only(sizes)
+
+
 def version_of_days(days: Sequence[DayPhotos]) -> str:
     """Return a text that changes whenever the photos of these days, or their order, do."""
     digest = hashlib.sha256()

@@ -13,6 +13,7 @@ import sqlite3
 import stat
 import sys
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -25,7 +26,17 @@ from imgsearch.analysis.status import missing_extras
 from imgsearch.config import PRUNE_DAYS, Settings
 from imgsearch.decode.formats import is_photo_name
 from imgsearch.encoders import onnx, registry
-from imgsearch.errors import DamagedThumbnails, ImgsearchError, SnapshotError, StoreError
+from imgsearch.encoders.self_test import SelfTest, try_out
+from imgsearch.errors import (
+    DamagedThumbnails,
+    EncoderError,
+    EncoderUnavailable,
+    ImgsearchError,
+    SnapshotError,
+    StoreError,
+)
+from imgsearch.features import installed
+from imgsearch.features.declared import load
 from imgsearch.features.installed import feature_problems
 from imgsearch.index import snapshot
 from imgsearch.indexer.roots import list_roots
@@ -77,6 +88,14 @@ def examine(settings: Settings, *, has_folders: bool = True) -> Iterator[Finding
                 raise
     except ImgsearchError as error:
         yield Finding("database", "error", str(error), exit_code=error.exit_code)
+        yield from _of_features(settings, is_damaged=isinstance(error, StoreError))
+    else:
+        yield from _of_features(settings, is_damaged=False)
+
+
+def _of_features(settings: Settings, is_damaged: bool) -> Iterator[Finding]:
+    for named in installed.findings():
+        yield from load(named)(settings, is_damaged)
 
 
 def _contents(store: Store, settings: Settings, has_folders: bool) -> Iterator[Finding]:
@@ -84,7 +103,9 @@ def _contents(store: Store, settings: Settings, has_folders: bool) -> Iterator[F
     dangling = store.database.dangling_rows()
     if dangling:
         message = f"Rows of the database that refer to something that does not exist: {dangling:,}."
-        cure = "Restore it from a backup; or move it away and run imgsearch index FOLDER."
+        cure = (
+            "Move it away and run imgsearch index FOLDER; then restore a backup, if there is one."
+        )
         code = StoreError.exit_code
         yield Finding("database", "error", message, cure, exit_code=code)
     else:
@@ -101,7 +122,7 @@ def _contents(store: Store, settings: Settings, has_folders: bool) -> Iterator[F
     if row is None:
         yield Finding("encoder", "note", "No photo was indexed yet.", "imgsearch index FOLDER")
     else:
-        yield from _encoder(row)
+        yield from _encoder(row, settings)
         yield from _vectors(store, row)
         for other, is_current in store.vectors.all_encoders().items():
             if not is_current:
@@ -312,7 +333,7 @@ def _forgotten(store: Store) -> Iterator[Finding]:
         yield Finding("database", "note", message, "imgsearch prune")
 
 
-def _encoder(row: EncoderRow) -> Iterator[Finding]:
+def _encoder(row: EncoderRow, settings: Settings) -> Iterator[Finding]:
     try:
         registry.name_of(row.encoder_id)
     except ImgsearchError as error:
@@ -326,9 +347,24 @@ def _encoder(row: EncoderRow) -> Iterator[Finding]:
         return
     try:
         registry.verify(row.name)
+        if any(registry.satisfies(row.name, name) for name in choices):  # trained, not random
+            tried = _tried(row.name, settings)
+            if not tried.passed:
+                message = f"{row.name} does not find drawings by their descriptions: {tried}."
+                cure = "Choose another model, and report this: imgsearch encoders"
+                yield Finding("encoder", "error", message, cure, exit_code=EncoderError.exit_code)
+                return
         yield Finding("encoder", "ok", row.encoder_id)
+    except EncoderUnavailable as error:
+        yield Finding("encoder", "warning", str(error), exit_code=1)
     except ImgsearchError as error:
         yield Finding("encoder", "error", str(error), exit_code=error.exit_code)
+
+
+def _tried(name: str, settings: Settings) -> SelfTest:
+    with warnings.catch_warnings():  # this says it
+        warnings.simplefilter("ignore")
+        return try_out(registry.open_encoder(name, settings.cache_dir, settings.device))
 
 
 def _vectors(store: Store, row: EncoderRow) -> Iterator[Finding]:

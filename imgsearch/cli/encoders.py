@@ -100,6 +100,8 @@ def _list(library: Library, as_json: bool) -> None:
     for encoder in choices:
         mark = "*" if encoder.name == used.name else " "
         weights = "on this machine" if encoder.weights_here else "to download"
+        if encoder.disk_mb:
+            weights = f"{weights}, {encoder.disk_mb / 1000:.1f} GB of disk in all"
         click.echo(f"{mark} {encoder.name}")
         click.echo(
             f"    {encoder.size_mb} MB, {weights}; {encoder.dim} dimensions; {encoder.licence}; "

@@ -122,6 +122,7 @@ def command(
                 f"{format_count(made.failed, 'photo')}. Stored in total: "
                 f"{format_count(made.kept, 'thumbnail')}."
             )
+        library.upkeep.look_after()
     if as_json:
         print_json(report)
         return

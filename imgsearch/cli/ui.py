@@ -135,6 +135,15 @@ def _change_entries(data_dir: Path, port: int, to_install: bool) -> None:
         for path in install(made):
             info(f"Made {path}")
         info("The page is in the menu, and imgsearch serve starts at log-in.")
+        info(
+            Sentence(
+                "Neither looks for new photos: ",
+                CommandLine("index"),
+                " adds them, and ",
+                CommandLine("watch"),
+                " does so by itself while it runs (docs/watching.md).",
+            )
+        )
         return
     removed = uninstall(made)
     for path in removed:

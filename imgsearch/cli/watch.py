@@ -75,6 +75,7 @@ def command(
     c_memory.share_between_threads()
     with ExitStack() as stack:
         library = stack.enter_context(open_library(data_dir, notify=notify))
+        stack.enter_context(library.upkeep.looking_after())
         notices = [
             stack.enter_context(share.running(library, print_event, notify, stop))
             for share in _OF_FEATURES.values()

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from imgsearch.records.status import EncoderInfo
 
 AUTO = "auto"
+_MAX_NEAR = 3  # names in the message about an unknown one
 _CHANGE = Sentence(
     "Change it with --encoder NAME; `", CommandLine("encoders"), "` lists the names."
 )
@@ -258,9 +259,12 @@ def _known_kind(name: str) -> EncoderKind:
     import difflib
 
     names = [AUTO, *(choice.name for choice in encoder_choices())]
+    parts = [each for each in names if name and name.casefold() in each.casefold()]
     variants = [name, *(f"{kind.prefix}:{name}" for kind in kinds())]
-    matches = (difflib.get_close_matches(variant, names, n=3, cutoff=0.3) for variant in variants)
-    near = next(filter(None, matches), [])
+    matches = (
+        difflib.get_close_matches(variant, names, n=_MAX_NEAR, cutoff=0.3) for variant in variants
+    )
+    near = parts[:_MAX_NEAR] or next(filter(None, matches), [])
     hint = f"Did you mean {' or '.join(near)}? " if near else ""
     formats = " or ".join(kind.name_format or kind.prefix for kind in kinds())
     raise UsageError(

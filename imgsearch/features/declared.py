@@ -254,10 +254,16 @@ class Feature(NamedTuple):
     with the `Reads` of the library and the row of the encoder, and returns a `Taste`
     (`imgsearch.records.worth`). `after_faces`
     names one that follows faces from a pack or an archive: it is called with the store, and how
-    many came, or None for any number. `page` names a function that returns its share in the web
-    page, and `components` the package with its ES modules: see `ui.features`. `styles` are style
-    sheets of it for components of the page, such as "viewer" and "shell". `exports` are the
-    public names of the package `imgsearch`, by the module that defines them.
+    many came, or None for any number. `daily` names a function that is called with the `Settings`
+    of a library and `notify`: after an index, when a watch or a service begins, and each hour while
+    one of them runs. It keeps note of what it has done today. `names_forgotten` names a function
+    that is called with the data folder after the names of all people were deleted. `findings` names
+    a function that `imgsearch doctor` calls with the `Settings` and whether the database is
+    damaged; it returns `Finding`s (`imgsearch.records.status`). `page` names a function that
+    returns its share in the web page, and `components` the package with its ES modules: see
+    `ui.features`. `styles` are style sheets of it for components of the page, such as "viewer" and
+    "shell". `exports` are the public names of the package `imgsearch`, by the module that defines
+    them.
     """
 
     name: str
@@ -283,6 +289,9 @@ class Feature(NamedTuple):
     taste: str | None = None
     own_words: str | None = None
     after_faces: str | None = None
+    daily: str | None = None
+    names_forgotten: str | None = None
+    findings: str | None = None
     watching: WhileWatching | None = None
     jobs: Mapping[str, FeatureJob] = {}
     page: str | None = None

@@ -38,9 +38,10 @@ from imgsearch.plugins import (
 
 # Our own: the folders of this package, in the order in which users see what they bring.
 OWN = (
-    *("albums", "assistant", "corrections", "concepts", "places", "events", "meaning", "people"),
+    *("albums", "assistant", "backup", "corrections", "concepts", "places", "events", "imports"),
+    *("meaning", "people"),
     "duplicates",
-    *("labels", "saved", "strips", "terminal", "text", "when", "around"),
+    *("labels", "saved", "strips", "terminal", "text", "when", "around", "ask"),
 )
 GROUP = "imgsearch.features"  # of the entry points of other packages
 
@@ -281,6 +282,21 @@ def taste() -> str | None:
 def after_faces() -> tuple[str, ...]:
     """Return the names of functions that follow faces: see `Feature.after_faces`."""
     return _each(lambda feature: feature.after_faces)
+
+
+def daily() -> tuple[str, ...]:
+    """Return the names of functions that look after a library each day: see `Feature.daily`."""
+    return _each(lambda feature: feature.daily)
+
+
+def names_forgotten() -> tuple[str, ...]:
+    """Return the names of functions that follow when all names of people were deleted."""
+    return _each(lambda feature: feature.names_forgotten)
+
+
+def findings() -> tuple[str, ...]:
+    """Return the names of functions with findings of `imgsearch doctor`: see `Feature`."""
+    return _each(lambda feature: feature.findings)
 
 
 def watching() -> tuple[WhileWatching, ...]:

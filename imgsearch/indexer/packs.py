@@ -56,17 +56,22 @@ def pack_inside(folder: str) -> Path:
     return Path(folder, HIDDEN_FOLDER, PACK_NAME)
 
 
-def check_destination(file: Path, roots: Sequence[str]) -> None:
-    """Raise UsageError for a pack among photos, and DiskError where its folder does not exist."""
+def check_destination(
+    file: Path,
+    roots: Sequence[str],
+    what: str = "pack",
+    otherwise: str = "; or use --inside, which puts the pack into a hidden folder there",
+) -> None:
+    """Raise UsageError for a file among photos, and DiskError where its folder does not exist."""
     folder = file.resolve().parent
     for root in roots:
         if folder.is_relative_to(Path(root).resolve()):
             raise UsageError(
                 f"{file} is in the photo folder {root}, where imgsearch writes nothing. Choose "
-                "another place; or use --inside, which puts the pack into a hidden folder there."
+                f"another place{otherwise}."
             )
     if not os.path.isdir(folder):  # noqa: PTH112  # Path raises for long names
-        raise DiskError(f"The folder {folder} for the pack does not exist. Create it first.")
+        raise DiskError(f"The folder {folder} for the {what} does not exist. Create it first.")
 
 
 def make_pack(

@@ -540,7 +540,9 @@ class _Words:
         kind = next((kind for kind in kinds if self._knows(kind, text)), None)
         values: tuple[str, ...] = (" ".join(typed),)
         if kind == "country":
-            values = (_COUNTRIES.get(text, values[0]),)
+            known = self._country_named(text)
+            if known is not None and known != text:  # "the United States", "USA"
+                values = (" ".join(typed[1:]) if text == f"the {known}" else known,)
         elif kind is None and not self._are_usual(words):
             kind, values = self._place_elsewhere(values[0], kinds)
         if kind is None or not self._is_meant(kind, words, before, at, end):
@@ -588,10 +590,14 @@ class _Words:
 
     def _knows(self, kind: _Kind, text: str) -> bool:
         if kind == "country":
-            text = _COUNTRIES.get(text, text)
-            names = (text, f"the {text}", text.removeprefix("the "))
-            return any(self._knows_name("country", name) for name in names)
+            return self._country_named(text) is not None
         return self._knows_name("people" if kind == "person" else "place", text)
+
+    def _country_named(self, text: str) -> str | None:
+        """Return the name by which some photo knows a country: without "the", if need be."""
+        name = _COUNTRIES.get(text, text)
+        names = (name, f"the {name}", name.removeprefix("the "))
+        return next((each for each in names if self._knows_name("country", each)), None)
 
     def _is_meant(self, kind: _Kind, words: Sequence[str], before: str, at: int, end: int) -> bool:
         """Return whether these words, which are a name in the library, mean that name here."""

@@ -27,6 +27,8 @@ from imgsearch.records.ids import as_id, as_ids
 from imgsearch.records.query import Query
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from imgsearch.opened.library import OpenedLibrary
 
 
@@ -119,6 +121,17 @@ class Browse:
         from imgsearch.analysis.browse import days_of
 
         return days_of(self._opened.reads().browsing, np.array(as_ids(photo_ids), np.int64))
+
+    def sizes_of(self, photo_ids: Iterable[int]) -> np.ndarray:
+        """Return width and height of these photos in pixels, upright, as an int32 array (n, 2).
+
+        Both are 0 for a photo that is not in the library any more.
+        """
+        import numpy as np
+
+        from imgsearch.analysis.browse import sizes_of
+
+        return sizes_of(self._opened.reads().browsing, np.array(as_ids(photo_ids), np.int64))
 
     def positions(self, query: str | Query | None = None, k: int = 1000) -> PhotoPositions:
         """List where the photos were taken."""

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Event, Thread
 from typing import TYPE_CHECKING
 
-from imgsearch.errors import UsageError
+from imgsearch.errors import MissingPackage, UsageError
+from imgsearch.features import installed
+from imgsearch.features.declared import is_ours, load
 
 if TYPE_CHECKING:
     from imgsearch.opened.library import OpenedLibrary
     from imgsearch.progress import Job, MetadataReport, ThumbnailReport
     from imgsearch.records.status import Finding
+
+_LOOKS_AFTER_S = 3600.0
 
 
 class Upkeep:
@@ -36,6 +43,41 @@ class Upkeep:
         write the database anew, and StoreError for a damaged database, which is left as it is.
         """
         return self._opened.photo_changes.repair()
+
+    def look_after(self) -> None:
+        """Do what features do once a day, unless it was done today: a backup, for instance.
+
+        What people make in a copy of an archive is in the archive, so nothing is done there.
+        """
+        opened = self._opened
+        if opened.photo_changes.archive() is not None:
+            return
+        for named in installed.daily():
+            try:
+                load(named)(opened.settings, opened.notify)
+            except Exception as error:
+                if is_ours(named) and not isinstance(error, MissingPackage):
+                    raise
+                opened.notify(
+                    f"{named}, a part of a plug-in, failed ({type(error).__name__}: {error}). "
+                    "Update its package, or remove it."
+                )
+
+    @contextmanager
+    def looking_after(self) -> Iterator[None]:
+        """Look after the library now and each hour, in a thread, until the block ends."""
+        ended = Event()
+
+        def look_after() -> None:
+            self.look_after()
+            while not ended.wait(_LOOKS_AFTER_S):
+                self.look_after()
+
+        Thread(target=look_after, name="imgsearch-look-after", daemon=True).start()
+        try:
+            yield
+        finally:
+            ended.set()
 
     def read_metadata(self) -> Job[MetadataReport]:
         """Read the metadata of all photos again, from their files and sidecar files.

@@ -34,6 +34,7 @@ class EncoderInfo(Struct, frozen=True):
     accuracy: str  # published or measured, with the data set
     weights_here: bool
     note: str = ""
+    disk_mb: int = 0  # once it is prepared, the download included; 0: no more than the download
 
 
 class StoredEncoder(Struct, frozen=True):

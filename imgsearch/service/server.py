@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -76,7 +76,12 @@ def serve(
     folder = library.working_folder
     library.photo_count()  # raises if there is nothing to serve
     private_files.make_folder(folder)
-    with _single_service(folder):
+    with _single_service(folder), ExitStack() as stack:
+
+        def ready() -> None:
+            stack.enter_context(library.upkeep.looking_after())  # after workers were forked
+            on_ready(running)
+
         token = None if network is None else network.token or stored_token(folder)
         with _private_socket(folder, address) as private:
             sockets = [private.socket]
@@ -96,7 +101,7 @@ def serve(
                     served = ServedLibrary(
                         workers, library.settings, place, token, private.secret, limits
                     )
-                    run_workers(served, sockets, idle_s, notify, lambda: on_ready(running))
+                    run_workers(served, sockets, idle_s, notify, ready)
                     return
                 raise UsageError(
                     "Several workers need a system that forks processes, which Windows does not. "
@@ -111,7 +116,7 @@ def serve(
                 sockets,
                 limits,
                 on_request=idle.restart,
-                on_ready=lambda: on_ready(running),
+                on_ready=ready,
                 on_forced_exit=lambda: remove_address(folder, address),
             )
 

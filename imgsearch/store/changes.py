@@ -34,6 +34,7 @@ from imgsearch.store.sql import now
 MOST_CHANGES = 1000
 MOST_BYTES = 32_000_000  # of their steps, compressed; the newest change is always kept
 _COLUMNS = "id, title, photos, changed_at, undone_at IS NOT NULL"
+_WAS = "was_"  # before the name of a table with the rows of before
 _BYTES_OF_A_NAME = 512  # of steps, compressed: they begin with the name of a table
 _TAKEN = {
     "persons": Sentence(
@@ -214,16 +215,46 @@ def unchanged(title: str) -> Change:
     return Change(None, title, 0, datetime.fromisoformat(now()))
 
 
-def rows_before(connection: sqlite3.Connection, table: str, keys: Iterable[Sequence[Any]]) -> Step:
-    """Return the rows that these keys have now, for `record`."""
+def rows_before(
+    connection: sqlite3.Connection,
+    table: str,
+    keys: Iterable[Sequence[Any]],
+    of_table: str | None = None,
+) -> Step:
+    """Return the rows that these keys have now, for `record`; `of_table` has those of before."""
     of = _TABLES[table]
     listed = [list(key) for key in keys]
     columns = (f"hex({each})" if each == of.hex_column else each for each in of.columns)
     rows = connection.execute(
-        f"SELECT {', '.join(columns)} FROM {table} WHERE {_is_one_of(of.key)}",
+        f"SELECT {', '.join(columns)} FROM {of_table or table} WHERE {_is_one_of(of.key)}",
         (json.dumps(listed),),
     )
     return Step(table, listed, [list(row) for row in rows])
+
+
+def remember_all(connection: sqlite3.Connection) -> None:
+    """Remember the rows of all tables, for `changed_since` on the same connection.
+
+    For a change of which nobody knows the keys before. They are copied to temporary tables.
+    """
+    for table, of in _TABLES.items():
+        connection.execute(
+            f"CREATE TEMP TABLE {_WAS}{table} AS SELECT {', '.join(of.columns)} FROM main.{table}"
+        )
+
+
+def changed_since(connection: sqlite3.Connection) -> list[Step]:
+    """Return the rows, as `remember_all` found them, that are others now, or came, or went."""
+    steps: list[Step] = []
+    for table, of in _TABLES.items():
+        key, columns = ", ".join(of.key), ", ".join(of.columns)
+        was, there = f"SELECT {columns} FROM {_WAS}{table}", f"SELECT {columns} FROM main.{table}"
+        changed = f"SELECT {key} FROM (SELECT * FROM ({was}) EXCEPT {there})"
+        came = f"SELECT {key} FROM (SELECT * FROM ({there}) EXCEPT {was})"
+        keys = [list(each) for each in connection.execute(f"{changed} UNION {came}").fetchall()]
+        if keys:
+            steps.append(rows_before(connection, table, keys, of_table=f"{_WAS}{table}"))
+    return steps
 
 
 def joined(before: Sequence[Step]) -> list[Step]:

@@ -451,9 +451,10 @@ def is_damage(error: sqlite3.Error) -> bool:
 def damage(file: Path, problem: str) -> StoreError:
     """Return the error for a damaged database, with its cure."""
     cure = Sentence(
-        "Restore it from a backup; or move it away and run ",
+        "To see what can be restored: ",
+        CommandLine("doctor"),
+        ". Or move it away and begin anew: ",
         CommandLine("index FOLDER"),
-        ", which reads the photos again.",
     )
     if problem == _WRONG_VECTORS:
         cure = Sentence(

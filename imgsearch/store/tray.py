@@ -11,7 +11,7 @@ from imgsearch.store.database import Database
 from imgsearch.store.photo_lists import PhotoLists
 
 TRAY_KEY = ""  # lists with a name have another key
-_TRAY_NAME = ""
+TRAY_NAME = ""
 
 
 class TrayStore:
@@ -24,12 +24,12 @@ class TrayStore:
         """Return the photos of the tray, in the order in which they were added."""
         found = self._lists.photos(TRAY_KEY)
         if found is None:  # nothing was picked yet
-            return PickedPhotos(_TRAY_NAME, ())
+            return PickedPhotos(TRAY_NAME, ())
         return PickedPhotos(found.name, found.photo_ids, found.missing_ids)
 
     def add(self, photo_ids: Sequence[int]) -> Change:
         """Add photos at the end of the tray."""
-        change = self._lists.add(TRAY_KEY, photo_ids, "to the tray", made_as=_TRAY_NAME)
+        change = self._lists.add(TRAY_KEY, photo_ids, "to the tray", made_as=TRAY_NAME)
         assert change is not None  # the tray is made if there is none
         return change
 

@@ -50,6 +50,7 @@ TOOLS = {
     "explain",
     "albums",
     "around",
+    "ask",
     "labels",
     "concepts",
     "people",
@@ -286,8 +287,13 @@ def test_nothing_changes_the_library(connected: Assistant, data: Path) -> None:
         return hashlib.sha256((data / "library.db").read_bytes()).hexdigest()
 
     before = digest()
+    named: dict[str, dict[str, object]] = {
+        "photo": {"photo_id": 1},
+        "thumbnail": {"photo_id": 1},
+        "around": {"photo": 1},
+        "ask": {"question": "When did I see a red square?"},
+    }
     for tool in sorted(TOOLS - {"search", "explain", "similar", "meaning", "duplicates"}):
-        named = {"photo": {"photo_id": 1}, "thumbnail": {"photo_id": 1}, "around": {"photo": 1}}
         connected.ask(tool, **named.get(tool, {}))
     assert "imgsearch meaning --lay-out" in text_of(connected.call("meaning"))
     assert "To compare them: imgsearch duplicates" in text_of(connected.call("duplicates"))

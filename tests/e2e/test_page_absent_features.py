@@ -12,7 +12,11 @@ import pytest
 from imgsearch import Library, Settings
 from imgsearch.features.installed import features
 from tests.absent import environment_of, fill, without_feature, words_of
-from tests.browsing import PATIENCE_MS, page_server
+from tests.browsing import (
+    PATIENCE_MS,
+    choose_in_menu,
+    page_server,
+)
 
 if TYPE_CHECKING:
     from tests.e2e.conftest import OpenTab
@@ -50,7 +54,7 @@ def test_no_word_of_a_hidden_feature_is_on_the_page(
         tab.goto(f"{address}/{path}")
         tab.locator("h1.unseen").first.wait_for(state="attached", timeout=PATIENCE_MS)
         if path == "?q=a+cat":
-            tab.get_by_role("button", name="Select all").click()
+            choose_in_menu(tab, "Select all")
             tab.get_by_role("button", name="Contact sheet").wait_for()
         text = tab.content() + tab.locator("body").inner_text()
         found = words.search(text)

@@ -17,6 +17,7 @@ from tests.browsing import (
     NEEDS_BROWSER,
     PATIENCE_MS,
     axe_violations,
+    choose_in_menu,
     clear_tray,
     download,
     focused_name,
@@ -26,10 +27,10 @@ from tests.browsing import (
     small_targets,
     wait_for_count,
     wait_for_first,
+    wait_in_browser,
 )
 from tests.e2e.test_page_timeline import add_photos
 from tests.factories import scene, wait_until
-from ui.component_files import version
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page, Route
@@ -119,7 +120,7 @@ def test_select_a_range_and_all(page: Page, address: str) -> None:
     page.keyboard.press("Escape")
     page.keyboard.press("x")
     wait_until_selected(page, int(last[:4]) - 2)
-    page.get_by_role("button", name="Select all").click()
+    choose_in_menu(page, "Select all")
     wait_until_selected(page, PHOTOS)
     page.get_by_role("button", name="Clear", exact=True).click()
     page.get_by_text(re.compile("photos? selected")).wait_for(state="detached")
@@ -174,66 +175,121 @@ def test_nothing_moves_under_the_pointer_when_a_photo_is_selected(
     assert places[2] == places[0]
 
 
-SIDE, STEP = 196, 200  # of seven columns in 1,396 pixels
-
-
-def laid_out(tab: Page, *blocks: tuple[str, int]) -> list[dict[str, Any]]:
-    """Where the blocks of an answer are, by heading and number: `layOutBlocks`."""
-    given = [
-        {"title": title if number else "", "label": title, "count": count}
-        for number, (title, count) in enumerate(blocks)
-    ]
-    found: list[dict[str, Any]] = tab.evaluate(
-        """async ([module, given]) => (await import(module)).layOutBlocks(given, 1396, 190).sections
-            .map(({label, count, first, x, tilesTop, isBeside}) =>
-                ({label, count, first, x, tilesTop, isBeside}))""",
-        [f"/modules/{version()}/grid/layout.js", given],
-    )
-    return found
-
-
-def test_few_sure_photos_do_not_fill_a_row_alone(page: Page, address: str) -> None:
-    page.goto(address)
-    merged, rest = laid_out(page, ("", 3), ("Likely", 5), ("Possible", 44))
-    assert (merged["label"], merged["count"], merged["tilesTop"]) == ("Sure and likely", 8, 0)
-    assert (rest["label"], rest["first"], rest["x"]) == ("Possible", 8, 0)
-    assert rest["tilesTop"] > 2 * STEP
-    sure, likely = laid_out(page, ("", 7), ("Likely", 5))
-    assert (sure["tilesTop"], likely["first"], likely["x"]) == (0, 7, 0)
-    sure, possible, weak = laid_out(page, ("", 2), ("Possible", 3), ("Weaker matches", 30))
-    assert sure["isBeside"] and possible["isBeside"] and not weak["isBeside"]
-    assert sure["tilesTop"] == possible["tilesTop"] > 0, "below their headings"
-    assert 2 * STEP < possible["x"] < 7 * STEP - 3 * STEP
-    assert weak["tilesTop"] > sure["tilesTop"] + SIDE
-
-
-def test_captions_can_be_hidden(page: Page, address: str) -> None:
+def test_captions_are_shown_under_the_mouse_or_always(page: Page, address: str) -> None:
     open_answer(page, address)
-    page.locator(".caption").first.wait_for()
-    page.get_by_role("button", name="Hide captions").click()
-    page.locator(".caption").first.wait_for(state="hidden")
+    tile = page.locator(".tile").nth(1)
+    caption = tile.locator(".caption")
+    assert not caption.is_visible()
+    tile.hover()
+    caption.wait_for()
+    page.mouse.move(5, 5)
+    caption.wait_for(state="hidden")
+    page.locator(".tile a").first.focus()
+    page.keyboard.press("ArrowRight")
+    caption.wait_for()
+    choose_in_menu(page, "Show captions")
+    page.locator(".tile .caption").nth(5).wait_for()
     page.reload()
     wait_for_first(page, "0000.jpg")
-    page.get_by_role("button", name="Show captions").wait_for()
-    assert not page.locator(".caption").first.is_visible()
+    page.locator(".tile .caption").nth(5).wait_for()
+    choose_in_menu(page, "Hide captions")
+    page.locator(".tile .caption").nth(5).wait_for(state="hidden")
 
 
-def test_on_a_phone_a_button_shows_all_that_can_be_chosen(
+def test_photos_have_their_own_shapes_and_rows_fill_the_width(
+    open_tab: OpenTab, tmp_path: Path
+) -> None:
+    """Those of a photo that its metadata turns are the turned ones, and extreme ones are cut."""
+    sizes = [(640, 480), (480, 640), (4000, 400), (640, 360), (360, 640), (500, 500)] * 4
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for number, (width, height) in enumerate(sizes):
+        exif = Image.Exif()
+        turned = number == 3
+        exif[0x0112] = 6 if turned else 1  # of 640 x 360: it is shown as 360 x 640
+        picture = Image.new("RGB", (width, height), (10 * number, 80, 120))
+        picture.save(folder / f"{number:02}.jpg", exif=exif)
+    with Library.open(Settings.load(data_dir=tmp_path / "library", encoder="lite")) as library:
+        library.index([folder]).run()
+    with serving(tmp_path / "library") as address:
+        tab = open_tab(address, 1440, 900)
+        held: list[Route] = []
+        tab.route("**/thumbnail/**", lambda route: held.append(route))
+        tab.goto(f"{address}/?q=type:jpeg+sort:path")
+        wait_for_first(tab, "00.jpg")
+        wait_in_browser(tab, lambda: len(held) >= 6)
+        early = [each.bounding_box() for each in tab.locator(".section .tile").all()]
+        for route in held:
+            route.continue_()
+        tab.unroute("**/thumbnail/**")
+        settle(tab)
+        boxes = [each.bounding_box() for each in tab.locator(".section .tile").all()]
+        assert boxes == early, "each has its place before its picture comes"
+        places = [each for each in boxes if each is not None]
+        shapes = [each["width"] / each["height"] for each in places]
+        expected = [4 / 3, 3 / 4, 3, 360 / 640, 360 / 640, 1]
+        assert shapes[:6] == pytest.approx(expected, abs=0.04)
+        right = max(each["x"] + each["width"] for each in places)
+        rows: dict[float, list[Any]] = {}
+        for each in places:
+            rows.setdefault(each["y"], []).append(each)
+        assert len(rows) > 2
+        for row in list(rows.values())[:-1]:
+            assert row[-1]["x"] + row[-1]["width"] == right
+        shown = tab.locator(".tile img").nth(3)
+        natural = shown.evaluate("image => image.naturalWidth / image.naturalHeight")
+        assert natural == pytest.approx(360 / 640, abs=0.01)
+        first = tab.locator(".tile img").first
+        assert first.evaluate("image => image.naturalWidth") == 360
+        # On a screen with four pixels in the place of one.
+        tab.add_init_script("Object.defineProperty(window, 'devicePixelRatio', {value: 2})")
+        open_answer(tab, address, "?q=type:jpeg+sort:path", "00.jpg")
+        assert first.evaluate("image => image.naturalWidth") == 540
+
+
+def test_after_select_a_click_selects_a_photo_in_place_of_opening_it(
+    open_tab: OpenTab, address: str
+) -> None:
+    tab = open_tab(address, 390, 844)
+    open_answer(tab, address)
+    select = tab.get_by_role("button", name="Select", exact=True)
+    select.click()
+    tab.locator(".tile a").nth(1).click()
+    wait_until_selected(tab, 1)
+    tab.locator(".tile a").nth(4).click(modifiers=["Shift"])
+    wait_until_selected(tab, 4)
+    tab.locator(".tile a").nth(1).click()
+    wait_until_selected(tab, 3)
+    assert "/photo" not in tab.url
+    tab.get_by_role("button", name="Select all").click()
+    wait_until_selected(tab, PHOTOS)
+    tab.get_by_role("button", name="Select none").click()
+    tab.get_by_text(re.compile("photos? selected")).wait_for(state="detached")
+    tab.get_by_role("button", name="Done").click()
+    select.wait_for()
+    tab.locator(".tile a").nth(1).click()
+    tab.wait_for_url("**/photo?*")
+
+
+def test_on_a_phone_the_menu_has_the_size_and_the_other_views(
     open_tab: OpenTab, address: str, screenshot: Callable[..., None]
 ) -> None:
     tab = open_tab(address, 390, 844)
     open_answer(tab, address)
-    hide = tab.get_by_role("button", name="Hide captions")
-    assert not hide.is_visible()
-    tab.get_by_role("button", name="More").click()
-    hide.wait_for()
+    before = tab.locator(".tile").first.bounding_box()
+    tab.locator(".toolbar .more").click()
+    menu = tab.locator(".head .more-list:not([hidden])")
+    menu.get_by_role("link", name="By date").wait_for()
     screenshot(tab, "answer-phone-more")
     assert not small_targets(tab)
+    assert not axe_violations(tab)
     assert tab.evaluate("document.documentElement.scrollWidth") <= 390
-    hide.click()
-    tab.locator(".caption").first.wait_for(state="hidden")
-    tab.get_by_role("button", name="More").click()
-    tab.get_by_role("button", name="Show captions").wait_for(state="hidden")
+    menu.get_by_role("slider", name="Size of the photos").press("End")
+    after = tab.locator(".tile").first.bounding_box()
+    assert before and after and after["height"] > before["height"]
+    menu.get_by_role("button", name="Show captions").click()
+    tab.locator(".caption").first.wait_for()
+    menu.wait_for(state="hidden")
 
 
 def test_photos_in_the_order_of_dates_stand_under_their_days(
@@ -336,11 +392,11 @@ def test_similar_photos_are_stacked_by_a_switch(
         tab = open_tab(address)
         open_answer(tab, address, "?q=in:photos+sort:path", "cat60.jpg")
         assert tab.locator(".tile").count() == 4
-        tab.get_by_role("button", name="Stack similar photos").click()
+        choose_in_menu(tab, "Stack similar photos")
         tab.locator(".badge.stack", has_text="3 alike").wait_for()
         wait_for_count(tab, 2)
         screenshot(tab, "stacked")
-        tab.get_by_role("button", name="Select all").click()
+        choose_in_menu(tab, "Select all")
         wait_until_selected(tab, 2)
         tab.reload()
         wait_for_count(tab, 2)
@@ -350,5 +406,5 @@ def test_similar_photos_are_stacked_by_a_switch(
         tab.get_by_text("2 of 4").wait_for()
         tab.get_by_role("link", name="Results").click()
         wait_for_count(tab, 2)
-        tab.get_by_role("button", name="Unstack similar photos").click()
+        choose_in_menu(tab, "Unstack similar photos")
         wait_for_count(tab, 4)

@@ -22,6 +22,7 @@ from tests.browsing import (
     NEEDS_BROWSER,
     PATIENCE_MS,
     axe_violations,
+    choose_in_menu,
     clear_tray,
     page_server,
     settle,
@@ -235,7 +236,7 @@ def test_back_leads_to_the_query_before_also_after_a_photo_was_selected(
     box.fill("keyword:boat")
     box.press("Enter")
     wait_for_only(page, "lake.png")
-    page.get_by_role("button", name="Select all").click()
+    choose_in_menu(page, "Select all")
     page.get_by_text("1 photo selected").wait_for()
     if is_cleared:
         page.get_by_role("button", name="Clear").click()

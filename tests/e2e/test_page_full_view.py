@@ -141,6 +141,31 @@ def test_fingers_zoom_move_swipe_and_close(
     assert not errors
 
 
+def test_controls_fade_until_something_moves(page: Page, address: str) -> None:
+    page.clock.install()
+    open_full(page, address, "chelsea.png")
+    idle = page.locator(".full-view.idle")
+    close = page.get_by_role("button", name="Close")
+    for wake in (lambda: page.mouse.move(300, 300), lambda: page.keyboard.press("Shift")):
+        page.clock.run_for(5_000)
+        idle.wait_for()
+        page.wait_for_function(
+            "getComputedStyle(document.querySelector('.full-view-bar')).opacity === '0'"
+        )
+        wake()
+        idle.wait_for(state="detached")
+    page.clock.run_for(5_000)
+    idle.wait_for()
+    page.keyboard.press("Tab")
+    page.clock.run_for(5_000)
+    idle.wait_for()
+    page.wait_for_function(
+        "getComputedStyle(document.querySelector('.full-view-bar')).opacity === '1'"
+    )  # it has the focus
+    close.click()
+    page.locator(".full-view").wait_for(state="detached")
+
+
 def test_the_first_photo_has_none_before_it(page: Page, address: str) -> None:
     open_full(page, address, "astronaut.png")
     page.get_by_role("dialog").get_by_role("button", name="Previous").wait_for(state="hidden")

@@ -14,6 +14,7 @@ import pytest
 
 from tests.browsing import (
     NEEDS_BROWSER,
+    choose_in_menu,
     open_view,
     place_link,
     search,
@@ -171,7 +172,7 @@ def test_all_photos_are_selected_though_their_list_comes_late(page: Page, addres
     page.route("**/answer/list?*", lambda route: held.append(route))
     search(page, LINE)
     wait_in_browser(page, lambda: bool(held))
-    page.get_by_role("button", name="Select all").click()
+    choose_in_menu(page, "Select all")
     assert page.get_by_role("region", name="Selected photos").count() == 0, "not those of before"
     for route in held:
         route.continue_()

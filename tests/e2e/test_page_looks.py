@@ -18,6 +18,7 @@ from tests.browsing import (
     NEEDS_BROWSER,
     PATIENCE_MS,
     axe_violations,
+    choose_in_menu,
     give_file,
     place_link,
     search,
@@ -27,7 +28,7 @@ from tests.browsing import (
     wait_for_first,
     wait_for_line,
 )
-from tests.factories import index_demo_photos
+from tests.factories import index_demo_photos, wait_until
 from tests.page_traffic import Traffic
 
 if TYPE_CHECKING:
@@ -235,21 +236,76 @@ def test_a_screen_reader_is_told_what_was_found(page: Page, address: str) -> Non
     expect(page.locator(".head [role=status] h2")).to_have_count(1, timeout=PATIENCE_MS)
 
 
+def shape_of_first(tab: Page) -> float:
+    """Width of the first tile to its height."""
+    box = tab.locator(".tile").first.bounding_box()
+    assert box is not None
+    return box["width"] / box["height"]
+
+
 def test_the_chosen_size_and_shape_stay_after_a_reload(page: Page, address: str) -> None:
     open_view(page, address, "")
     first = page.locator(".tile").first.bounding_box()
-    page.get_by_role("button", name="Larger").click()
-    page.get_by_role("button", name="Uncropped").click()
+    page.get_by_role("slider", name="Size of the photos").press("ArrowUp")
     second = page.locator(".tile").first.bounding_box()
     assert first and second and second["height"] > first["height"]
     open_view(page, address, "?q=a+cat")
-    page.locator(".scroller.fit").wait_for()
-    page.get_by_role("button", name="Larger").and_(page.locator(":disabled")).wait_for()
+    size = page.get_by_role("slider", name="Size of the photos")
+    expect(size).to_have_value("3", timeout=PATIENCE_MS)
+    choose_in_menu(page, "Show squares")
+    wait_until(lambda: shape_of_first(page) == 1)
     page.reload()
     wait_for_first(page, "chelsea.png")
-    page.locator(".scroller.fit").wait_for()
-    page.get_by_role("button", name="Square").click()
-    page.locator(".scroller.square").wait_for()
+    assert shape_of_first(page) == 1
+    expect(size).to_have_value("3", timeout=PATIENCE_MS)
+    choose_in_menu(page, "Show whole photos")
+    wait_until(lambda: abs(shape_of_first(page) - 451 / 300) < 0.02)
+
+
+CONTROLS = """() => {
+    const all = (root) => [...root.querySelectorAll("*")].flatMap(
+        (node) => [node, ...(node.shadowRoot ? all(node.shadowRoot) : [])]);
+    return all(document.querySelector("[data-testid=stMainBlockContainer]"))
+        .filter((node) => node.matches("a[href], button, input:not([type=file]), [role=button]"))
+        .filter((node) => node.checkVisibility({visibilityProperty: true}) && !node.disabled)
+        .filter((node) => !node.closest(".tile, .end, .header-buttons, nav, .brand"))
+        .filter((node) => node.getBoundingClientRect().width > 1)
+        .map((node) => node.ariaLabel || node.textContent.trim() || node.outerHTML.slice(0, 90));
+}"""
+
+
+@pytest.mark.parametrize(("width", "most"), [(1440, 7), (390, 5)])
+def test_few_controls_stand_before_the_first_photo(
+    open_tab: OpenTab, address: str, width: int, most: int
+) -> None:
+    tab = open_tab(address, width, 844)
+    open_view(tab, address, "?q=a+cat")
+    controls = list(tab.evaluate(CONTROLS))
+    assert {"Search", "Search by image", "Select"} <= set(controls)
+    assert len(controls) <= most, controls
+
+
+def test_four_tabs_lead_from_the_search_field_to_the_first_photo(page: Page, address: str) -> None:
+    open_view(page, address, "?q=a+cat")
+    first = page.locator(".tile a").first
+    page.get_by_role("combobox", name="Search").focus()
+    for _ in range(4):
+        page.keyboard.press("Tab")
+    expect(first).to_be_focused()
+    page.keyboard.press("Shift+Tab")
+    size = page.get_by_role("slider", name="Size of the photos")
+    expect(size).to_be_focused()
+    page.keyboard.press("ArrowUp")
+    expect(size).to_have_value("3")
+    for name in ("View as", "Select", "More", "More"):
+        page.keyboard.press("ArrowRight")
+        expect(page.locator(".toolbar").get_by_role("button", name=name)).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator(".head").get_by_role("button", name="Select all")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(page.locator(".toolbar .more")).to_be_focused()
+    page.keyboard.press("Tab")
+    expect(first).to_be_focused()
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1440, "light"), (390, "dark")])

@@ -22,6 +22,7 @@ from tests.browsing import (
     serving,
     settle,
     small_targets,
+    view_as,
     view_link,
     wait_for_count,
 )
@@ -206,10 +207,10 @@ def test_the_map_of_a_search(page: Page, address: str) -> None:
 
 def test_results_and_a_photo_lead_to_the_map_and_the_timeline(page: Page, address: str) -> None:
     page.goto(f"{address}/?q=country:Italy")
-    page.get_by_role("link", name="On the map").click()
+    view_as(page, "On the map")
     page.get_by_text("12 photos for country:Italy").wait_for()
     page.go_back()
-    view_link(page, "By date").click()
+    view_as(page, "By date")
     page.get_by_text("12 photos for country:Italy").wait_for()
     page.locator(".section .tile a[href]").first.click()
     page.get_by_role("link", name="Around it on the map").click()
@@ -221,7 +222,7 @@ def test_an_example_stays_in_the_address_of_the_map_and_the_timeline(
     page: Page, address: str
 ) -> None:
     page.goto(f"{address}/?q=country:Italy&photo=45")
-    page.get_by_role("link", name="On the map").click()
+    view_as(page, "On the map")
     like_it = page.get_by_text("11 photos for country:Italy, like a photo")  # all but that one
     like_it.wait_for()
     page.get_by_role("button", name="11 photos, Rome, Italy").click()
@@ -231,7 +232,7 @@ def test_an_example_stays_in_the_address_of_the_map_and_the_timeline(
     like_it.wait_for()
     page.go_back()
     page.locator(".map").wait_for(state="detached")  # the panel of its circle has such a link, too
-    view_link(page, "By date").click()
+    view_as(page, "By date")
     page.wait_for_url("**/timeline?*photo=45*")
     like_it.wait_for()
     page.locator(".section .tile a[href]").first.click()

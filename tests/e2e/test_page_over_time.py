@@ -11,7 +11,14 @@ from PIL import Image
 from playwright.sync_api import expect
 
 from imgsearch import Library, Settings
-from tests.browsing import NEEDS_BROWSER, axe_violations, search, settle, small_targets
+from tests.browsing import (
+    NEEDS_BROWSER,
+    axe_violations,
+    search,
+    settle,
+    small_targets,
+    view_as,
+)
 from tests.factories import save_taken
 
 if TYPE_CHECKING:
@@ -135,7 +142,7 @@ def test_things_that_are_not_there_and_queries_that_are_refused_say_so(
 
 def test_words_and_the_answer_lead_here(page: Page, address: str) -> None:
     page.goto(f"{address}/?q=a+cat")
-    page.get_by_role("link", name="Over time").click()
+    view_as(page, "Over time")
     row = page.locator("section.row")
     expect(row.get_by_role("heading")).to_have_text("a cat")
     assert "a cat, 2014: 2 photos" in names_of(row)

@@ -14,6 +14,7 @@ from tests.browsing import (
     NEEDS_BROWSER,
     PATIENCE_MS,
     axe_violations,
+    choose_in_menu,
     open_control,
     search,
     serving,
@@ -111,9 +112,10 @@ def test_a_saved_search_from_its_beginning_to_its_end(
     assert on_shelf(tab, "").count() == 0
     search(tab, LINE)
     wait_for_count(tab, 3)
-    open_control(tab, tab.get_by_role("button", name="Save", exact=True))
-    tab.get_by_role("textbox", name="Name").fill("all of them")
-    tab.get_by_role("button", name="Save this search").click()
+    choose_in_menu(tab, "Save this search")
+    dialog = tab.get_by_role("dialog")
+    dialog.get_by_role("textbox", name="Name").fill("all of them")
+    dialog.get_by_role("button", name="Save").click()
     wait_for_line(tab, 'saved:"all of them"')
     wait_for_count(tab, 3)
     with open_library(place) as library:

@@ -574,3 +574,15 @@ def test_on_a_phone_the_details_are_below_the_photo(open_tab: OpenTab, address: 
     tab.get_by_role("heading", name="Details").wait_for()
     assert not tab.get_by_role("button", name="Details").is_visible()
     assert width_of(tab, ".frame") == 390
+    above, frame, under = (
+        tab.locator(each).bounding_box() for each in (".bar:not(.under)", ".frame", ".under")
+    )
+    assert above and frame and under
+    assert above["y"] < frame["y"] < under["y"], "what can be done with it is below the photo"
+    assert above["height"] <= 44
+    under_photo = tab.get_by_role("navigation", name="Actions for the photo")
+    under_photo.get_by_role("button", name="Favourite").wait_for()
+    tab.set_viewport_size({"width": 1280, "height": 844})
+    under_photo.wait_for(state="hidden")
+    bar = tab.get_by_role("navigation", name="Photo", exact=True)
+    bar.get_by_role("button", name="Favourite").wait_for()

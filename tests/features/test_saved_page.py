@@ -43,11 +43,14 @@ def open_page(monkeypatch: pytest.MonkeyPatch, saved: Library) -> Callable[[str]
 
 
 def _search_view() -> None:
-    from ui import app
+    import streamlit as st
+
+    from ui import app, tray
 
     app.begin("search")
     app.show_search_row("search")
     app.show_view("search")
+    tray.show_form(st.session_state.get("asked form", ""))
 
 
 def shelf_of(page: AppTest) -> dict[str, Any]:
@@ -103,11 +106,13 @@ def test_the_shelf_says_what_is_new_until_one_looks(
 
 def test_the_present_search_is_saved(open_page: Callable[[str], AppTest], saved: Library) -> None:
     page = open_page("name:0001|0002")
+    page.session_state["asked form"] = "save"
+    page.run()
     name_box(page).set_value("alike")
-    page = press(page, "Save this search")
+    page = press(page, "Save")
     assert "A search is saved as 'alike' already" in text_of(page).replace("\\", "")
     name_box(page).set_value("two of them")
-    page = press(page, "Save this search")
+    page = press(page, "Save")
     assert line_in(page) == 'saved:"two of them"'
     assert page.query_params["q"] == 'saved:"two of them"'
     assert saved.saved.get("two of them").line == "name:0001|0002"

@@ -6,8 +6,8 @@ import { Window } from "happy-dom";
 
 // What the modules of the page take from the browser's global object.
 const GLOBALS = [
-  "AbortController", "AbortSignal", "CSS", "CustomEvent", "DOMException", "Element", "Event", "EventTarget", "HTMLElement", "HTMLImageElement", "HTMLInputElement", "InputEvent", "KeyboardEvent", "MouseEvent",
-  "Image", "IntersectionObserver", "MutationObserver", "Node", "Option", "PointerEvent", "PopStateEvent", "ResizeObserver", "WheelEvent",
+  "AbortController", "AbortSignal", "CSS", "CustomEvent", "DOMException", "Document", "Element", "Event", "EventTarget", "HTMLElement", "HTMLImageElement", "HTMLInputElement", "InputEvent", "KeyboardEvent", "MouseEvent",
+  "Image", "IntersectionObserver", "MutationObserver", "Node", "Option", "PointerEvent", "PopStateEvent", "ResizeObserver", "ShadowRoot", "WheelEvent",
   "document", "history", "localStorage", "location", "navigator", "sessionStorage", "visualViewport",
 ];
 const METHODS = ["addEventListener", "cancelAnimationFrame", "dispatchEvent", "fetch", "getComputedStyle", "matchMedia", "removeEventListener", "requestAnimationFrame"];
@@ -32,7 +32,7 @@ export async function openPage(address = "/", answer = () => ({ status: 404, con
   for (const name of GLOBALS) Object.defineProperty(globalThis, name, { value: window[name], configurable: true, writable: true });
   for (const name of METHODS) globalThis[name] = window[name].bind(window);
   globalThis.window = window;
-  for (const name of ["innerWidth", "innerHeight"]) globalThis[name] = window[name];
+  for (const name of ["devicePixelRatio", "innerWidth", "innerHeight"]) globalThis[name] = window[name];
   delete globalThis.BroadcastChannel; // one tab: a channel would keep the process alive
   after(async () => {
     await window.happyDOM.close();

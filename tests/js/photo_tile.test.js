@@ -9,7 +9,7 @@ const { createTile, dropTile, fillTile, markByKey, showMarks, showSelected } = a
 const { tray } = await import("../../ui/components/shared/tray.js");
 
 const PHOTO = {
-  id: "7", src: "/thumbnail/small/7", link: "/photo?id=7", alt: "a lake", badges: [["video", "▶ 0:10"]], moving: "", at: 0,
+  id: "7", src: "/thumbnail/small/7", dense: "/thumbnail/dense/7", link: "/photo?id=7", alt: "a lake", badges: [["video", "▶ 0:10"]], moving: "", at: 0,
   marks: { favourite: false, rating: null, hidden: false, of_file: null },
 };
 function tileOf(photo, onSelect) {
@@ -27,6 +27,22 @@ test("a tile is a link to its photo with its name, its badges, and a caption whe
   assert.equal(tile.querySelector("figcaption").textContent, "3 May 2024Lugano");
   assert.ok(tile.classList.contains("weak") && !tile.classList.contains("loading"));
   assert.equal(tileOf(PHOTO).querySelector("figcaption"), null);
+});
+
+test("a tile that needs more pixels than a small picture has shows a larger one", () => {
+  const sourceOf = (longSide, ratio) => {
+    globalThis.devicePixelRatio = ratio;
+    const tile = createTile();
+    document.body.append(tile);
+    fillTile(tile, PHOTO, undefined, longSide);
+    return tile.querySelector("img").getAttribute("src");
+  };
+  assert.equal(sourceOf(253, 1), PHOTO.src);
+  assert.equal(sourceOf(178, 2), PHOTO.src);
+  assert.equal(sourceOf(253, 2), PHOTO.dense);
+  assert.equal(sourceOf(600, 1), PHOTO.dense);
+  assert.equal(sourceOf(undefined, 3), PHOTO.src, "where the size is not known");
+  globalThis.devicePixelRatio = 1;
 });
 
 test("the title of a photo is text, whatever is in it", () => {

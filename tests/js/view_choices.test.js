@@ -6,11 +6,11 @@ import { openPage } from "./page.js";
 
 await openPage("/");
 const { ROWS_PX, chosenView, keepView } = await import("../../ui/components/answer/view.js");
-const USUAL = { size: 1, shape: "square", captions: true, stacked: false };
+const USUAL = { size: 2, squares: false, captioned: false, stacked: false };
 const KEY = "imgsearch.view";
 
 test("a choice comes back as it was made", () => {
-  const view = { size: 2, shape: "fit", captions: false, stacked: true };
+  const view = { size: ROWS_PX.length - 1, squares: true, captioned: true, stacked: true };
   keepView(view);
   assert.deepEqual(chosenView(), view);
 });
@@ -18,16 +18,16 @@ test("a choice comes back as it was made", () => {
 test("what is missing or wrong is as usual", () => {
   localStorage.removeItem(KEY);
   assert.deepEqual(chosenView(), USUAL);
-  for (const kept of ["not JSON", "null", "{}", '{"size": 9, "shape": "round"}', `{"size": ${ROWS_PX.length}}`]) {
+  for (const kept of ["not JSON", "null", "{}", '{"rowPx": 9, "squares": "round"}', '{"size": 1, "shape": "square", "captions": true}']) {
     localStorage.setItem(KEY, kept);
     assert.deepEqual(chosenView(), USUAL, kept);
   }
-  localStorage.setItem(KEY, '{"size": 0, "captions": false}');
-  assert.deepEqual(chosenView(), { ...USUAL, size: 0, captions: false });
+  localStorage.setItem(KEY, '{"rowPx": 120, "captioned": true}');
+  assert.deepEqual(chosenView(), { ...USUAL, size: 0, captioned: true });
 });
 
 test("a browser that keeps nothing has the usual view, and a choice is no error", () => {
   Object.defineProperty(globalThis, "localStorage", { get() { throw new Error("private mode"); }, configurable: true });
-  keepView({ ...USUAL, size: 2 });
+  keepView({ ...USUAL, size: 0 });
   assert.deepEqual(chosenView(), USUAL);
 });

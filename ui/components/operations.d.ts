@@ -95,6 +95,7 @@ export interface PostOperations {
   "over-time": { request: { query?: string | QueryBody | null; k?: number; by?: "month" | "year" }; answer: (StripPeriod)[] };
   "over-time/pictures": { request: { query?: string | QueryBody | null; k?: number; by?: "month" | "year" }; answer: (StripPicture)[] };
   "around": { request: { photo: number | string; k?: number }; answer: PhotosBeforeAfter };
+  "ask": { request: { question: string; k?: number }; answer: QuestionAnswer };
 }
 
 /** What each operation by DELETE is given, and its answer. */
@@ -205,7 +206,7 @@ export type PickedPhotos = { name: string; photo_ids: (number)[]; missing_ids: (
 
 export type Change = { id: number | null; title: string; photos: number; changed_at: string; undone: boolean };
 
-export type EncoderInfo = { name: string; dim: number; size_mb: number; licence: string; accuracy: string; weights_here: boolean; note: string };
+export type EncoderInfo = { name: string; dim: number; size_mb: number; licence: string; accuracy: string; weights_here: boolean; note: string; disk_mb: number };
 
 export type StoredEncoder = { name: string; encoder_id: string; state: "building" | "current" | "kept"; photos: number; missing: number; vectors: number; size_bytes: number };
 
@@ -306,3 +307,7 @@ export type StripPicture = { period: string; photos: number; photo_id: number | 
 export type PhotosBeforeAfter = { hit: Hit; event: EventSummary | null; before: (NearbyPhoto)[]; after: (NearbyPhoto)[]; more_before: number; more_after: number };
 
 export type NearbyPhoto = { hit: Hit; apart_s: number; apart: string };
+
+export type QuestionAnswer = { question: string; asked: "ever" | "how long" | "how many photos" | "how many places" | "how often" | "look" | "other" | "when" | "where" | "which dates" | "who"; sentence: string; certainty: "known" | "likely" | "none" | "refused" | "unsure"; query: string; photos: number; occasions: (AnsweredOccasion)[]; hits: (Hit)[]; remarks: (string)[]; remark_commands: (string)[] };
+
+export type AnsweredOccasion = { start: string; end: string; title: string; place: string | null; photos: number; certainty: "known" | "likely" | "none" | "refused" | "unsure" };

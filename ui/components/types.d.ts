@@ -43,6 +43,8 @@ export interface MarkedPhoto {
 /** What a tile shows: `tile_json` in ui/tiles.py. The title and what follows it are only in tiles with a caption. */
 export interface TilePhoto extends MarkedPhoto {
   src: string;
+  /** The address of a larger picture, for tiles that need more pixels than SMALL_PX of shared/photo_tile.js. */
+  dense: string;
   link: string;
   alt: string;
   /** CSS class and text of each. */

@@ -10,7 +10,7 @@ from ui.addresses import START, address_of
 from ui.answer_data import PhotoList, WholeAnswer, answer_of, list_parameters
 from ui.coming_photos import show_coming_photos
 from ui.elements import AnswerOptions
-from ui.features import shown_features
+from ui.features import search_forms, shown_features
 from ui.formatting import escape_markdown
 from ui.query_line import query_line
 from ui.search_state import NEWEST, SearchInput
@@ -92,11 +92,12 @@ def _show_results(search_input: SearchInput) -> None:
         answer = answer_of(search_input)
     _remarks(answer.first)
     photos = answer.photos(with_weak=state["show_weak"])
-    if not len(answer.found.ids):
-        cards.no_results("No photo matches the filters. Remove one above, or widen it.")
-    elif len(photos.ids):
+    if len(photos.ids):
         elements.fill_window()
         _result_grid(search_input, answer, state["show_weak"])
+        return
+    if not len(answer.found.ids):
+        cards.no_results("No photo matches the filters. Remove one above, or widen it.")
     else:
         if answer.first.is_read:
             words = str(answer.found.verdict).capitalize()
@@ -104,6 +105,9 @@ def _show_results(search_input: SearchInput) -> None:
         else:
             cards.no_results("The model cannot read this query.")
         st.button("Show weaker matches", icon=":material/unfold_more:", on_click=_show_weak)
+    for form in search_forms(search_input).values():  # which the menu above photos has else
+        if st.button(form.label, icon=f":material/{form.icon}:", type="tertiary"):
+            form.show(search_input)
 
 
 def _remarks(results: Answer) -> None:
@@ -169,6 +173,9 @@ def _result_grid(search_input: SearchInput, answer: WholeAnswer, with_weak: bool
             version=answer.photos(with_weak=with_weak, stacked=bool(stacked)).version,
             heading=result_heading(answer, answer.photos(with_weak=with_weak)),
             other_views=_other_views(search_input),
+            forms=tuple(
+                (form.icon, form.label, name) for name, form in search_forms(search_input).items()
+            ),
             weaker=not with_weak and len(answer.everything.ids) > len(answer.strong.ids),
             stacked=stacked,
         ),

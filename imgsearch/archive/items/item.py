@@ -7,8 +7,10 @@ photo's id, and an identity of its own for a person. Other things are known by t
 from __future__ import annotations
 
 import re
+import sqlite3
+from collections.abc import Callable
 from datetime import datetime
-from typing import Annotated, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 import msgspec
 from msgspec import Meta, Struct
@@ -62,11 +64,19 @@ class KindOfItem(Struct, frozen=True):
     In the pattern, the group `subject` is the subject of an item, if that is not the whole key, and
     the group `content` the content without whose photo the item has no row. With `subject`, all
     items of the kind have this one.
+
+    The rest is for items that come into a library which is no replica. `title` has the words for
+    one item and for several, of a kind that people count. `changed` is the field with the moment of
+    the last change, if the values have one. Of a kind whose items have an identity, `named` returns
+    the id that the thing of the same name has in a library.
     """
 
     value: type[Struct]
     key: str
     subject: str | None = None
+    title: tuple[str, str] | None = None
+    changed: str | None = None
+    named: Callable[[sqlite3.Connection, Any], int | None] | None = None
 
     def has(self, key: str) -> bool:
         """Return whether an item of this kind may have this key."""

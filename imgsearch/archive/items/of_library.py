@@ -8,11 +8,8 @@ identity of the library.
 
 from __future__ import annotations
 
-import hashlib
-import sqlite3
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
 from datetime import datetime
 
 from msgspec import Struct
@@ -21,23 +18,27 @@ from imgsearch.archive.items.base import ItemGroup
 from imgsearch.archive.items.carrying import CARRIED_OVER, carry_over
 from imgsearch.archive.items.groups import GROUP_OF, GROUPS
 from imgsearch.archive.items.item import (
-    IDENTITY,
     FaceItem,
-    ItemName,
     PersonItem,
     UserItem,
     encoded,
 )
 from imgsearch.archive.items.of_people import FaceItems, OwnPersonItems, PersonItems
 from imgsearch.archive.items.of_photos import MarkItems
-from imgsearch.archive.items.rows import identity_of, keep_identity
+from imgsearch.archive.items.of_rows import (
+    identify,
+    identity_from,
+    microseconds,
+    reading,
+    subjects_of,
+    values_of_rows,
+)
+from imgsearch.archive.items.rows import keep_identity
 from imgsearch.archive.items.synchronising import in_parts
 from imgsearch.archive.items.table import ArchiveItems
-from imgsearch.store.database import DATABASE_FILE, Database, connect
-from imgsearch.store.migrations import item_subjects
+from imgsearch.store.database import Database
 
 COPIED = "copied"  # the writer of these items, of most things with the identity of the library
-_MICROSECONDS = 1_000_000
 _SUBJECTS = {
     MarkItems.name: "SELECT DISTINCT lower(hex(content_hash)) FROM marks JOIN photos ON "
     "photos.id = photo_id WHERE photo_id IN (SELECT photo_id FROM paths)",
@@ -45,12 +46,6 @@ _SUBJECTS = {
     OwnPersonItems.name: "SELECT 'me' FROM own_person",
     FaceItems.name: "SELECT DISTINCT lower(hex(content_hash)) FROM face_decisions",
 }
-# A temporary table is found before the one of the library.
-_IDENTITIES = (
-    "CREATE TEMP TABLE item_identities (kind TEXT NOT NULL, number INTEGER NOT NULL, "
-    "identity TEXT NOT NULL UNIQUE, joined INTEGER, PRIMARY KEY (kind, number))",
-    "INSERT INTO temp.item_identities SELECT * FROM main.item_identities",
-)
 _OF_MARKS_AND_PEOPLE = (MarkItems.name, PersonItems.name, OwnPersonItems.name, FaceItems.name)
 _PERSONS = (
     "SELECT id, plain_name, (SELECT lower(hex(content_hash)) || '/' || x || ',' || y FROM "
@@ -172,60 +167,36 @@ def _known(contents: Iterable[bytes], known: Known) -> Iterator[bytes]:
 
 def _items(database: Database, groups: Sequence[ItemGroup], known: Known) -> Iterator[UserItem]:
     """Yield the items of some groups that the rows of a library stand for."""
-    with _reading(database) as connection:
+    with reading(database) as connection:
         for number, plain_name, face in connection.execute(_PERSONS).fetchall():
             about = f"face/{face}" if plain_name is None else f"name/{plain_name}"
-            identity = hashlib.blake2b(about.encode(), digest_size=16).hexdigest()
-            keep_identity(connection, PersonItems.name, number, identity)
+            keep_identity(connection, PersonItems.name, number, identity_from(about))
         for group in groups:
             subjects = [each for (each,) in connection.execute(_SUBJECTS[group.name])]
             if isinstance(group, MarkItems | FaceItems):
                 among = set(_known(map(bytes.fromhex, subjects), known))
                 subjects = [each for each in subjects if bytes.fromhex(each) in among]
-            yield from _of_group(connection, group, subjects)
+            for name, value in values_of_rows(connection, group, subjects):
+                yield UserItem(*name, encoded(value), _time_us(value), COPIED)
 
 
 def _other_items(
-    database: Database, groups: Iterable[ItemGroup], known: Known, library: str
+    database: Database, groups: Sequence[ItemGroup], known: Known, library: str
 ) -> Iterable[UserItem]:
     """Return the items of groups other than those of marks and people.
 
     `library` is its identity, from which the identities of albums follow.
     """
-    statements = item_subjects()
-    items: list[UserItem] = []
-    with _reading(database) as connection:
-        for group in groups:
-            noted = [each for (each,) in connection.execute(statements[group.name])]
-            if any(kind.key == IDENTITY for kind in group.kinds.values()):  # ids of rows are noted
-                for number in map(int, noted):
-                    if identity_of(connection, group.name, number) is None:
-                        about = f"{library}/{group.name}/{number}"
-                        identity = hashlib.blake2b(about.encode(), digest_size=16).hexdigest()
-                        keep_identity(connection, group.name, number, identity)
-            subjects = (group.noted(connection, each) for each in noted)
-            items += _of_group(connection, group, filter(None, subjects))
+    with reading(database) as connection:
+        identify(connection, groups, library)
+        items = [
+            UserItem(*name, encoded(value), _time_us(value), COPIED)
+            for group in groups
+            for name, value in values_of_rows(connection, group, subjects_of(connection, group))
+        ]
     contents = {content for item in items if (content := _content_in(item)) is not None}
     among = {None, *_known(contents, known)}
     return (item for item in items if _content_in(item) in among)
-
-
-@contextmanager
-def _reading(database: Database) -> Iterator[sqlite3.Connection]:
-    """Provide a connection that reads a library, with identities of its own."""
-    with closing(connect(database.data_dir / DATABASE_FILE, writable=False)) as connection:
-        for statement in _IDENTITIES:
-            connection.execute(statement)
-        yield connection
-
-
-def _of_group(
-    connection: sqlite3.Connection, group: ItemGroup, subjects: Iterable[str]
-) -> Iterator[UserItem]:
-    for subject in subjects:
-        present: dict[ItemName, Struct] = group.present(connection, subject)
-        for name, value in present.items():
-            yield UserItem(*name, encoded(value), _time_us(value), COPIED)
 
 
 def _time_us(value: Struct) -> int:
@@ -235,4 +206,4 @@ def _time_us(value: Struct) -> int:
         made_at = value.decided_at
     elif isinstance(value, PersonItem):
         made_at = value.made_at
-    return 1 if made_at is None else int(made_at.timestamp() * _MICROSECONDS)
+    return 1 if made_at is None else microseconds(made_at)

@@ -49,12 +49,21 @@ from imgsearch.text import plain_text
 _PERSON = "person"
 
 
+def _person_named(connection: sqlite3.Connection, person: PersonItem) -> int | None:
+    """Return the id of the person with the name of another library's person."""
+    plain_name = None if person.name is None else plain_text(person.name)
+    row = connection.execute(
+        "SELECT id FROM persons WHERE plain_name = ?", (plain_name,)
+    ).fetchone()
+    return None if row is None else int(row[0])
+
+
 class PersonItems:
     """The names of persons, and which are of no interest; the subject is the identity."""
 
     name = _PERSON
     kinds: ClassVar = {
-        _PERSON: KindOfItem(PersonItem, IDENTITY),
+        _PERSON: KindOfItem(PersonItem, IDENTITY, title=("person", "people"), named=_person_named),
         "hidden person": KindOfItem(HiddenPersonItem, IDENTITY),
         "joined person": KindOfItem(JoinedPersonItem, IDENTITY),
     }
@@ -324,8 +333,18 @@ class FaceItems:
     name = "face"
     # A decision about a face outlasts the photo in the library.
     kinds: ClassVar = {
-        "face": KindOfItem(FaceItem, f"(?P<subject>{CONTENT})/[^/]+"),
-        "not face": KindOfItem(FaceItem, f"(?P<subject>{CONTENT})/[^/]+/{IDENTITY}"),
+        "face": KindOfItem(
+            FaceItem,
+            f"(?P<subject>{CONTENT})/[^/]+",
+            title=("face of a person", "faces of people"),
+            changed="decided_at",
+        ),
+        "not face": KindOfItem(
+            FaceItem,
+            f"(?P<subject>{CONTENT})/[^/]+/{IDENTITY}",
+            title=("face that is not a person", "faces that are not a person"),
+            changed="decided_at",
+        ),
     }
     noted_columns: ClassVar = {"face_decisions": "person_id"}
 

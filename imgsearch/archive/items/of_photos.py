@@ -31,7 +31,11 @@ class MarkItems:
 
     name = "mark"
     kinds: ClassVar = {
-        "mark": KindOfItem(MarkItem, f"(?P<subject>{OF_PHOTO})/(favourite|rating|hidden)")
+        "mark": KindOfItem(
+            MarkItem,
+            f"(?P<subject>{OF_PHOTO})/(favourite|rating|hidden)",
+            title=("mark", "marks"),
+        )
     }
     noted_columns: ClassVar = {"marks": "value"}
 
@@ -79,8 +83,8 @@ class CorrectionItems:
 
     name = "correction"
     kinds: ClassVar = {
-        "date": KindOfItem(DateItem, OF_PHOTO),
-        "place": KindOfItem(PlaceItem, OF_PHOTO),
+        "date": KindOfItem(DateItem, OF_PHOTO, title=("corrected date", "corrected dates")),
+        "place": KindOfItem(PlaceItem, OF_PHOTO, title=("corrected place", "corrected places")),
     }
     noted_columns: ClassVar = {"corrections": "lat"}
 

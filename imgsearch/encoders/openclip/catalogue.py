@@ -11,10 +11,14 @@ from __future__ import annotations
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
 from imgsearch.errors import CommandLine, Sentence, UsageError
+
+# The forms of models that are prepared without torch: see `preparation.py`.
+Layout: TypeAlias = Literal["clip", "siglip"]
 
 PREFIX = "openclip:"
 INT8, FP32 = "+int8", "+fp32"  # at the end of a name: the image tower's precision
@@ -28,6 +32,9 @@ CPU_DEFAULT = "openclip:ViT-B-32-256/datacomp_s34b_b86k"
 GPU_DEFAULT = "openclip:ViT-B-16-SigLIP2-256/webli"
 
 
+_DISK_RATIO = 2.3  # of the download: itself, both towers in float32, the image tower in int8
+
+
 class RecommendedModel(Struct, frozen=True):
     """A recommended model and where its files are on the model hub."""
 
@@ -38,7 +45,12 @@ class RecommendedModel(Struct, frozen=True):
     licence: str
     accuracy: str
     note: str
-    tokenizer_file: str | None = None  # a file of the same repository; None: comes with open_clip
+    layout: Layout | None  # None: only torch and open_clip can prepare it
+
+    @property
+    def disk_mb(self) -> int:
+        """The disk space of the download and of the prepared model, float32 and int8 together."""
+        return round(self.size_mb * _DISK_RATIO)
 
 
 MODELS = (
@@ -50,6 +62,7 @@ MODELS = (
         "MIT",
         "COCO R@1 .399",
         "English; the default on a CPU",
+        "clip",
     ),
     RecommendedModel(
         "openclip:ViT-B-16/datacomp_xl_s13b_b90k",
@@ -59,6 +72,7 @@ MODELS = (
         "MIT",
         "COCO R@1 .402",
         "English; sees finer detail, about three times slower than the default",
+        "clip",
     ),
     RecommendedModel(
         "openclip:ViT-L-14/datacomp_xl_s13b_b90k",
@@ -68,6 +82,7 @@ MODELS = (
         "MIT",
         "COCO R@1 .457",
         "English; fast only on a GPU",
+        "clip",
     ),
     RecommendedModel(
         GPU_DEFAULT,
@@ -77,7 +92,7 @@ MODELS = (
         "Apache-2.0",
         "COCO R@1 .532",
         "many languages; the default on a GPU",
-        "tokenizer.json",
+        "siglip",
     ),
     RecommendedModel(
         "openclip:ViT-L-16-SigLIP2-256/webli",
@@ -87,7 +102,7 @@ MODELS = (
         "Apache-2.0",
         "COCO R@1 .547",
         "many languages; fast only on a GPU",
-        "tokenizer.json",
+        "siglip",
     ),
     RecommendedModel(
         "openclip:MobileCLIP-S2/datacompdr",
@@ -96,7 +111,8 @@ MODELS = (
         397,
         "Apple AMLR",
         "ImageNet top-1 .744",
-        "English; weights for research only",
+        "English; weights for research only; prepared by torch",
+        None,
     ),
 )
 
@@ -151,6 +167,11 @@ def unknown_tag(name: str, arch: str, tags: list[str]) -> UsageError:
     near = difflib.get_close_matches(requested, tags, n=3, cutoff=0.0)
     what = f"open_clip has no weights {requested!r} for {arch}"
     return UsageError(_unknown(name, what, [f"{PREFIX}{arch}/{tag}" for tag in near]))
+
+
+def has_extra() -> bool:
+    """Return whether an extra for downloaded models is installed: int8, cpu, models or gpu."""
+    return is_installed() or find_spec("openvino") is not None
 
 
 def is_installed() -> bool:

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 # fetches a list of AI agents and tells the version of torch. It is read when that is imported.
 os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 
+TOKENIZER_FILE = "tokenizer.json"
 WEIGHT_FILES = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
 _SHA256_CHARS = 64
 _SHA1_CHARS = 40

@@ -10,9 +10,13 @@ nothing else.
 
 from __future__ import annotations
 
+import hashlib
+import warnings
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from imgsearch import private_files
 from imgsearch.encoders.base import Encoder, EncoderKind, Int8Option, Notify, Recommendation
 from imgsearch.encoders.device import has_gpu
 from imgsearch.encoders.openclip import catalogue, hub, hub_requests
@@ -21,7 +25,10 @@ from imgsearch.encoders.openclip.hub_requests import HubFile
 from imgsearch.errors import CommandLine, Sentence
 from imgsearch.records.status import EncoderInfo
 
+_TRIED = Path("openclip", "tried")  # notes about models that have passed the self-test
+
 if TYPE_CHECKING:
+    from imgsearch.encoders.openclip.encoder import OpenClip
     from imgsearch.progress import OnDownload
 
 
@@ -34,7 +41,33 @@ def _open(
 ) -> Encoder:
     from imgsearch.encoders.openclip.encoder import OpenClip
 
-    return OpenClip(name.removeprefix(catalogue.PREFIX), cache_dir, device, on_download, batch_size)
+    model = name.removeprefix(catalogue.PREFIX)
+    encoder = OpenClip(model, cache_dir, device, on_download, batch_size)
+    if catalogue.find(name) is not None:
+        _try_once(encoder, name, cache_dir)
+    return encoder
+
+
+def _try_once(encoder: OpenClip, name: str, cache_dir: Path) -> None:
+    """Warn about a trained model that does not find drawings; note one that does, to ask once."""
+    from imgsearch.encoders.self_test import try_out
+
+    key = hashlib.sha256(f"{encoder.id} {encoder.runtime.label}".encode()).hexdigest()
+    note = cache_dir / _TRIED / key
+    if note.exists():
+        return
+    result = try_out(encoder)
+    if result.passed:
+        with suppress(OSError):  # then it is tried again
+            private_files.replace_file(note, str(result).encode())
+        return
+    warnings.warn(
+        f"{name} does not find drawings by their descriptions: {result}. Its files may not belong "
+        "together, so do not trust its answers. `imgsearch encoders` lists others; please report "
+        "this.",
+        RuntimeWarning,
+        stacklevel=2,
+    )
 
 
 def _check(name: str) -> None:
@@ -62,6 +95,7 @@ def _choices() -> tuple[EncoderInfo, ...]:
             accuracy=model.accuracy,
             weights_here=is_downloaded(model),
             note=model.note,
+            disk_mb=model.disk_mb,
         )
         for model in catalogue.MODELS
     )
@@ -71,9 +105,8 @@ def is_downloaded(model: catalogue.RecommendedModel) -> bool:
     """Return whether all files of a recommended model are in the hub's cache on this machine."""
     if hub.cached(model.repo, hub.WEIGHT_FILES) is None:
         return False
-    return (
-        model.tokenizer_file is None or hub.cached(model.repo, (model.tokenizer_file,)) is not None
-    )
+    has_vocabulary = model.layout != "siglip" and catalogue.is_installed()  # in open_clip
+    return has_vocabulary or hub.cached(model.repo, (hub.TOKENIZER_FILE,)) is not None
 
 
 def _verify(name: str) -> None:
@@ -90,8 +123,12 @@ def _recommend(device: str, notify: Notify) -> Recommendation:
     by_name = {model.name: model for model in catalogue.MODELS}
     best, other = (by_name[name] for name in (names if gpu else reversed(names)))
     place = "on a GPU" if gpu else "on a CPU"
-    if not catalogue.is_installed():
-        return Recommendation(None, f"the larger {best.name} needs the extra models")
+    if not catalogue.has_extra():
+        switch = CommandLine(f"rebuild --encoder {best.name}")
+        return Recommendation(
+            None,
+            Sentence(f"{best.name} finds more ({_sizes(best)}): ", switch),
+        )
     if is_downloaded(best):
         return Recommendation(best.name, f"the default {place}")
     if not hub.is_offline():
@@ -102,12 +139,16 @@ def _recommend(device: str, notify: Notify) -> Recommendation:
         )
     answer = hub.find(best.repo, hub.WEIGHT_FILES)
     if isinstance(answer, HubFile):
-        return Recommendation(best.name, f"the default {place}, {best.size_mb} MB to download once")
+        return Recommendation(best.name, f"the default {place}, {_sizes(best)}")
     reason = f"{best.name} is not on this machine, and {answer.reason}"
     if not hub.is_offline():
         again = CommandLine(f"rebuild --encoder {best.name}")
         reason = Sentence(reason, " (to try again later: ", again, ")")
     return Recommendation(other.name if is_downloaded(other) else None, reason)
+
+
+def _sizes(model: catalogue.RecommendedModel) -> str:
+    return f"{model.size_mb} MB to download once, {model.disk_mb / 1000:.1f} GB of disk in all"
 
 
 def _int8(requested: str, device: str) -> Int8Option | None:

@@ -33,7 +33,7 @@ from imgsearch.encoders.openclip.spec import (
     Preprocess,
 )
 from imgsearch.encoders.openclip.tokens import FileTokens, without_padding
-from imgsearch.errors import DiskError, EncoderError, MissingPackage
+from imgsearch.errors import DiskError, EncoderError, EncoderUnavailable, MissingPackage
 from imgsearch.installation import cpu_torch_hint, install_command
 from imgsearch.progress import Download
 
@@ -187,6 +187,8 @@ def open_runtime(
     made_for = f"{spec.name}, format {FORMAT}"
     facts = read_export(folder, made_for)
     if facts is None:
+        facts = _prepared_from_files(spec, cache_dir, folder, made_for, on_download)
+    if facts is None:
         tell = _teller(spec.name, on_download)
         model = _load_torch_model(spec, cache_dir, "cpu", on_download, tell)
         try:
@@ -202,6 +204,46 @@ def open_runtime(
             )
             return model
     return OnnxRuntime(spec.arch, folder, facts)
+
+
+def _prepared_from_files(
+    spec: ModelSpec,
+    cache_dir: Path,
+    folder: Path,
+    made_for: str,
+    on_download: OnDownload | None,
+) -> ExportFacts | None:
+    """Export a recommended model without torch, and return the facts of the export.
+
+    Returns None for other models, and where torch is installed for a model that cannot be exported
+    so. Raises EncoderUnavailable, EncoderError and DiskError.
+    """
+    model = catalogue.find(spec.name)
+    if model is None or model.layout is None:
+        return None
+    layout, tell = model.layout, _teller(spec.name, on_download)
+    weights = _recommended_weights(model, cache_dir, on_download, tell)
+    try:
+        if weights.suffix != ".safetensors":
+            raise EncoderError(f"{weights.name} can only be read by torch")
+        tokenizer = hub.fetch(model.repo, (hub.TOKENIZER_FILE,), on_download)
+
+        def build(empty: Path) -> ExportFacts:
+            from imgsearch.encoders.openclip.preparation import prepare  # onnx: for an export only
+
+            return prepare(layout, weights, tokenizer, empty, tell)
+
+        return write_export(folder, made_for, build)
+    except EncoderUnavailable:
+        if _missing_packages():
+            raise
+    except EncoderError as error:
+        if _missing_packages():
+            raise EncoderError(
+                f"{spec.name} cannot be prepared: {error}. Torch may be able to: "
+                f"{install_command('models')}. {cpu_torch_hint()}"
+            ) from error
+    return None
 
 
 def _open_int8(spec: ModelSpec, cache_dir: Path, on_download: OnDownload | None) -> Runtime:
@@ -239,12 +281,16 @@ def _teller(name: str, on_download: OnDownload | None) -> Callable[[str], None]:
 
 def require_torch(name: str) -> None:
     """Raise MissingPackage if the preparation of a model lacks a package."""
-    missing = [package for package, module in _PREPARING.items() if find_spec(module) is None]
+    missing = _missing_packages()
     if missing:
         raise MissingPackage(
             f"{name} has not been prepared for this machine yet, and that needs "
             f"{', '.join(missing)}. Install them: {install_command('models')}. {cpu_torch_hint()}"
         )
+
+
+def _missing_packages() -> list[str]:
+    return [package for package, module in _PREPARING.items() if find_spec(module) is None]
 
 
 def _load_torch_model(
@@ -262,11 +308,26 @@ def _load_torch_model(
         return torch.random_model(spec.arch, spec.seed, device)
     recommended = catalogue.find(spec.name)
     if recommended is not None:
-        weights = hub.fetch(recommended.repo, hub.WEIGHT_FILES, on_download)
+        weights = _recommended_weights(recommended, cache_dir, on_download, tell)
     else:
         place = str(torch.pretrained_config(spec.arch, spec.tag)["hf_hub"])
         repo, _, file = place.rpartition("/")
         weights = hub.fetch(repo, hub.weight_files(file), on_download)
+        _verify(weights, cache_dir, tell)
+    return torch.pretrained_model(spec.arch, spec.tag, weights, device)
+
+
+def _recommended_weights(
+    model: catalogue.RecommendedModel,
+    cache_dir: Path,
+    on_download: OnDownload | None,
+    tell: Callable[[str], None],
+) -> Path:
+    weights = hub.fetch(model.repo, hub.WEIGHT_FILES, on_download)
+    _verify(weights, cache_dir, tell)
+    return weights
+
+
+def _verify(weights: Path, cache_dir: Path, tell: Callable[[str], None]) -> None:
     tell("reading its weights")
     hub.verify(weights, cache_dir / _CHECKED / f"{weights.parent.name}-{weights.name}")
-    return torch.pretrained_model(spec.arch, spec.tag, weights, device)

@@ -65,12 +65,18 @@ PROBES = (
 )
 
 
-# CLIP's pattern of a word: as in its tokenizer.json, and the same for ASCII.
+CLIP_MARKS = ("<start_of_text>", "<end_of_text>")  # open_clip's names
+# What CLIP's tokenizer takes as a word, as in open_clip.
+CLIP_PATTERN = (
+    r"<start_of_text>|<end_of_text>"
+    r"|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"
+)
+# The same for ASCII, and as it stands in a tokenizer.json.
 _CLIP_WORDS_IN_FILE = rb"'s|'t|'re|'ve|'m|'ll|'d|[\\p{L}]+|[\\p{N}]|[^\\s\\p{L}\\p{N}]+"
 CLIP_WORDS = TokenizerSpec(
     re.compile(r"'s|'t|'re|'ve|'m|'ll|'d|[A-Za-z]+|[0-9]|[^\sA-Za-z0-9]+"),
     "</w>",
-    ("<start_of_text>", "<end_of_text>"),
+    CLIP_MARKS,
 )
 
 

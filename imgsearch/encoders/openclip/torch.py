@@ -17,12 +17,13 @@ import numpy as np
 import open_clip
 import torch
 from open_clip.tokenizer import DEFAULT_CONTEXT_LENGTH, HFTokenizer, SimpleTokenizer
-from tokenizers import Regex, Tokenizer, models, pre_tokenizers, processors
+from tokenizers import Tokenizer
 
 from imgsearch.encoders.device import CpuDevice
 from imgsearch.encoders.gpu import CudaDevice
 from imgsearch.encoders.openclip import catalogue, hub
 from imgsearch.encoders.openclip.spec import Preprocess
+from imgsearch.encoders.openclip.tokenizer_files import clip_tokenizer
 from imgsearch.encoders.openclip.tokens import PROBES, FileTokens
 from imgsearch.errors import EncoderError, EncoderUnavailable
 
@@ -265,7 +266,7 @@ class TorchTokens:
 
 def _from_hub(repo: str, config: dict[str, object]) -> HFTokenizer:
     """Return the tokenizer read by path from the cache folder, without contacting the network."""
-    folder = hub.fetch(repo, ("tokenizer.json",)).parent
+    folder = hub.fetch(repo, (hub.TOKENIZER_FILE,)).parent
     for companion in ("tokenizer_config.json", "special_tokens_map.json"):
         hub.fetch_optional(repo, companion)
     arguments = config.get("tokenizer_kwargs", {})
@@ -295,24 +296,6 @@ def _fast_tokenizer(inner: HFTokenizer | SimpleTokenizer) -> tuple[Tokenizer | N
 
 
 def _clip_bpe(inner: SimpleTokenizer) -> Tokenizer:
-    """CLIP's byte-level byte-pair encoding, from the vocabulary and merges of open_clip's."""
-    begin, end = (inner.decoder[token] for token in (inner.sot_token_id, inner.eot_token_id))
-    tokenizer = Tokenizer(
-        models.BPE(
-            vocab=inner.encoder,
-            merges=sorted(inner.bpe_ranks, key=inner.bpe_ranks.__getitem__),
-            end_of_word_suffix="</w>",
-        )
-    )
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
-        [
-            pre_tokenizers.Split(Regex(inner.pat.pattern), "removed", invert=True),
-            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
-        ]
-    )
-    tokenizer.add_special_tokens([begin, end])
-    tokenizer.post_processor = processors.TemplateProcessing(
-        single=f"{begin} $A {end}",
-        special_tokens=[(begin, inner.sot_token_id), (end, inner.eot_token_id)],
-    )
-    return tokenizer
+    """Convert open_clip's tokenizer of CLIP, a byte-pair encoding."""
+    merges = sorted(inner.bpe_ranks, key=inner.bpe_ranks.__getitem__)
+    return clip_tokenizer(inner.encoder, merges)

@@ -46,11 +46,19 @@ class AlbumPhotoItem(Struct, frozen=True):
     place: Number
 
 
+def _album_named(connection: sqlite3.Connection, album: AlbumItem) -> int | None:
+    """Return the id of the album with the name of another library's album."""
+    found = _named(connection, album.name)
+    return None if found is None else found[0]
+
+
 class AlbumItems:
     """The titles of albums; the subject is the identity."""
 
     name = _ALBUM
-    kinds: ClassVar = {_ALBUM: KindOfItem(AlbumItem, IDENTITY)}
+    kinds: ClassVar = {
+        _ALBUM: KindOfItem(AlbumItem, IDENTITY, title=("album", "albums"), named=_album_named)
+    }
     noted_columns: ClassVar = {"albums": "name"}
 
     def noted(self, connection: sqlite3.Connection, subject: str) -> str | None:
@@ -170,7 +178,13 @@ class AlbumPhotoItems:
     """The photos in albums, each a subject of its own: the album's identity and the content."""
 
     name = "album photo"
-    kinds: ClassVar = {"album photo": KindOfItem(AlbumPhotoItem, f"{IDENTITY}/{OF_PHOTO}")}
+    kinds: ClassVar = {
+        "album photo": KindOfItem(
+            AlbumPhotoItem,
+            f"{IDENTITY}/{OF_PHOTO}",
+            title=("photo in an album", "photos in albums"),
+        )
+    }
     noted_columns: ClassVar = {"album_photos": "place"}
 
     def noted(self, connection: sqlite3.Connection, subject: str) -> str | None:

@@ -49,9 +49,15 @@ class ConceptItems:
 
     name = "concept"
     kinds: ClassVar = {
-        "concept": KindOfItem(ConceptItem, ".+"),
+        "concept": KindOfItem(
+            ConceptItem, ".+", title=("concept", "concepts"), changed="taught_at"
+        ),
         # An example that is no photo of the archive has its picture.
-        "concept example": KindOfItem(ConceptExampleItem, f"{CONTENT}/(?P<subject>.+)"),
+        "concept example": KindOfItem(
+            ConceptExampleItem,
+            f"{CONTENT}/(?P<subject>.+)",
+            title=("example of a concept", "examples of concepts"),
+        ),
     }
     noted_columns: ClassVar = {"concepts": "name"}
 

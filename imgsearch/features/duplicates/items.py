@@ -22,7 +22,13 @@ class DuplicateItems:
     """Which near-duplicates to keep; the subject is the content, in the library or not."""
 
     name = "duplicate choice"
-    kinds: ClassVar = {"duplicate choice": KindOfItem(DuplicateItem, CONTENT)}
+    kinds: ClassVar = {
+        "duplicate choice": KindOfItem(
+            DuplicateItem,
+            CONTENT,
+            title=("choice among near-duplicates", "choices among near-duplicates"),
+        )
+    }
     noted_columns: ClassVar = {"duplicate_choices": "is_kept"}
 
     def noted(self, connection: sqlite3.Connection, subject: str) -> str | None:

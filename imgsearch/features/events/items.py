@@ -29,7 +29,14 @@ class EventTitleItems:
     """All titles of events."""
 
     name = "event title"
-    kinds: ClassVar = {"event title": KindOfItem(EventTitleItem, ".+/.+", subject="all")}
+    kinds: ClassVar = {
+        "event title": KindOfItem(
+            EventTitleItem,
+            ".+/.+",
+            subject="all",
+            title=("title of an event", "titles of events"),
+        )
+    }
     noted_columns: ClassVar = {"event_titles": "title"}
 
     def noted(self, connection: sqlite3.Connection, subject: str) -> str | None:

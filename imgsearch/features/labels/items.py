@@ -28,7 +28,9 @@ class LabelItems:
     """The classes of labels; the subject is their name."""
 
     name = "label"
-    kinds: ClassVar = {"label": KindOfItem(LabelItem, ".+")}
+    kinds: ClassVar = {
+        "label": KindOfItem(LabelItem, ".+", title=("set of labels", "sets of labels"))
+    }
     noted_columns: ClassVar = {"facets": "template"}
 
     def noted(self, connection: sqlite3.Connection, subject: str) -> str | None:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 from msgspec import Meta
 
 from imgsearch.errors import CommandLine, Sentence, UsageError
+from imgsearch.features import installed
+from imgsearch.features.declared import load
 from imgsearch.features.people.records import (
     DatedFace,
     FaceInPhoto,
@@ -113,10 +115,13 @@ class People:
         from imgsearch.features.people.finding import forget_faces
 
         archive = self._opened.photo_changes.archive()
-        if archive is None:
-            return forget_faces(self._opened.existing(), with_names)
-        faces = forget_faces(archive.up_to_date(), with_names)
-        archive.forget_faces()
+        context = self._opened.existing() if archive is None else archive.up_to_date()
+        faces = forget_faces(context, with_names)
+        if archive is not None:
+            archive.forget_faces()
+        if with_names:
+            for named in installed.names_forgotten():
+                load(named)(context.data_dir)
         return faces
 
     @operation("GET /people/counts")

@@ -52,7 +52,11 @@ class SavedSearchItems:
     """Saved searches with their examples; the subject is the name, without case and accents."""
 
     name = "saved search"
-    kinds: ClassVar = {"saved search": KindOfItem(SavedSearchItem, ".+")}
+    kinds: ClassVar = {
+        "saved search": KindOfItem(
+            SavedSearchItem, ".+", title=("saved search", "saved searches"), changed="saved_at"
+        )
+    }
     noted_columns: ClassVar = {"saved_searches": "name"}
 
     def noted(self, connection: sqlite3.Connection, subject: str) -> str | None:

@@ -15,7 +15,7 @@ from imgsearch.records.query import Query
 from imgsearch.text import format_count, printable
 from ui.addresses import START, address_of
 from ui.answer_data import forget_answers
-from ui.features import PageFeature, ShelfEntry
+from ui.features import PageFeature, SearchForm, ShelfEntry
 from ui.formatting import escape_markdown, format_date
 from ui.search_state import SearchInput
 from ui.session import session
@@ -30,7 +30,9 @@ def page() -> PageFeature:
     return PageFeature(
         part="saved",
         header=header,
-        search_button=save_popover,
+        search_forms={
+            "save": SearchForm("Save this search", "bookmark_add", can_be_saved, save_form)
+        },
         shelf=shelf,
         shelf_title="saved searches",
         icons={"saved": "bookmark"},
@@ -87,22 +89,24 @@ def header(search_input: SearchInput) -> None:
             _edit_form(search)
 
 
-def save_popover(search_input: SearchInput) -> None:
-    """Show a button that saves the present search under a name; none without a search."""
-    if not search_input or _saved_name(search_input) is not None:
-        return
-    with st.popover("Save", icon=":material/bookmark_add:", help="Save this search"):
-        with st.form("save_search", border=False):
-            name = st.text_input("Name", placeholder="beach", max_chars=100)
-            replace = st.checkbox("Replace the saved search of this name, if there is one")
-            if not st.form_submit_button("Save this search", type="primary"):
-                return
-        try:
-            library = session().library
-            search = library.saved.save(name, search_input.query(), replace=replace)
-        except ImgsearchError as error:
-            st.warning(escape_markdown(str(error)))
+def can_be_saved(search_input: SearchInput) -> bool:
+    """Return whether something is searched for that is not a saved search already."""
+    return bool(search_input) and _saved_name(search_input) is None
+
+
+@st.dialog("Save this search")
+def save_form(search_input: SearchInput) -> None:
+    """Ask for the name under which the present search is saved."""
+    with st.form("save_search", border=False):
+        name = st.text_input("Name", placeholder="beach", max_chars=100)
+        replace = st.checkbox("Replace the saved search of this name, if there is one")
+        if not st.form_submit_button("Save", type="primary"):
             return
+    try:
+        search = session().library.saved.save(name, search_input.query(), replace=replace)
+    except ImgsearchError as error:
+        st.warning(escape_markdown(str(error)))
+        return
     session().forget(_KEY)
     forget_answers()
     st.toast(f"Saved {escape_markdown(search.name)}", icon=":material/bookmark_added:")

@@ -56,6 +56,10 @@ class BrowsingReads:
         query = f"SELECT id, lat, lon FROM photos WHERE {{}} ORDER BY {DATE_TAKEN} DESC, id DESC"
         return self._of_live_photos(query, ids)
 
+    def sizes(self, ids: Ids) -> list[tuple[int, int, int]]:
+        """Return width and height of these photos, upright, in pixels: (id, width, height)."""
+        return self._of_live_photos("SELECT id, width_px, height_px FROM photos WHERE {}", ids)
+
     def place_counts(
         self, ids: Ids | None = None
     ) -> list[tuple[tuple[str | None, str | None, str | None], int, int]]:

@@ -1,16 +1,18 @@
 // The photos that a search found, in its order or by day: to look through, to select, and to open.
 // Python gives the search; its photos are fetched from the page's own server.
 
-import { layOutBlocks, layOutDays } from "../grid/layout.js";
+import { layOutBlocks, layOutDays, rowsOfShapes, squares } from "../grid/layout.js";
 import { PhotoGrid } from "../grid/photo_grid.js";
 import { dayHeadings, dayOf } from "../grid/headings.js";
 import { memoriesHeight, memoryRows } from "../grid/memories.js";
-import { isPlainClick, normalized, visit } from "../history/history.js";
+import { normalized } from "../history/history.js";
 import { ask } from "../shared/ask.js";
-import { element, find, focusIn, icon } from "../shared/dom.js";
+import { closest, element, textButton } from "../shared/dom.js";
 import { mount } from "../shared/page.js";
-import { tray } from "../shared/tray.js";
-import { ROWS_PX, SHAPES, chosenView, keepView } from "./view.js";
+import { tileOf } from "../shared/photo_tile.js";
+import { ASKED_FORM, tray } from "../shared/tray.js";
+import { Toolbar } from "./toolbar.js";
+import { ROWS_PX, chosenView, keepView } from "./view.js";
 
 /** @import { Block, BlockSection, Day, DaySection } from "../grid/layout.js" */
 /** @import { Memories } from "../grid/memories.js" */
@@ -19,10 +21,13 @@ import { ROWS_PX, SHAPES, chosenView, keepView } from "./view.js";
 /** @import { Place, Response, StreamlitComponent } from "../types.d.ts" */
 /** @import { View } from "./view.js" */
 /**
- * `stacked` is null where photos cannot be stacked; `other_views` are icon, label and address of each.
- * @typedef {{ address: string, parameters: string, version: string, heading: [first: string, rest: string], other_views: [string, string, string][], weaker: boolean, memories: Memories[], first_title: string, stacked: boolean | null }} Data
+ * `stacked` is null where photos cannot be stacked; `other_views` are icon, label and address of each, and `forms` are dialogs of Python.
+ * @typedef {{ address: string, parameters: string, version: string, heading: [first: string, rest: string], other_views: [string, string, string][], forms: [icon: string, label: string, name: string][], weaker: boolean, memories: Memories[], first_title: string, stacked: boolean | null }} Data
  */
-/** @typedef {Listed & { ids: string[], sections: [title: string, count: number][], days: DayCount[] | null }} List */
+/**
+ * `shapes` are the widths of the photos in percent of their heights.
+ * @typedef {Listed & { ids: string[], sections: [title: string, count: number][], shapes: number[], days: DayCount[] | null }} List
+ */
 
 const END_HEIGHT = 76; // of the button below the photos
 const NARROW = 5.6; // on a narrow screen several photos still fit side by side
@@ -33,6 +38,8 @@ class Answer extends PhotoGrid {
   /** @type {Block[]} */ blocks = [];
   /** @type {Day[] | undefined} */ days;
   /** @type {string[]} */ ids = []; // of all photos, in their order
+  /** @type {number[]} */ shapes = []; // of all photos
+  isChoosing = false; // whether a click on a photo selects it
   isListed = false; // whether `ids` are those of the answer that is shown
   mustSelectAll = false; // as soon as they are
   /** @type {boolean | null} */ isWhole = null; // whether all photos are selected; null: not known yet
@@ -44,12 +51,18 @@ class Answer extends PhotoGrid {
     this.head = element("div", "head");
     this.text = element("div", "text");
     this.text.role = "status";
-    this.tools = element("div", "view");
-    Object.assign(this.tools, { role: "group", ariaLabel: "View" });
-    this.head.append(this.text, this.tools);
+    this.toolbar = new Toolbar({
+      choose: (change) => this.choose(change), selectAll: () => this.selectAll(), setChoosing: (isChoosing) => this.setChoosing(isChoosing),
+    });
+    this.head.append(this.text, this.toolbar.node, ...this.toolbar.lists);
     box.prepend(this.head);
     this.view = chosenView();
     tray.ready.then(() => { if (this.data) this.showTools(); });
+  }
+
+  close() {
+    super.close();
+    this.toolbar.close();
   }
 
   /** @param {Data} data @param {StreamlitComponent<Data>} component */
@@ -96,11 +109,12 @@ class Answer extends PhotoGrid {
   get firstTitle() { return this.data.memories.length ? this.data.first_title : ""; }
 
   /** @param {List} list */
-  adopt({ ids, sections, days }) {
+  adopt({ ids, sections, shapes, days }) {
     this.days = days?.map((day) => dayOf(day));
     // The line above the photos tells of the first ones; lines separate the others from these.
     this.blocks = sections.map(([title, count], number) => ({ title: number ? title : this.firstTitle, count, label: title }));
     this.ids = ids;
+    this.shapes = shapes;
     this.isListed = true;
     this.isWhole = null; // not known yet
     if (this.mustSelectAll) tray.set(ids, true);
@@ -112,7 +126,8 @@ class Answer extends PhotoGrid {
   /** @param {number} width */
   arrange(width) {
     const px = ROWS_PX[this.view.size], desired = Math.min(px, px / NARROW * innerWidth / 100);
-    const layout = this.days ? layOutDays(this.days, [], width, 0, desired, 1) : layOutBlocks(this.blocks, width, desired, 0, memoriesHeight(this.data.memories));
+    const tiling = this.view.squares ? squares(width, desired, 1) : rowsOfShapes(width, desired, this.shapes);
+    const layout = this.days ? layOutDays(this.days, [], tiling, 0) : layOutBlocks(this.blocks, tiling, 0, memoriesHeight(this.data.memories));
     if (this.data.weaker) layout.height += END_HEIGHT;
     return layout;
   }
@@ -131,9 +146,7 @@ class Answer extends PhotoGrid {
   extras() {
     const before = memoryRows(this.data.memories);
     if (!this.data.weaker) return { before, after: [] };
-    const end = element("div", "end"), button = withIcon(element("button"), "unfold_more", "Show weaker matches");
-    button.append("Show weaker matches");
-    button.type = "button";
+    const end = element("div", "end"), button = textButton("Show weaker matches", null, "unfold_more");
     button.onclick = () => { button.disabled = true; this.component?.setTriggerValue("weaker", true); };
     end.style.top = `${(this.layout?.height ?? 0) - END_HEIGHT}px`;
     end.append(button);
@@ -164,6 +177,23 @@ class Answer extends PhotoGrid {
     else this.mustSelectAll = !this.mustSelectAll;
   }
 
+  // While somebody chooses, boxes are shown, and a click on a photo selects it in place of opening it.
+  /** @param {boolean} isChoosing */
+  setChoosing(isChoosing) {
+    this.isChoosing = isChoosing;
+    this.box.classList.toggle("choosing", isChoosing);
+    this.showTools();
+  }
+
+  /** @param {MouseEvent} event */
+  onClick(event) {
+    const offset = this.isChoosing ? tileOf(event)?.offset : undefined;
+    if (offset === undefined || closest(event, "input") || event.ctrlKey || event.metaKey || event.altKey) { super.onClick(event); return; }
+    event.preventDefault();
+    const photo = this.source?.at(offset);
+    if (photo) this.select(offset, event.shiftKey || !tray.isSelected(photo.id), event.shiftKey);
+  }
+
   showSelection() {
     this.isWhole = null;
     super.showSelection();
@@ -175,6 +205,9 @@ class Answer extends PhotoGrid {
     if (event.key === "a" && (event.ctrlKey || event.metaKey) && !event.altKey) {
       this.selectAll();
       event.preventDefault();
+    } else if (event.key === "Escape" && this.isChoosing) {
+      this.setChoosing(false);
+      event.preventDefault();
     } else super.onSelectionKey(event);
   }
 
@@ -184,50 +217,19 @@ class Answer extends PhotoGrid {
     const [first, rest] = this.data.heading;
     if (this.text.dataset.shown !== `${first} ${rest}`) { // a live region is read out when it changes
       this.text.dataset.shown = `${first} ${rest}`;
-      this.text.replaceChildren(element("h2", "", first), ` ${rest}`);
+      this.text.replaceChildren(element("h2", "", first), " ", element("span", "rest", rest));
     }
     this.showTools();
   }
 
   showTools() {
-    const { view, data } = this;
-    this.scroller.className = `scroller ${view.shape}${view.captions ? "" : " bare"}`;
-    const other = view.shape === "fit" ? "square" : "fit";
-    const links = data.other_views.map(([sign, label, address]) => {
-      const link = withIcon(element("a"), sign, label);
-      link.href = address;
-      link.onclick = (event) => { if (isPlainClick(event)) { event.preventDefault(); visit(address); } };
-      return link;
-    });
-    const /** @type {[string, string]} */ all = this.isAllSelected ? ["deselect", "Select none"] : ["select_all", "Select all"];
-    const /** @type {[icon: string, label: string, act: () => void, kind: string, isDisabled?: boolean][]} */ tools = [
-      [...all, () => this.selectAll(), "all"],
-      ...tray.actionsForLists.map(({ icon, label, name, act }) => /** @type {[string, string, () => void, string]} */ ([icon, label, () => act(this.ids), name])),
-      ["remove", "Smaller", () => this.choose({ size: view.size - 1 }), "smaller", view.size === 0],
-      ["add", "Larger", () => this.choose({ size: view.size + 1 }), "larger", view.size === ROWS_PX.length - 1],
-      [...SHAPES[other], () => this.choose({ shape: other }), "shape"],
-      view.captions
-        ? ["subtitles_off", "Hide captions", () => this.choose({ captions: false }), "captions"]
-        : ["subtitles", "Show captions", () => this.choose({ captions: true }), "captions"],
+    const { view, data, isChoosing, isAllSelected } = this;
+    this.scroller.className = `scroller${view.captioned ? "" : " bare"}`;
+    const items = [
+      ...tray.actionsForLists.map(({ act, ...item }) => ({ ...item, act: () => act(this.ids) })),
+      ...data.forms.map(([sign, label, name]) => ({ icon: sign, label, name, act: () => tray.tell(ASKED_FORM, name) })),
     ];
-    if (data.stacked !== null) {
-      tools.push(view.stacked
-        ? ["stacks", "Unstack similar photos", () => this.choose({ stacked: false }), "stack"]
-        : ["filter_none", "Stack similar photos", () => this.choose({ stacked: true }), "stack"]);
-    }
-    const buttons = tools.map(([sign, label, act, kind, isDisabled = false]) => {
-      const button = withIcon(element("button", kind), sign, label);
-      Object.assign(button, { type: "button", disabled: isDisabled, onclick: act });
-      return button;
-    });
-    // On narrow screens it shows all the others.
-    const more = withIcon(element("button", "more"), "more_horiz", "More");
-    more.type = "button";
-    more.ariaExpanded = String(this.head.classList.contains("open"));
-    more.onclick = () => { this.head.classList.toggle("open"); this.showTools(); };
-    const active = focusIn(this.box), focused = this.tools.contains(active) ? active?.className : null;
-    this.tools.replaceChildren(...links, ...buttons, more);
-    if (focused) find(this.tools, `.${focused}`)?.focus();
+    this.toolbar.show({ view, isChoosing, isAllSelected, items, otherViews: data.other_views, stacked: data.stacked });
   }
 
   /** @param {Partial<View>} change */
@@ -235,16 +237,9 @@ class Answer extends PhotoGrid {
     this.view = { ...this.view, ...change };
     keepView(this.view);
     this.showTools();
-    if ("size" in change && this.layout) this.layOutAgain();
+    if (("size" in change || "squares" in change) && this.layout) this.layOutAgain();
     if ("stacked" in change) this.component?.setStateValue("stacked", change.stacked);
   }
-}
-
-/** @template {HTMLElement} Node @param {Node} node @param {string} name @param {string} label */
-function withIcon(node, name, label) {
-  node.ariaLabel = node.title = label;
-  node.append(icon(name));
-  return node;
 }
 
 export default mount(Answer);

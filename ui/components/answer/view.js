@@ -1,21 +1,24 @@
 // How photos of answers look: one choice for all of them, kept by the browser.
 
-/** @typedef {{ size: number, shape: "square" | "fit", captions: boolean, stacked: boolean }} View: the place of its size in ROWS_PX */
+/**
+ * `size` is the place in ROWS_PX of the height of rows. Photos have their own shapes unless `squares`, and captions under the
+ * mouse or with the focus unless `captioned`.
+ * @typedef {{ size: number, squares: boolean, captioned: boolean, stacked: boolean }} View
+ */
 
 const VIEW = "imgsearch.view";
-export const ROWS_PX = [120, 190, 300]; // sizes of tiles
-/** @type {Record<View["shape"], [icon: string, label: string]>} */
-export const SHAPES = { square: ["crop_square", "Square"], fit: ["crop_free", "Uncropped"] }; // icon and label
+export const ROWS_PX = [120, 150, 190, 240, 300];
+const USUAL_SIZE = 2;
 
 /** @returns {View} */
 export function chosenView() {
   let kept = null;
   try { kept = JSON.parse(localStorage.getItem(VIEW) ?? "null"); } catch { /* private mode, or not ours */ }
-  const { size, shape, captions, stacked } = kept ?? {};
-  return { size: ROWS_PX[size] ? size : 1, shape: shape === "fit" ? "fit" : "square", captions: captions !== false, stacked: stacked === true };
+  const { rowPx, squares, captioned, stacked } = kept ?? {}, size = ROWS_PX.indexOf(rowPx);
+  return { size: size < 0 ? USUAL_SIZE : size, squares: squares === true, captioned: captioned === true, stacked: stacked === true };
 }
 
 /** @param {View} view */
-export function keepView(view) {
-  try { localStorage.setItem(VIEW, JSON.stringify(view)); } catch { /* private mode: for this view only */ }
+export function keepView({ size, ...others }) {
+  try { localStorage.setItem(VIEW, JSON.stringify({ rowPx: ROWS_PX[size], ...others })); } catch { /* private mode: for this view only */ }
 }

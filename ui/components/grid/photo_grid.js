@@ -9,7 +9,7 @@ import { closest, element, focusIn, listen } from "../shared/dom.js";
 import { fillWindow } from "../shared/page.js";
 import { createTile, dropTile, fillTile, showMarks, showSelected, tileAt, tileOf } from "../shared/photo_tile.js";
 import { CHANGED, MARKED, OTHER_PHOTOS, tray } from "../shared/tray.js";
-import { GAP, besideRow, placeOf, sectionAt, sectionOf, tileNear, tilesBetween } from "./layout.js";
+import { GAP, besideRow, nextRow, placeOf, sectionAt, sectionOf, tileNear, tilesBetween } from "./layout.js";
 import { Scrubber } from "./scrubber.js";
 import { TileSource } from "./tiles.js";
 
@@ -123,7 +123,8 @@ export class PhotoGrid {
   // Called when a photo has arrived for a tile.
   /** @param {Tile} tile @param {number} offset @param {TilePhoto | null} photo */
   fill(tile, offset, photo) {
-    fillTile(tile, photo, (isSelected, wholeRange) => this.select(offset, isSelected, wholeRange));
+    const { width, height } = this.layout ? placeOf(this.layout, offset) : { width: 0, height: 0 };
+    fillTile(tile, photo, (isSelected, wholeRange) => this.select(offset, isSelected, wholeRange), Math.max(width, height));
     if (!photo) return;
     showSelected(tile, tray.isSelected(photo.id));
     showMarks(tile, tray.marksOf(photo));
@@ -221,8 +222,8 @@ export class PhotoGrid {
   isInSight(offset) {
     const { layout } = this;
     if (!layout) return false;
-    const { y } = placeOf(layout, offset), { scrollTop, clientHeight } = this.scroller;
-    return y + layout.side > scrollTop && y < scrollTop + clientHeight;
+    const { y, height } = placeOf(layout, offset), { scrollTop, clientHeight } = this.scroller;
+    return y + height > scrollTop && y < scrollTop + clientHeight;
   }
 
   // ---------------------------------------------------------------- size
@@ -248,7 +249,6 @@ export class PhotoGrid {
   layOut() {
     const layout = this.layout = this.arrange(this.canvas.clientWidth);
     this.canvas.style.height = `${layout.height}px`;
-    this.canvas.style.setProperty("--side", `${layout.side}px`);
     this.sections.clear();
     const { before, after } = this.extras(), extras = [...before, ...after];
     // An extra that is there already stays: what is moved in the document loses the focus.
@@ -268,7 +268,7 @@ export class PhotoGrid {
     let section = sectionAt(layout, top);
     while (section) {
       const [first, end] = tilesBetween(layout, section, top + GAP, Infinity);
-      for (const offset of [first, Math.min(first + layout.columns, end - 1)]) {
+      for (const offset of [first, Math.min(nextRow(layout, section, first), end - 1)]) {
         const below = placeOf(layout, offset).y - top;
         if (first < end && below >= 0) return { offset, below };
       }
@@ -359,8 +359,8 @@ export class PhotoGrid {
       if (!tile) {
         tile = createTile();
         tile.offset = offset;
-        const { x, y } = placeOf(layout, offset);
-        Object.assign(tile.style, { left: `${x}px`, top: `${y}px` });
+        const { x, y, width, height } = placeOf(layout, offset);
+        Object.assign(tile.style, { left: `${x}px`, top: `${y}px`, width: `${width}px`, height: `${height}px` });
         tiles.set(offset, tile);
       }
       if (tile === next) next = tile.nextElementSibling;
@@ -428,8 +428,8 @@ export class PhotoGrid {
     this.awaited = event.key === "Enter" ? offsetAwaited(tile) : null;
     /** @param {1 | -1} direction */
     const page = (direction) => {
-      const { x, y } = placeOf(layout, offset);
-      return tileNear(layout, x, y + direction * (scroller.clientHeight - layout.side));
+      const { x, y, width, height } = placeOf(layout, offset);
+      return tileNear(layout, x + width / 2, y + direction * (scroller.clientHeight - height));
     };
     const target = /** @type {Record<string, () => number>} */ ({
       ArrowRight: () => offset + 1, ArrowLeft: () => offset - 1,
@@ -445,10 +445,10 @@ export class PhotoGrid {
   focus(offset) {
     const { scroller, layout } = this;
     if (!layout) return;
-    const { y } = placeOf(layout, offset);
-    const above = offset < layout.columns ? y : 120; // headings stay in sight above the first row
+    const { y, height } = placeOf(layout, offset);
+    const above = y === placeOf(layout, 0).y ? y : 120; // headings stay in sight above the first row
     if (y - above < scroller.scrollTop) scroller.scrollTop = y - above;
-    if (y + layout.side + GAP > scroller.scrollTop + scroller.clientHeight) scroller.scrollTop = y + layout.side + 2 * GAP - scroller.clientHeight;
+    if (y + height + GAP > scroller.scrollTop + scroller.clientHeight) scroller.scrollTop = y + height + 2 * GAP - scroller.clientHeight;
     this.active = offset;
     this.render();
     this.focusTile(offset);

@@ -8,6 +8,8 @@ import { tray } from "./tray.js";
 /** @import { Marks, Tile, TilePhoto } from "../types.d.ts" */
 
 const REST_MS = 350; // of the mouse on a tile before it moves
+const SMALL_PX = 360; // the long side of a small picture, as in ui/server.py
+const ENOUGH = 1.15; // pixels of the screen in the place of one of the picture, which nobody sees
 
 // A tile without its photo, which arrives later. `tile.link` is what can have the focus.
 /** @returns {Tile} */
@@ -18,9 +20,10 @@ export function createTile() {
 }
 
 // Show a photo; null if it was deleted meanwhile. `onSelect(isSelected, wholeRange)` is called when
-// its box is clicked; without it there is no box. `showMarks` shows what somebody has said of it.
-/** @param {Tile} tile @param {TilePhoto | null} photo @param {(isSelected: boolean, wholeRange: boolean) => void} [onSelect] */
-export function fillTile(tile, photo, onSelect) {
+// its box is clicked; without it there is no box. `showMarks` shows what somebody has said of it. `longSide` is that of the
+// tile, where it may be larger than a small picture.
+/** @param {Tile} tile @param {TilePhoto | null} photo @param {(isSelected: boolean, wholeRange: boolean) => void} [onSelect] @param {number} [longSide] */
+export function fillTile(tile, photo, onSelect, longSide = 0) {
   tile.classList.remove("loading");
   if (!photo) return;
   const { link } = tile;
@@ -28,7 +31,7 @@ export function fillTile(tile, photo, onSelect) {
   link.ariaLabel = photo.alt;
   const image = element("img");
   Object.assign(image, { alt: "", decoding: "async", draggable: false });
-  showPicture(image, photo.src, () => image.replaceWith(element("span", "no-preview", "No preview available")));
+  showPicture(image, longSide * devicePixelRatio > SMALL_PX * ENOUGH ? photo.dense : photo.src, () => image.replaceWith(element("span", "no-preview", "No preview available")));
   link.append(image);
   tile.classList.toggle("weak", Boolean(photo.isWeak));
   if (onSelect) {

@@ -21,7 +21,7 @@ export const MARKED = "marked"; // marks of photos; `detail` has their ids
 export const TOLD = "told"; // a sentence for the visitor: `detail` has it, and the change that can be undone
 export const OTHER_PHOTOS = "other-photos"; // lists of photos may be others
 export const ASKED_CHANGES = "asked-changes"; // for the list of all that was changed
-export const ASKED_FORM = "asked-form"; // of Python, for the selected photos; `detail` is its name: see ui/tray.py
+export const ASKED_FORM = "asked-form"; // of Python, for the selected photos or the search; `detail` is its name: see ui/tray.py
 
 class Tray extends EventTarget {
   constructor() {

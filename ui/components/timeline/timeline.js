@@ -2,7 +2,7 @@
 // returns to the same place.
 
 import { PhotoGrid } from "../grid/photo_grid.js";
-import { layOutDays } from "../grid/layout.js";
+import { layOutDays, squares } from "../grid/layout.js";
 import { dayHeadings, dayOf, headingsOfFeatures } from "../grid/headings.js";
 import { memoriesHeight, memoryRows } from "../grid/memories.js";
 import { askOperation, queryOf } from "../shared/ask.js";
@@ -74,7 +74,7 @@ class Timeline extends PhotoGrid {
 
   /** @param {number} width */
   arrange(width) {
-    return layOutDays(this.days, this.spans, width, memoriesHeight(this.memories));
+    return layOutDays(this.days, this.spans, squares(width), memoriesHeight(this.memories));
   }
 
   /** @param {DaySection} section */

@@ -14,6 +14,7 @@ import { Gestures } from "./gestures.js";
  */
 
 const SLIDE_MS = 4000;
+const IDLE_MS = 4000; // without a move, a key or a tap, until the controls fade
 const MOVE_MS = 250; // how long a photo takes to its new place
 const LARGE_PX = 1600; // the long side of a large picture; closer than that, all pixels are needed
 const GAP_PX = 32; // between two photos
@@ -49,6 +50,7 @@ export class FullView {
   constructor(viewer, how) {
     this.viewer = viewer;
     this.timer = 0;
+    this.idleTimer = 0;
     this.isPlaying = false;
     this.isClosing = false;
     this.moveMs = matchMedia("(prefers-reduced-motion: reduce)").matches ? 0 : MOVE_MS;
@@ -69,7 +71,11 @@ export class FullView {
       listen(document, "focusin", ({ target }) => { if (!(target instanceof Node && node.contains(target))) node.focus(); }),
       listen(document, "fullscreenchange", () => { if (!document.fullscreenElement) this.close(); }),
       listen(window, "resize", () => this.onResize()),
+      listen(document, "keydown", () => this.wake(), { capture: true }),
+      listen(node, "pointermove", () => this.wake()),
+      listen(node, "pointerdown", () => this.wake()),
     ];
+    this.wake();
     node.focus();
     this.arrange();
     node.animate({ opacity: [0, 1] }, this.moveMs);
@@ -82,6 +88,7 @@ export class FullView {
     this.play(false);
     const { node, focusedBefore } = this;
     if (!node) return; // `open` has still to come
+    clearTimeout(this.idleTimer);
     this.gestures?.end();
     for (const stop of this.stops) stop();
     if (document.fullscreenElement) document.exitFullscreen().catch(() => {});
@@ -137,6 +144,13 @@ export class FullView {
   onResize() {
     for (const pane of this.panes.values()) pane.fit();
     this.arrange();
+  }
+
+  // The controls are seen, until nothing has moved for a while. Out of sight, they still take clicks and the focus.
+  wake() {
+    clearTimeout(this.idleTimer);
+    this.node?.classList.remove("idle");
+    this.idleTimer = setTimeout(() => this.node?.classList.add("idle"), IDLE_MS);
   }
 
   toggleControls() { this.node?.classList.toggle("controls-shown"); }

@@ -97,11 +97,13 @@ class Viewer {
     const { select, favourite, hide, similar, ...rest } = others;
     actions.append(select, favourite, this.stars, hide, ...Object.values(rest), this.words, similar);
     bar.append(results, previous, next, this.position, this.status, actions);
+    const under = element("nav", "bar under"); // the photo, where the screen is narrow: there the thumb is
+    under.ariaLabel = "Actions for the photo";
     this.details = new Details(data, (name, id) => this.askForm(name, id));
     this.stage = element("div", "stage");
     this.below = element("div", "below");
     this.below.hidden = true;
-    this.stage.append(this.frame, this.below, this.details.node);
+    this.stage.append(this.frame, under, this.below, this.details.node);
     this.remarks = element("div", "remarks"); // why the file cannot be read now
     this.remarks.role = "status";
     /** @type {{ strip: ViewerStrip, button: HTMLButtonElement }[]} */
@@ -113,6 +115,9 @@ class Viewer {
     this.links.details.classList.add("details");
     this.links.details.title = "Details (i)";
     this.fit = () => {
+      const place = isNarrow() ? under : bar;
+      under.hidden = place === bar;
+      if (actions.parentElement !== place) place.append(actions);
       if (isNarrow()) this.frame.style.height = ""; else this.fillAboveStrips();
       if (this.current) this.describe(); // details that were not shown may be now
     };

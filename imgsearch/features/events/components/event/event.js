@@ -2,7 +2,7 @@
 // which event it is; its photos are asked of the library.
 
 import { PhotoGrid } from "../grid/photo_grid.js";
-import { layOutBlocks, layOutDays } from "../grid/layout.js";
+import { layOutBlocks, layOutDays, squares } from "../grid/layout.js";
 import { addressOfEvent } from "../events/addresses.js";
 import { hoursOf, spanOf } from "../events/times.js";
 import { dayHeadings, dayOf } from "../grid/headings.js";
@@ -105,9 +105,9 @@ class OneEvent extends PhotoGrid {
   /** @param {number} width */
   arrange(width) {
     const start = this.headHeight;
-    if (this.days.length > 1) return layOutDays(this.days, [], width, start);
+    if (this.days.length > 1) return layOutDays(this.days, [], squares(width), start);
     const blocks = this.days.map(({ count, label }) => ({ title: "", label, count }));
-    return layOutBlocks(blocks, width, Math.min(TILE_PX, width / 3), 0, start);
+    return layOutBlocks(blocks, squares(width, Math.min(TILE_PX, width / 3), 1), 0, start);
   }
 
   /** @param {BlockSection | DaySection} section */
