@@ -32,7 +32,10 @@ PAUSES_MS = (100, 500)  # between two steps: the quickest hands, and quick ones
 STEP_MS = 1_500  # that a step waits for what it clicks, which may not be there
 QUERIES = ("a cat", "flowers", "type:jpeg", "buildings at night", "after:2015")
 # Places and views of the page, by what the navigation calls them.
-VIEWS = ("Photos", "By date", "Map", "By meaning", "Tools", "Near-duplicates", "Labels", "Library")
+VIEWS = (
+    *("Photos", "By date", "Albums", "Map", "By meaning"),
+    *("Tools", "Near-duplicates", "Labels", "Library"),
+)
 # What a person sees in the middle of the page, without what differs by itself: the time that a
 # search took, and the places of a map that its animation has not reached.
 _SHOWN = """() => {

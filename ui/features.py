@@ -52,10 +52,10 @@ class PhotosAround(Struct, frozen=True):
 class ShownView(Struct, frozen=True):
     """A view of a feature, and the functions that draw it and that return its title.
 
-    Where `title` is missing or returns an empty text, the view has the title of `view`. In the
-    navigation it stands before the view `before`, or at the end. A photo that is opened in it keeps
-    the parameters of its address: `around` is called with them and the id of the photo, and `back`
-    returns the parameters of the view itself.
+    Where `title` is missing or returns an empty text, the view has the title of `view`. Among the
+    views of its place it stands before the view `before`, or at the end. A photo that is opened in
+    it keeps the parameters of its address: `around` is called with them and the id of the photo,
+    and `back` returns the parameters of the view itself.
     """
 
     view: PageView

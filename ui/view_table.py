@@ -47,9 +47,9 @@ def places_of(has: Callable[[str], bool]) -> list[ShownPlace]:
     for name, place in PLACES.items():
         views = {each: view for each, view in views_of(has).items() if view.place == name}
         shown = [view for view in views.values() if not view.is_hidden]
+        called = shown[0] if len(shown) == 1 else place
         if shown:
-            title = shown[0].title if len(shown) == 1 else place.title
-            places.append(ShownPlace(title, place.icon, views))
+            places.append(ShownPlace(called.title, called.icon, views))
     return places
 
 

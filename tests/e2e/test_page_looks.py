@@ -44,6 +44,7 @@ VIEWS = [
     "photo",
     "full screen",
     "timeline",
+    "albums",
     "events",
     "over-time",
     "map",
@@ -70,6 +71,8 @@ def open_view(tab: Page, address: str, view: str) -> None:
         tab.locator(".tile img").first.wait_for()
     if view == "over-time":
         tab.locator("section.row").wait_for()
+    if view == "albums":
+        tab.get_by_role("button", name="New album").wait_for()
     if view == "events":
         tab.locator(".status").wait_for()
     if view == "map":

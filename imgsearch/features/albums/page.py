@@ -1,4 +1,4 @@
-"""Albums on the page: their links on the shelf, and the line above the photos of one."""
+"""Albums on the page: their view, links on the shelf, and the line above the photos of one."""
 
 from __future__ import annotations
 
@@ -9,14 +9,18 @@ from imgsearch.features.albums.records import Album, AlbumPhotos
 from imgsearch.language.grammar import parse
 from imgsearch.records.query import Query
 from imgsearch.text import format_count, printable
+from ui import component_files
 from ui.addresses import START, address_of
 from ui.answer_data import forget_answers
-from ui.features import PageFeature, ShelfEntry
+from ui.features import PageFeature, ShelfEntry, ShownView
 from ui.formatting import escape_markdown
+from ui.page_view import PageView
 from ui.search_state import SearchInput
 from ui.session import session
+from ui.shelf import favourites, hidden, of_features, shelf_json
 from ui.shown_search import show_search
 
+_albums = component_files.component("albums", "shelf/shelf.css")
 _NEEDS_QUOTES = frozenset(' "|')  # as values of filters
 
 
@@ -43,6 +47,23 @@ def _link_to(album: Album) -> ShelfEntry:
         address=address_of(START, {"q": album_line(album.name)}),
         photos=album.photos,
         cover_id=album.cover_id,
+    )
+
+
+def show() -> None:
+    """Show all albums, the newest first, and with them what marks and other features collect."""
+    albums = sorted(session().library.albums.all(), key=lambda each: each.made_at, reverse=True)
+    first = [*favourites(), *map(_link_to, albums), *hidden()]
+    sections = [("Albums", first), *of_features(without=shelf)]
+    _albums(
+        key="albums",
+        data={
+            "sections": [
+                {"title": title.capitalize(), "entries": shelf_json(entries)}
+                for title, entries in sections
+            ]
+        },
+        on_changed_change=forget_answers,
     )
 
 
@@ -113,10 +134,12 @@ def _edit_form(album: AlbumPhotos) -> None:
 
 def page() -> PageFeature:
     """Return the share of albums in the page."""
+    view = PageView("Albums", "photo_album", "none", ("albums",), "albums", place="albums")
     return PageFeature(
         part="albums",
         actions="albums/actions.js",
         header=header,
         shelf=shelf,
         shelf_title="albums",
+        views={"albums": ShownView(view, show, before="library")},
     )

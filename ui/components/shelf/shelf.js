@@ -14,19 +14,22 @@ import { showPicture } from "../shared/picture.js";
 export default function (box, { data }) {
   const shelf = element("nav", "shelf");
   shelf.ariaLabel = data.title;
-  for (const entry of data.entries) {
-    const link = element("a");
-    link.href = entry.address;
-    link.title = entry.line;
-    link.onclick = (event) => { if (isPlainClick(event)) { event.preventDefault(); visit(entry.address); } };
-    link.dataset.kind = entry.kind;
-    link.append(coverOf(entry), element("span", "name", entry.name));
-    const count = element("span", "count", entry.problem ? "cannot be answered now" : countOf(entry.photos));
-    if (entry.new) count.append(" · ", element("b", "", `${entry.new.toLocaleString("en")} new`));
-    link.append(count);
-    shelf.append(link);
-  }
+  shelf.append(...data.entries.map(linkOf));
   box.replaceChildren(shelf);
+}
+
+/** @param {Entry} entry */
+export function linkOf(entry) {
+  const link = element("a");
+  link.href = entry.address;
+  link.title = entry.line;
+  link.onclick = (event) => { if (isPlainClick(event)) { event.preventDefault(); visit(entry.address); } };
+  link.dataset.kind = entry.kind;
+  link.append(coverOf(entry), element("span", "name", entry.name));
+  const count = element("span", "count", entry.problem ? "cannot be answered now" : countOf(entry.photos));
+  if (entry.new) count.append(" · ", element("b", "", `${entry.new.toLocaleString("en")} new`));
+  link.append(count);
+  return link;
 }
 
 /** @param {Entry} entry */
