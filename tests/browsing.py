@@ -268,7 +268,8 @@ def choose_in_menu(tab: Page, name: str) -> None:
 
 def view_as(tab: Page, name: str) -> None:
     """Show the photos of an answer in another view, by the text of its link."""
-    tab.get_by_role("button", name="View as").click()
+    views = tab.locator(".toolbar .views")  # on a phone, they are in the menu of all the rest
+    (views if views.is_visible() else tab.locator(".toolbar .more")).click()
     tab.locator(".head .more-list:not([hidden])").get_by_role("link", name=name).click()
 
 

@@ -89,7 +89,7 @@ def test_photos_of_an_archive_are_found_and_shown(
 ) -> None:
     tab = screen.open(address)
     tab.goto(address)
-    wait_for_count(tab, 21)
+    tab.locator(".head [role=status]", has_text="21").wait_for()  # a phone has not all in sight
     settle(tab)
     assert tab.get_by_role("link", name="Library").count() == 0
     wait_until_shown(tab.locator(".tile img").first)
@@ -192,7 +192,7 @@ def test_names_in_an_archive_are_suggested_while_somebody_types(
 ) -> None:
     tab = screen.open(travels)
     tab.goto(travels)
-    wait_for_count(tab, 21)
+    tab.locator(".head [role=status]", has_text="21").wait_for()  # a phone has not all in sight
     box = tab.get_by_role("combobox", name="Search")
     box.click()
     tab.keyboard.type("type:png in vien")
