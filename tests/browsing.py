@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -261,16 +261,29 @@ def wait_for_line(tab: Page, line: str) -> None:
 
 def choose_in_menu(tab: Page, name: str) -> None:
     """Click an entry of the menu above the photos of an answer."""
-    tab.locator(".toolbar .more").click()
     menu = tab.locator(".head .more-list:not([hidden])")
-    menu.get_by_role("button", name=name, exact=True).click()
+    entry = menu.get_by_role("button", name=name, exact=True)
+    _click_in_menu(tab.locator(".toolbar .more"), entry)
 
 
 def view_as(tab: Page, name: str) -> None:
     """Show the photos of an answer in another view, by the text of its link."""
+    tab.locator(".toolbar .more").wait_for()
     views = tab.locator(".toolbar .views")  # on a phone, they are in the menu of all the rest
-    (views if views.is_visible() else tab.locator(".toolbar .more")).click()
-    tab.locator(".head .more-list:not([hidden])").get_by_role("link", name=name).click()
+    entry = tab.locator(".head .more-list:not([hidden])").get_by_role("link", name=name)
+    _click_in_menu(views if views.is_visible() else tab.locator(".toolbar .more"), entry)
+
+
+def _click_in_menu(button: Locator, entry: Locator) -> None:
+    """Open a menu and click an entry; an answer that arrives meanwhile brings a menu of its own."""
+    from playwright.sync_api import TimeoutError as NotShown
+
+    until = time.monotonic() + PATIENCE_MS / 1000
+    while not entry.is_visible() and time.monotonic() < until:
+        button.click()
+        with suppress(NotShown):
+            entry.wait_for(timeout=1500)
+    entry.click()
 
 
 def scroll_to(tab: Page, share: float) -> None:

@@ -400,7 +400,7 @@ def test_the_library_and_a_new_folder(
     Image.new("RGB", (64, 64), (10, 200, 30)).save(tmp_path / "green.png")
     page.goto(f"{address}/library")
     page.get_by_text("Unreadable").first.wait_for()
-    page.get_by_text("Over time").wait_for()
+    page.get_by_text("Photos by date").wait_for()
     screenshot(page, "library")
     page.get_by_label("Add a folder on this machine").fill(str(tmp_path))
     page.get_by_role("button", name="Index", exact=True).click()

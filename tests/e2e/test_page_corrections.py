@@ -79,6 +79,7 @@ def open_correction(tab: Page, address: str, kind: str) -> Locator:
     """Open the dialog for the selected photos; returns it."""
     tab.goto(f"{address}/?q=sort:path")
     settle(tab)
+    tab.locator(".selection-bar").wait_for()
     further = tab.locator(".selection-bar").get_by_role("button", name="Further actions")
     if further.is_visible():  # on a phone
         further.click()

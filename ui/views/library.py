@@ -544,7 +544,7 @@ def _over_time() -> None:
     counts = session().library.folders.counts()
     if not counts.months and not counts.added:
         return
-    st.header("Over time", anchor=False)
+    st.header("Photos by date", anchor=False)
     taken, added = st.tabs(["Taken", "Added"])
     years: Counter[str] = Counter()
     for month, number in counts.months.items():
