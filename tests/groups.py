@@ -21,6 +21,7 @@ GROUPS = {
         "test_fleet*.py",
         "test_mounts.py",
         "test_replica*.py",
+        "features/test_backup.py",
         "features/test_people_archive*.py",
         "features/test_people_replicas.py",
         "features/test_text_archives.py",
@@ -45,6 +46,7 @@ GROUPS = {
         "test_int8.py",
         "test_lite_dino.py",
         "test_model_hub.py",
+        "test_preparation.py",
         "test_remote_encoder.py",
     ),
     # The views of the web page, each in a real browser. `e2e/test_page.py`, its main paths, is in

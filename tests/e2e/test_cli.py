@@ -259,7 +259,7 @@ def test_a_damaged_database_is_reported_and_kept(tmp_path: Path) -> None:
     for command in (["index", str(tmp_path)], ["search", "x"], ["status"], ["rebuild"]):
         done = run_cli(*command, data=tmp_path)
         assert done.returncode == 8
-        assert "damaged" in done.stderr and "backup" in done.stderr
+        assert "damaged" in done.stderr and "imgsearch doctor" in done.stderr
         assert "Traceback" not in done.stderr
     assert (tmp_path / "library.db").read_bytes() == b"no database at all" * 300
 

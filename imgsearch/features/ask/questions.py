@@ -18,7 +18,7 @@ from msgspec.structs import replace
 from imgsearch.features.ask.records import Asked
 from imgsearch.language.asking_words import without_asking_words
 from imgsearch.language.calendar_words import DAY_PARTS, MONTHS, SEASONS, TIME_WORDS
-from imgsearch.language.function_words import ARTICLES
+from imgsearch.language.function_words import ARTICLES, words_as
 from imgsearch.language.phrasing import PICTURES, asks_for_any_photo, unwrapped
 
 Order: TypeAlias = Literal["first", "last"]
@@ -154,12 +154,13 @@ _LITTLE_WORDS = {
 _AT_START = _AUXILIARIES | _PRONOUNS | _LIGHT_VERBS | _LITTLE_WORDS
 _AT_END = {
     *("ever", "there", "then", "again", "before", "already", "altogether", "total", "all", "taken"),
-    *("to", "at", "in", "with", "on", "of", "from", "happen", "happened", "visited", "visit"),
+    *("happen", "happened", "visited", "visit"),
+    *words_as("before_subject"),
     *("go", "gone", "been", "be", "see", "seen", "have", "had", "take", "place", "exist", "it"),
     *("located", "born"),
 }
-_PREPOSITIONS = {"to", "at", "in", "on", "for", "with", "of", "by", "from", "during", "near"}
-_DETERMINERS = ARTICLES | {"my", "our", "his", "her", "their", "this", "that", "these", "those"}
+_PREPOSITIONS = words_as("before_subject")
+_DETERMINERS = ARTICLES | words_as("determiner")
 _SINCE_THEN = {
     *("time", "day", "week", "weekend", "month", "year", "night", "evening", "morning", "decade"),
     *("century", "spring", "days", "weeks", "months", "years", "easter", "christmas"),
