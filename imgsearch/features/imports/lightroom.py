@@ -1,9 +1,9 @@
 """Reads stars and collections from a catalogue of Lightroom Classic, `NAME.lrcat`.
 
 It is a database of SQLite. A photo (`Adobe_images`) is a file, or a virtual copy of one, whose
-stars and collections count for the file as well. A catalogue does not state the sizes of files. Names of
-faces are in it in coordinates of the file before it was turned; Lightroom writes them into XMP,
-where an index reads them. Smart collections are rules, and are left out.
+stars and collections count for the file as well. A catalogue does not state the sizes of files.
+Names of faces are in it in coordinates of the file before it was turned; Lightroom writes them into
+XMP, where an index reads them. Smart collections are rules, and are left out.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from imgsearch.features.imports import (
 from imgsearch.features.imports.records import SourceError, SourcePhoto
 
 
-class Program(Protocol):
+class SourceProgram(Protocol):
     """A module that reads what one program has written."""
 
     PROGRAM: str  # its name
@@ -29,10 +29,10 @@ class Program(Protocol):
         """Yield its photos. Raises SourceError, UsageError and OSError."""
 
 
-PROGRAMS: tuple[Program, ...] = (digikam, lightroom, photoprism, osxphotos, immich, takeout)
+PROGRAMS: tuple[SourceProgram, ...] = (digikam, lightroom, photoprism, osxphotos, immich, takeout)
 
 
-def program_of(file: Path) -> Program:
+def program_of(file: Path) -> SourceProgram:
     """Return the program that has written a file or folder.
 
     Raises SourceError if it is of none that is known, and OSError.

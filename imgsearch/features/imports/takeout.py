@@ -45,7 +45,7 @@ class _Json(Struct, frozen=True):
     photoTakenTime: _Moment | None = None  # noqa: N815  (the key in the file)
 
 
-class _Folder(Struct):
+class _TakeoutFolder(Struct):
     """A folder: the title of its album, its files with their sizes, and its JSON files."""
 
     path: Path
@@ -65,7 +65,7 @@ def is_source(file: Path) -> bool:
 def read(file: Path) -> Iterator[SourcePhoto]:
     """Yield the photos of a Takeout, of an album in the order of their names. Raises OSError."""
     folders = list(_folders(file))
-    by_name: dict[str, list[_Folder]] = defaultdict(list)
+    by_name: dict[str, list[_TakeoutFolder]] = defaultdict(list)
     for folder in folders:
         if folder.is_year:
             for name in folder.sizes:
@@ -87,7 +87,9 @@ def read(file: Path) -> Iterator[SourcePhoto]:
                 yield _photo(years[0], note.title, note, folder.album, place)
 
 
-def _photo(folder: _Folder, name: str, note: _Json, album: str | None, place: int) -> SourcePhoto:
+def _photo(
+    folder: _TakeoutFolder, name: str, note: _Json, album: str | None, place: int
+) -> SourcePhoto:
     return SourcePhoto(
         (folder.path / name).as_posix(),
         folder.sizes[name] or None,
@@ -96,7 +98,7 @@ def _photo(folder: _Folder, name: str, note: _Json, album: str | None, place: in
     )
 
 
-def _folders(root: Path, depth: int = 0) -> Iterator[_Folder]:
+def _folders(root: Path, depth: int = 0) -> Iterator[_TakeoutFolder]:
     """Yield a folder and those in it which have files. Links are not followed."""
     sizes: dict[str, int] = {}
     notes: dict[str, _Json] = {}
@@ -118,7 +120,7 @@ def _folders(root: Path, depth: int = 0) -> Iterator[_Folder]:
                 album = note.title
     is_year = _YEAR.match(root.name) is not None
     if sizes or notes:
-        yield _Folder(root, sizes, notes, None if is_year else album, is_year)
+        yield _TakeoutFolder(root, sizes, notes, None if is_year else album, is_year)
 
 
 def _note(file: Path) -> _Json | None:
