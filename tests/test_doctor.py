@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shlex
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -285,3 +287,26 @@ def test_it_tells_where_faiss_cpu_hides_faiss_gpu(
     (problem,) = problems(library)
     assert "faiss-cpu hides faiss-gpu" in problem.message
     assert problem.cure is not None and problem.cure.endswith("--no-deps faiss-gpu")
+
+
+@pytest.mark.features("backup")
+def test_a_library_whose_database_is_gone_is_made_again_from_its_copy(
+    tmp_path: Path,
+) -> None:
+    photos, data = write_photos(tmp_path / "photos", 3), tmp_path / "library"
+    empty = run_cli("doctor", data=data)
+    assert "There is no library yet" in empty.stdout and "backups" not in empty.stdout
+    with Library.open(Settings.load(data_dir=data, encoder="lite")) as library:
+        library.index([photos]).run()
+        library.marks.set([1], rating=4)
+    assert run_cli("index", data=data).returncode == 0  # makes the copy of the day
+    for file in data.glob("library.db*"):
+        file.unlink()
+    told = run_cli("doctor", "--json", data=data)
+    (finding,) = (each for each in json.loads(told.stdout) if each["area"] == "backups")
+    commands = re.findall(r"imgsearch ([^;]+)", finding["cure"])
+    assert [command.split()[0] for command in commands] == ["index", "restore"]
+    for command in commands:
+        assert run_cli(*shlex.split(command), data=data).returncode == 0, command
+    with Library.open(Settings.load(data_dir=data)) as library:
+        assert len(library.search("rating:4")) == 1

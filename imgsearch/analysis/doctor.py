@@ -44,7 +44,7 @@ from imgsearch.indexer.scan import find_changes, scan
 from imgsearch.installation import pip_reinstall
 from imgsearch.private_files import ABANDONED_S
 from imgsearch.records.index import EncoderRow
-from imgsearch.records.status import Finding, Root
+from imgsearch.records.status import DatabaseState, Finding, Root
 from imgsearch.store import lock
 from imgsearch.store.database import DATABASE_FILE, Database
 from imgsearch.store.feature_rows import things_of_absent
@@ -75,6 +75,7 @@ def examine(settings: Settings, *, has_folders: bool = True) -> Iterator[Finding
     if not (settings.data_dir / DATABASE_FILE).exists():
         cure = "Create a library: imgsearch index FOLDER"
         yield Finding("database", "note", "There is no library yet.", cure)
+        yield from _of_features(settings, "missing")
         return
     try:
         with Store.open(settings.data_dir) as store:
@@ -88,14 +89,16 @@ def examine(settings: Settings, *, has_folders: bool = True) -> Iterator[Finding
                 raise
     except ImgsearchError as error:
         yield Finding("database", "error", str(error), exit_code=error.exit_code)
-        yield from _of_features(settings, is_damaged=isinstance(error, StoreError))
+        yield from _of_features(
+            settings, "damaged" if isinstance(error, StoreError) else "undamaged"
+        )
     else:
-        yield from _of_features(settings, is_damaged=False)
+        yield from _of_features(settings, "undamaged")
 
 
-def _of_features(settings: Settings, is_damaged: bool) -> Iterator[Finding]:
+def _of_features(settings: Settings, database: DatabaseState) -> Iterator[Finding]:
     for named in installed.findings():
-        yield from load(named)(settings, is_damaged)
+        yield from load(named)(settings, database)
 
 
 def _contents(store: Store, settings: Settings, has_folders: bool) -> Iterator[Finding]:

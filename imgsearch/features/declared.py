@@ -258,12 +258,12 @@ class Feature(NamedTuple):
     of a library and `notify`: after an index, when a watch or a service begins, and each hour while
     one of them runs. It keeps note of what it has done today. `names_forgotten` names a function
     that is called with the data folder after the names of all people were deleted. `findings` names
-    a function that `imgsearch doctor` calls with the `Settings` and whether the database is
-    damaged; it returns `Finding`s (`imgsearch.records.status`). `page` names a function that
-    returns its share in the web page, and `components` the package with its ES modules: see
-    `ui.features`. `styles` are style sheets of it for components of the page, such as "viewer" and
-    "shell". `exports` are the public names of the package `imgsearch`, by the module that defines
-    them.
+    a function that `imgsearch doctor` calls with the `Settings` and the state of the database,
+    "undamaged", "damaged" or "missing"; it returns `Finding`s (`imgsearch.records.status`). `page`
+    names a function that returns its share in the web page, and `components` the package with its
+    ES modules: see `ui.features`. `styles` are style sheets of it for components of the page, such
+    as "viewer" and "shell". `exports` are the public names of the package `imgsearch`, by the
+    module that defines them.
     """
 
     name: str

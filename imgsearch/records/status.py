@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
@@ -188,6 +188,9 @@ class Root(Struct, frozen=True):
     photos: int
     missing: int = 0  # of these: removals on hold
     paused: bool = False
+
+
+DatabaseState: TypeAlias = Literal["undamaged", "damaged", "missing"]
 
 
 class Finding(Struct, frozen=True):

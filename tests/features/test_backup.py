@@ -531,7 +531,7 @@ def test_a_damaged_copy_is_passed_over(old: Sharer) -> None:
     days(old, 2)
     newest, older = copies(old.folder)
     newest.write_bytes(b"nothing")
-    (finding,) = findings(settings_of(old), True)
+    (finding,) = findings(settings_of(old), "damaged")
     assert finding.cure is not None and str(older) in finding.cure
     make_copy(settings_of(old), old.store.database, MADE_AT + timedelta(days=1))
     assert backup_file.read(newest)[0].counts == {"mark": 1}

@@ -22,7 +22,7 @@ from imgsearch.features.backup.file import Content
 from imgsearch.features.backup.making import items_of
 from imgsearch.features.backup.records import Backup
 from imgsearch.indexer.roots import folders_of_library
-from imgsearch.records.status import Finding
+from imgsearch.records.status import DatabaseState, Finding
 from imgsearch.store.database import DATABASE_FILE, Database
 from imgsearch.text import shell_word
 
@@ -125,23 +125,32 @@ def forget_people(data_dir: Path) -> None:
         os.utime(file, ns=(looked_at_ns, looked_at_ns))
 
 
-def findings(settings: Settings, is_damaged: bool) -> list[Finding]:
-    """Return a finding about the copies of a library, with what to do where it is damaged."""
+def findings(settings: Settings, database: DatabaseState) -> list[Finding]:
+    """Return a finding about the copies of a library, with what to do where it is damaged or gone.
+
+    None where there was never a library.
+    """
     newest = next(filter(None, map(_readable, copies(settings.data_dir))), None)
     if newest is None:
-        if not is_damaged:
+        if database == "missing" and not copies(settings.data_dir):
+            return []
+        if database == "undamaged":
             return [Finding("backups", "note", "No backup was made yet.", "imgsearch backup FILE")]
         message = f"There is no backup in {settings.data_dir / FOLDER} that can be read."
         return [Finding("backups", "note", message)]
     message = f"The newest is of {newest.made_at.astimezone():%Y-%m-%d %H:%M}: {newest.file}"
-    if not is_damaged:
+    if database == "undamaged":
         return [Finding("backups", "ok", message)]
     folders = " ".join(map(shell_word, newest.folders)) or "FOLDER"
     aside = settings.data_dir / "damaged"
+    first = (
+        f"move the files {DATABASE_FILE}* of the data folder to {aside}; then "
+        if database == "damaged"
+        else ""
+    )
     cure = (
-        f"What you made can be restored: move the files {DATABASE_FILE}* of the data folder to "
-        f"{aside}; then run imgsearch index {folders}; then imgsearch restore "
-        f"{shell_word(newest.file)}"
+        f"What you made can be restored: {first}run imgsearch index {folders}; then imgsearch "
+        f"restore {shell_word(newest.file)}"
     )
     return [Finding("backups", "note", message, cure)]
 
