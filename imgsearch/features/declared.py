@@ -237,7 +237,7 @@ class Feature(NamedTuple):
     `needs` are the features without which this one is left out. `taken` says, by table, why a
     change cannot be undone where a unique column has the value already, with the cure. `items`
     names the groups of items by which an archive shares what people make with the feature, in the
-    order in which their rows refer to each other: see `imgsearch.archive.items.base`.
+    order in which their rows refer to each other: see `imgsearch.items.base`.
     `examples` are lines for the help of commands of others, by command.
     `lacking` are values of the filter `no:`, such as "album", each with the name of a function that
     is called with the `ConditionContext` and returns the condition that a photo has none.

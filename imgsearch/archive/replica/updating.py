@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from imgsearch import c_memory
-from imgsearch.archive.items import local
 from imgsearch.archive.items.carrying import CARRIED_OVER, carry_over, items_before
 from imgsearch.archive.items.synchronising import pull
 from imgsearch.archive.items.table import ArchiveItems, are_carried_over, items_since
@@ -37,6 +36,7 @@ from imgsearch.indexer.derived import (
     refresh_from_faces,
     update_index,
 )
+from imgsearch.items import local
 from imgsearch.progress import Progress, ReplicaReport
 from imgsearch.store.database import DATABASE_FILE, connect
 
