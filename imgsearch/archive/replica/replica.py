@@ -153,6 +153,10 @@ class Replica:
         """Return the number of changes that people made here and the archive does not have yet."""
         return self._item_sending().waiting_count() if self._is_there() else 0
 
+    def send_waiting(self) -> None:
+        """Begin to send what was made here and the archive does not have yet."""
+        self._item_sending().send_waiting()
+
     def close(self) -> None:
         """Send what people have made, as far as the storage can be reached."""
         if self._sending is not None:  # else nothing was made or looked for here
