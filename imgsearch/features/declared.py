@@ -305,13 +305,13 @@ def load(named: str) -> Any:
 
     Raises MissingPackage where a module of another package does not load.
     """
-    with _of_plugin(named):
+    with plugin_errors(named, "does not load"):
         return _loaded(named)
 
 
 def called(named: str) -> Any:
     """Load a function without arguments and return its result. Raises as `load` does."""
-    with _of_plugin(named):
+    with plugin_errors(named, "does not load"):
         return _loaded(named)()
 
 
@@ -327,14 +327,19 @@ def _loaded(named: str) -> Any:
 
 
 @contextmanager
-def _of_plugin(named: str) -> Iterator[None]:
-    """Raise MissingPackage in place of any error of another package."""
+def plugin_errors(named: str, problem: str = "failed") -> Iterator[None]:
+    """Raise MissingPackage in place of any error of another package; `problem` is its verb.
+
+    Errors of imgsearch itself, and MissingPackage, stay as they are.
+    """
     try:
         yield
+    except MissingPackage:
+        raise
     except (Exception, SystemExit) as error:
         if is_ours(named):
             raise
         raise MissingPackage(
-            f"{named}, a part of a plug-in, does not load ({type(error).__name__}: {error}). "
+            f"{named}, a part of a plug-in, {problem} ({type(error).__name__}: {error}). "
             "Update its package, or remove it."
         ) from error
