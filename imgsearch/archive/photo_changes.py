@@ -11,8 +11,9 @@ from msgspec.structs import replace
 
 from imgsearch.archive.fleet.objects import is_object
 from imgsearch.archive.operations import Fleet
+from imgsearch.archive.originals import Originals
 from imgsearch.errors import CommandLine, FolderError, LibraryLocked, Reason, Sentence, UsageError
-from imgsearch.progress import Job, Progress, SyncReport
+from imgsearch.progress import Job, MergeReport, Progress, SyncReport
 from imgsearch.records.status import Finding
 from imgsearch.store.database import DATABASE_FILE
 from imgsearch.store.store import Store
@@ -21,11 +22,9 @@ from imgsearch.text import path_text
 if TYPE_CHECKING:
     from imgsearch.archive.filling import Filling
     from imgsearch.archive.lance.writer import LanceWriter
-    from imgsearch.archive.originals import Originals
     from imgsearch.archive.replica.replica import Replica
     from imgsearch.indexer.context import IndexingContext
     from imgsearch.indexer.opening import Indexing
-    from imgsearch.progress import MergeReport
 
 _Report = TypeVar("_Report")
 

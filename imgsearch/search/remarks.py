@@ -19,7 +19,7 @@ from imgsearch.language.phrasing import with_emoji_named
 from imgsearch.language.words import is_english
 from imgsearch.records.answer import Answer
 from imgsearch.records.photo import facts_of
-from imgsearch.records.query import Example, Filter, Query, Selection
+from imgsearch.records.query import Example, Filter, Query, Selection, Understanding
 from imgsearch.search.alternatives import alternative_to
 from imgsearch.search.example_files import content_hash_of
 from imgsearch.search.name_search import is_quoted_phrase, quoted_words
@@ -27,7 +27,6 @@ from imgsearch.search.verdict import NARROWING, has_all_that_pass
 from imgsearch.text import format_count
 
 if TYPE_CHECKING:
-    from imgsearch.records.query import Understanding
     from imgsearch.search.context import SearchContext
     from imgsearch.search.prepared import PreparedQuery
 

@@ -26,10 +26,11 @@ from imgsearch.caches import FileCache
 from imgsearch.errors import LibraryLocked, Sentence, StorageUnreachable, StoreError, UsageError
 from imgsearch.indexer.roots import folders_of_library
 from imgsearch.progress import Job, Progress, ReplicaReport
-from imgsearch.records.photo import IndexedFile
-from imgsearch.records.status import ArchiveCopy, ThumbnailCounts
+from imgsearch.records.photo import IndexedFile, Photo
+from imgsearch.records.status import ArchiveCopy, Status, ThumbnailCounts
 from imgsearch.store.database import DATABASE_FILE
 from imgsearch.store.progress_file import publish_progress, running_job
+from imgsearch.store.reads import Reads
 from imgsearch.text import path_text
 
 if TYPE_CHECKING:
@@ -41,9 +42,6 @@ if TYPE_CHECKING:
     from imgsearch.config import Settings
     from imgsearch.indexer.opening import Indexing
     from imgsearch.records.files import Picture
-    from imgsearch.records.photo import Photo
-    from imgsearch.records.status import Status
-    from imgsearch.store.reads import Reads
     from imgsearch.store.store import Store
 
 _CHECKED_S = 1.0  # until changes are looked for again

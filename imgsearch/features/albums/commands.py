@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
 
 import click
 
@@ -22,12 +21,9 @@ from imgsearch.cli.output import (
 )
 from imgsearch.errors import CommandLine, PhotoError, Sentence, UsageError
 from imgsearch.features.albums.operations import Albums
-from imgsearch.features.albums.records import Album, AlbumPhotos
+from imgsearch.features.albums.records import Album, AlbumPhotos, ExportReport
 from imgsearch.records.changes import Change
 from imgsearch.text import format_count, printable
-
-if TYPE_CHECKING:
-    from imgsearch.features.albums.records import ExportReport
 
 _SHOWN_MISSING = 3
 
