@@ -320,6 +320,13 @@ def cli_environment(data: Path, **more: str) -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": str(CHECKOUT), **own, **more}
 
 
+def many_photos(folder: Path, count: int) -> Path:
+    """Write `count` small photos of random colours into a folder, and return it."""
+    for number in range(count):
+        write_noise(folder / f"{number:04}.png", number, 48)
+    return folder
+
+
 def run_cli(
     *arguments: str | Path, data: Path, **environment: str
 ) -> subprocess.CompletedProcess[str]:

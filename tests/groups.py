@@ -30,23 +30,33 @@ GROUPS = {
     ),
     # Checkouts that lack a feature, each in turn.
     "absence": ("test_absent_features.py",),
-    # Minutes for a few promises: random steps on a disk, a watcher that is killed, odd values of
-    # all options, all that commands ask of the network and write, the site of the documentation.
+    # Minutes for a few promises: random steps on a disk, processes that are killed at many moments,
+    # odd values of all options, all that commands ask of the network and write, the site of the
+    # documentation, what guides tell users to do, each command in a process, and packages that are
+    # built and installed.
     "long": (
+        "e2e/test_cli_interrupted.py",
+        "features/test_backup_commands.py",
+        "test_crash_snapshots.py",
+        "test_feature_plugin.py",
         "test_odd_arguments.py",
         "test_reconcile_model.py",
         "test_site.py",
+        "test_troubleshooting.py",
         "test_watch_soak.py",
         "e2e/test_privacy.py",
     ),
-    # Kinds of encoders: their contract, how models are converted and measured, and their hub.
+    # Kinds of encoders: their contract, how models are converted and measured, their hub, and a
+    # library that goes from one to another.
     "models": (
         "contracts/test_encoders.py",
+        "test_encoder_change.py",
         "test_encoders.py",
         "test_int8.py",
         "test_lite_dino.py",
         "test_model_hub.py",
         "test_preparation.py",
+        "test_prepared_without_torch.py",
         "test_remote_encoder.py",
     ),
     # The views of the web page, each in a real browser. `e2e/test_page.py`, its main paths, is in

@@ -21,13 +21,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from imgsearch.archive.items import local
-from imgsearch.archive.items.item import UserItem
 from imgsearch.archive.items.synchronising import ItemChanges, SharedItems, pull, push
 from imgsearch.archive.items.table import ArchiveItems
 from imgsearch.archive.lance import tables
 from imgsearch.archive.replica.sending import ItemSending
 from imgsearch.features.installed import features
+from imgsearch.items import local
+from imgsearch.items.item import UserItem
 from imgsearch.records.directions import CalibratedDirection
 from imgsearch.records.faces import FoundFace
 from imgsearch.records.files import FileStat, IngestResult

@@ -22,9 +22,6 @@ pytest.importorskip("lance", reason="needs the extra scale")
 
 import lance
 
-from imgsearch.archive.items import local
-from imgsearch.archive.items.groups import GROUP_OF, GROUPS
-from imgsearch.archive.items.item import MarkItem, UserItem, encoded
 from imgsearch.archive.items.of_library import copy_marks, copy_others, copy_people
 from imgsearch.archive.items.synchronising import ItemChanges
 from imgsearch.archive.items.table import ArchiveItems
@@ -33,6 +30,9 @@ from imgsearch.archive.lance.tables import Table
 from imgsearch.archive.lance.writer import LanceWriter
 from imgsearch.archive.replica.sending import ItemSending
 from imgsearch.errors import StorageUnreachable, StoreError, UsageError
+from imgsearch.items import local
+from imgsearch.items.groups import GROUP_OF, GROUPS
+from imgsearch.items.item import MarkItem, UserItem, encoded
 from imgsearch.records.files import FileStat, IngestResult
 from imgsearch.records.named_point import NamedPoint
 from imgsearch.records.photo import Facts
@@ -1139,7 +1139,7 @@ def test_a_library_of_an_older_version_becomes_a_replica(tmp_path: Path, archive
 WITHOUT_FEATURE = """
 import sys
 from pathlib import Path
-from imgsearch.archive.items import local
+from imgsearch.items import local
 from imgsearch.archive.items.synchronising import pull, push
 from imgsearch.archive.items.table import ArchiveItems
 from imgsearch.store.store import Store

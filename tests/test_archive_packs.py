@@ -132,6 +132,37 @@ def test_a_pack_becomes_an_archive(
     assert contents(tmp_path / "back") == contents(demo.settings.data_dir), "vectors to the bit"
 
 
+@pytest.mark.features("albums", "concepts", "saved")
+def test_what_people_made_comes_with_a_pack_and_reaches_others(
+    demo: Library, demo_photos: Path, tmp_path: Path
+) -> None:
+    cats = [hit.photo.id for hit in demo.find("name:chelsea|coffee", 5).hits]
+    demo.albums.make("Book", photo_ids=cats)
+    demo.albums.make("Ours", photo_ids=cats)
+    demo.saved.save("Wheels", "a motorcycle")
+    demo.concepts.teach("tabby", [demo_photos / "chelsea.png"], [demo_photos / "rocket.jpg"])
+    pack = tmp_path / "a.imgsearch"
+    demo.packs.make(demo_photos, pack).run()
+    settings = Settings.load(data_dir=tmp_path / "d", encoder="lite")
+    with Library.open_archive(tmp_path / "archive", settings) as archive:
+        archive.index([demo_photos]).run()
+        (rocket,) = (hit.photo.id for hit in archive.find("name:rocket", 5).hits)
+        archive.albums.make("ours", photo_ids=[rocket])
+        merged = archive.packs.merge(pack, at=demo_photos).run()
+        assert merged.of_features == {"albums": 1, "concepts": 1, "saved": 1}
+        assert archive.packs.merge(pack, at=demo_photos).run().of_features == dict.fromkeys(
+            ("albums", "concepts", "saved"), 0
+        )
+    other = Settings.load(data_dir=tmp_path / "e", replica_dir=tmp_path / "other")
+    with Library.open_archive(tmp_path / "archive", other) as archive:
+        found = archive.photos(archive.albums.photos("Book").photo_ids)
+        assert {hit.path.name for hit in found} == {"chelsea.png", "coffee.png"}
+        kept = archive.photos(archive.albums.photos("Ours").photo_ids)
+        assert [hit.path.name for hit in kept] == ["rocket.jpg"], "its name was taken"
+        assert [each.name for each in archive.saved.all()] == ["Wheels"]
+        assert archive.find("concept:tabby", 1).hits[0].path.name == "chelsea.png"
+
+
 @pytest.mark.features("text")
 def test_what_an_archive_has_stays(demo_photos: Path, pack: Path, tmp_path: Path) -> None:
     own = Path(shutil.copytree(demo_photos, tmp_path / "own"))

@@ -14,10 +14,10 @@ pytest.importorskip("lance", reason="needs the extra scale")
 
 from imgsearch import Library, Settings
 from imgsearch.archive.direct import _CONDITIONS, DirectSearch
-from imgsearch.archive.items.item import MarkItem, UserItem, encoded
 from imgsearch.archive.items.table import ArchiveItems
 from imgsearch.cli import commands
 from imgsearch.errors import QueryError
+from imgsearch.items.item import MarkItem, UserItem, encoded
 from imgsearch.records.picture_text import TextLine
 from imgsearch.records.query import Interval
 from imgsearch.store.lock import writing

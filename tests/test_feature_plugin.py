@@ -313,7 +313,7 @@ def test_a_card_that_fails_says_so_in_its_place(photos: Path, tmp_path: Path) ->
     assert "4 photos, 1 term." not in found.stderr, "what it said before it failed is left out"
     assert (
         "failing_follower:remarks, a part of a plug-in, failed (ValueError: no idea). "
-        "Update its package."
+        "Update its package, or remove it."
     ) in " ".join(found.stderr.split())
     shown = subprocess.run(
         [sys.executable, "-c", DETAILS, data],
@@ -330,8 +330,9 @@ def test_a_card_that_fails_says_so_in_its_place(photos: Path, tmp_path: Path) ->
             "title": "A plug-in failed",
             "rows": [
                 [
-                    "failing_follower:weather",
-                    "ValueError: no rain. Update its package, or remove it.",
+                    "Problem",
+                    "failing_follower:weather, a part of a plug-in, failed (ValueError: no rain). "
+                    "Update its package, or remove it.",
                 ]
             ],
         }

@@ -15,12 +15,11 @@ from typing import Any
 import numpy as np
 import pytest
 from packaging.requirements import Requirement
-from PIL import Image
 
 from imgsearch.encoders.base import Encoder
-from imgsearch.encoders.registry import open_encoder
 from imgsearch.installation import cpu_torch_hint, page_package
 from tests.factories import CHECKOUT, run_python
+from tests.without_torch import run_without_torch, vectors_of
 
 PROJECT: dict[str, Any] = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())
 SETUPTOOLS = PROJECT["tool"]["setuptools"]
@@ -28,28 +27,6 @@ EXTRAS: dict[str, list[str]] = PROJECT["project"]["optional-dependencies"]
 WITH_TORCH = {"torch", "torchvision", "open_clip_torch", "timm", "transformers"}
 NOT_SMALL = WITH_TORCH | {"openvino", "streamlit", "django-js-lib-leaflet", "brotli", "openTSNE",
                           "scipy"}  # fmt: skip
-# A process in which what NOT_SMALL brings is not installed.
-SMALL = """
-import sys
-absent = "torch torchvision open_clip timm transformers sentence_transformers openvino streamlit "
-absent += "pyarrow"
-sys.modules.update(dict.fromkeys(absent.split()))
-from pathlib import Path
-import numpy as np
-from PIL import Image
-from imgsearch.encoders.registry import choose, open_encoder
-from imgsearch.errors import MissingPackage
-name, cache, photo, result = sys.argv[1:]
-encoder = open_encoder(name, Path(cache))
-pixels = encoder.prepare(Image.open(photo))[None]
-vectors = [*encoder.encode_pixels(pixels), *encoder.encode_texts(["a cat", "caf\u00e9 & 12 dogs"])]
-np.save(result, vectors)
-print(choose().name)
-try:
-    open_encoder("openclip:ViT-S-32-alt/random:4711", Path(cache))
-except MissingPackage as error:
-    print(error)
-"""
 
 NO_PAGE = """
 import sys
@@ -167,40 +144,18 @@ def test_the_full_product_is_one_extra_and_the_small_one_has_nothing_large() -> 
     assert requirements_of("gpu") == NOT_SMALL | {"faiss-gpu"}
 
 
-def small(name: str, cache: Path, photo: Path, result: Path) -> subprocess.CompletedProcess[str]:
-    done = run_python(SMALL, name, cache, photo, result)
-    assert done.returncode == 0, done.stderr
-    return done
-
-
-def vectors_of(encoder: Encoder, photo: Path) -> list[np.ndarray]:
-    pixels = encoder.prepare(Image.open(photo))[None]
-    return [*encoder.encode_pixels(pixels), *encoder.encode_texts(["a cat", "caf\u00e9 & 12 dogs"])]
-
-
 @pytest.mark.slow
 def test_lite_is_prepared_and_runs_without_torch(
     lite: Encoder, demo_photos: Path, tmp_path: Path
 ) -> None:
     photo, result = demo_photos / "chelsea.png", tmp_path / "vectors.npy"
-    done = small("lite", tmp_path / "cache", photo, result)
+    done = run_without_torch("lite", tmp_path / "cache", photo, result)
     np.testing.assert_allclose(np.load(result), vectors_of(lite, photo), atol=1e-5)
     chosen, message = done.stdout.splitlines()
     assert chosen == "lite", "what `auto` means here"
     assert "openclip:ViT-S-32-alt/random:4711 has not been prepared" in message
     assert "needs torch, open_clip_torch, timm. Install them: " in message
     assert "[models]" in message and message.endswith(cpu_torch_hint())
-
-
-@pytest.mark.slow
-def test_a_prepared_model_runs_without_torch(
-    model_cache: Path, demo_photos: Path, tmp_path: Path
-) -> None:
-    name, photo = "openclip:ViT-S-32-alt/random", demo_photos / "chelsea.png"
-    prepared = open_encoder(name, model_cache)
-    small(name, model_cache, photo, tmp_path / "vectors.npy")
-    vectors = np.load(tmp_path / "vectors.npy")
-    np.testing.assert_allclose(vectors, vectors_of(prepared, photo), atol=1e-5)
 
 
 def test_what_cuda_takes_is_said_the_same_everywhere() -> None:

@@ -25,9 +25,7 @@ class Blocker:
     asked = []
 
     def find_spec(self, name, path=None, target=None):
-        is_of_archives = name.startswith("imgsearch.archive.") and not name.startswith(
-            "imgsearch.archive.items"  # of which backups are made, too
-        )
+        is_of_archives = name.startswith("imgsearch.archive.")
         if name.split(".")[0] in {packages} or is_of_archives:
             self.asked.append(name)
             raise ModuleNotFoundError(f"{{name}} must not be imported", name=name)

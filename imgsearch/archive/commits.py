@@ -8,16 +8,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from pathlib import Path
+from typing import Protocol, TypeVar
 
 from imgsearch.indexer.backlogs import SummedReport
 from imgsearch.progress import Job, Progress
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from imgsearch.records.photo import Photo
-    from imgsearch.store.reads import Reads
+from imgsearch.records.photo import Photo
+from imgsearch.store.reads import Reads
 
 _PHOTOS_AT_ONCE = 256  # whose facts are looked up together
 _PHOTOS_PER_COMMIT = 256

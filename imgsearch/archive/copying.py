@@ -12,22 +12,21 @@ from typing import TYPE_CHECKING
 import numpy as np
 from msgspec import Struct
 
-from imgsearch.archive.fleet.base import patiently
+from imgsearch.archive.fleet.base import ArchiveWriter, patiently
 from imgsearch.archive.items.of_library import copy_people
 from imgsearch.archive.items.table import ArchiveItems
+from imgsearch.archive.lance.people_tables import PeopleTables
 from imgsearch.errors import CommandLine, EncoderMismatch, Sentence, UsageError
 from imgsearch.progress import CopyReport, Progress
+from imgsearch.records.arrays import Vectors
 from imgsearch.records.files import FileStat, IngestResult
+from imgsearch.records.index import EncoderRow
+from imgsearch.records.picture_text import PhotoText
 
 if TYPE_CHECKING:
-    from imgsearch.archive.fleet.base import ArchiveWriter
-    from imgsearch.archive.lance.people_tables import PeopleTables
     from imgsearch.archive.lance.writer import LanceWriter
     from imgsearch.indexer.reading import KeepThumbnails
-    from imgsearch.records.arrays import Vectors
-    from imgsearch.records.index import EncoderRow
     from imgsearch.records.pack import PackedPhoto, PackedVectors
-    from imgsearch.records.picture_text import PhotoText
     from imgsearch.store.store import Store
     from imgsearch.store.thumbnails import ThumbnailStore
 

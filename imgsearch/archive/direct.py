@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from math import ceil, floor
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
@@ -33,12 +34,14 @@ from imgsearch.archive.lance.tables import (
     plain_column,
     words_column,
 )
+from imgsearch.encoders.base import Encoder
 from imgsearch.encoders.loader import EncoderLoader
 from imgsearch.encoders.prompts import embed_texts
 from imgsearch.errors import QueryError
 from imgsearch.language.grammar import parse
 from imgsearch.paths import absolute
 from imgsearch.records.answer import Answer, Hit
+from imgsearch.records.arrays import Vector
 from imgsearch.records.names import NAME_FIELDS
 from imgsearch.records.photo import FACTS, Fact, facts_of
 from imgsearch.records.query import (
@@ -53,12 +56,8 @@ from imgsearch.records.query import (
 from imgsearch.text import SCHEME, plain_text, shell_word, without_spaces, words_of
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from imgsearch.config import Settings
-    from imgsearch.encoders.base import Encoder
     from imgsearch.progress import OnDownload
-    from imgsearch.records.arrays import Vector
 
 _COLUMNS = (*PHOTO_COLUMNS, "date", "date_source", "paths")
 _LARGEST = 2**63 - 1  # of a column of whole numbers

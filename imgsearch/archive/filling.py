@@ -12,10 +12,21 @@ from typing import TYPE_CHECKING, TypeVar
 
 from imgsearch.addresses import working_folder
 from imgsearch.config import default_cache_dir
+from imgsearch.encoders.base import Encoder
 from imgsearch.encoders.prompts import embed_texts
 from imgsearch.errors import CommandLine, Sentence, UsageError
 from imgsearch.indexer.roots import folders_of_library
 from imgsearch.outputs.places import refuse_archive_in_photos
+from imgsearch.progress import (
+    CopyReport,
+    Job,
+    MergeReport,
+    Progress,
+    SettleReport,
+    SyncReport,
+)
+from imgsearch.records.answer import ScoreBaseline
+from imgsearch.records.index import EncoderRow
 from imgsearch.search.baseline import new_baseline
 from imgsearch.search.confidence import MIN_PHOTOS
 from imgsearch.store.progress_file import announced
@@ -27,19 +38,8 @@ if TYPE_CHECKING:
     from imgsearch.archive.lance.contents import ArchiveContents
     from imgsearch.archive.lance.writer import BuildIndex, LanceWriter
     from imgsearch.archive.replica.replica import Replica
-    from imgsearch.encoders.base import Encoder
     from imgsearch.encoders.loader import EncoderLoader
-    from imgsearch.progress import (
-        CopyReport,
-        Job,
-        MergeReport,
-        Progress,
-        SettleReport,
-        SyncReport,
-    )
-    from imgsearch.records.answer import ScoreBaseline
     from imgsearch.records.arrays import Vector, Vectors
-    from imgsearch.records.index import EncoderRow
 
 _Report = TypeVar("_Report")
 

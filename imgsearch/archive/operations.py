@@ -7,14 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imgsearch.archive.originals import absolute_place
-from imgsearch.progress import Job
+from imgsearch.progress import CopyReport, Job, ReplicaReport, SettleReport, SyncReport
 
 if TYPE_CHECKING:
     from imgsearch.archive.filling import Filling
     from imgsearch.archive.lance.writer import LanceWriter
     from imgsearch.archive.replica.replica import Replica
     from imgsearch.indexer.opening import Indexing
-    from imgsearch.progress import CopyReport, ReplicaReport, SettleReport, SyncReport
     from imgsearch.records.index import EncoderRow
 
 

@@ -11,8 +11,9 @@ from msgspec.structs import replace
 
 from imgsearch.archive.fleet.objects import is_object
 from imgsearch.archive.operations import Fleet
+from imgsearch.archive.originals import Originals
 from imgsearch.errors import CommandLine, FolderError, LibraryLocked, Reason, Sentence, UsageError
-from imgsearch.progress import Job, Progress, SyncReport
+from imgsearch.progress import Job, MergeReport, Progress, SyncReport
 from imgsearch.records.status import Finding
 from imgsearch.store.database import DATABASE_FILE
 from imgsearch.store.store import Store
@@ -21,11 +22,9 @@ from imgsearch.text import path_text
 if TYPE_CHECKING:
     from imgsearch.archive.filling import Filling
     from imgsearch.archive.lance.writer import LanceWriter
-    from imgsearch.archive.originals import Originals
     from imgsearch.archive.replica.replica import Replica
     from imgsearch.indexer.context import IndexingContext
     from imgsearch.indexer.opening import Indexing
-    from imgsearch.progress import MergeReport
 
 _Report = TypeVar("_Report")
 
@@ -102,7 +101,11 @@ class ArchiveChanges:
     def merge(
         self, pack: Path, place: str | None, offline: bool, beside: bool, faces: bool
     ) -> Generator[Progress, None, MergeReport]:
-        """Merge a pack into the archive, which is made if there is none."""
+        """Merge a pack into the archive, which is made if there is none.
+
+        What people made besides, such as albums, is merged into the copy on this machine, as into
+        any library, and sent from there like everything that is made in it.
+        """
         if beside:
             raise UsageError("An archive has vectors of one encoder. Leave --beside out.")
         if place is not None and is_object(place):
@@ -113,7 +116,30 @@ class ArchiveChanges:
                     CommandLine("index PLACE"),
                 )
             )
-        return self._filling.merge(pack, place, offline, faces)
+        return self._merged(pack, place, offline, faces)
+
+    def _merged(
+        self, pack: Path, place: str | None, offline: bool, faces: bool
+    ) -> Generator[Progress, None, MergeReport]:
+        report = yield from self._filling.merge(pack, place, offline, faces)
+        yield from self._replica.updating(self._indexing)  # it has the photos of the pack then
+        of_features = self._merge_of_features(pack)
+        self._replica.send_waiting()
+        return replace(report, of_features=of_features)
+
+    def _merge_of_features(self, pack: Path) -> dict[str, int]:
+        from imgsearch.indexer import pack_notes, packs
+        from imgsearch.store.lock import writing
+        from imgsearch.store.pack_reader import PackReader
+
+        context = self._indexing.context()
+        file = packs.pack_inside(str(pack)) if pack.is_dir() else pack
+        with PackReader(file) as reader, writing(context.data_dir) as store:
+            merged = pack_notes.merge_of_features(store, reader, context.notify)
+            row = store.reads.encoders.current()
+            if row is not None:
+                merged |= pack_notes.merge_from_vectors(context, store, row, reader)
+        return merged
 
     def examine(self) -> Iterator[Finding]:
         from imgsearch.analysis.doctor import examine

@@ -25,21 +25,20 @@ from imgsearch.archive.items.of_library import copy_marks
 from imgsearch.archive.items.table import ArchiveItems
 from imgsearch.archive.lance.people_tables import PeopleTables
 from imgsearch.caches import unwritable_cache
+from imgsearch.config import Settings
 from imgsearch.errors import CommandLine, EncoderMismatch, PackError, Sentence
 from imgsearch.indexer import packs
 from imgsearch.indexer.thumbnails import ThumbnailKeeper
 from imgsearch.outputs.places import refuse_archive_in_photos
-from imgsearch.progress import Progress
+from imgsearch.progress import MergeReport, Progress
 from imgsearch.records.index import EncoderRow
 from imgsearch.store.lock import is_held, writing
 from imgsearch.store.pack_reader import PackReader
+from imgsearch.store.store import Store
 from imgsearch.store.thumbnails import ThumbnailStore
 
 if TYPE_CHECKING:
     from imgsearch.archive.lance.writer import LanceWriter
-    from imgsearch.config import Settings
-    from imgsearch.progress import MergeReport
-    from imgsearch.store.store import Store
 
 _FOLDER = "unpacking"  # in the folder of archives in the cache folder
 _LEFT_BEHIND_S = 3_600  # since the last change of a folder that no process holds

@@ -17,10 +17,13 @@ _GIVEN = "imgsearch.cli.cures"  # in the data of a context: the values of the op
 
 
 def remember(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
-    """Note an option that names the library; the callback of such an option."""
+    """Note an option that names the library, and return its value; the callback of such an option.
+
+    One before the name of a subcommand, as in `album --data DIR make NAME`, is one of that command.
+    """
     if value is not None:
         context.meta.setdefault(_GIVEN, {})[parameter.opts[0]] = value
-    return value
+    return given(context, parameter.opts[0])
 
 
 def given(context: click.Context, option: str) -> str | None:

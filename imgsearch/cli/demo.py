@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
@@ -16,11 +15,9 @@ from imgsearch.cli.search import print_answer
 from imgsearch.errors import DiskError, MissingPackage
 from imgsearch.installation import install_command
 from imgsearch.paths import absolute
+from imgsearch.records.answer import Answer
 from imgsearch.records.query import Example, Query, Term
 from imgsearch.text import format_count
-
-if TYPE_CHECKING:
-    from imgsearch.records.answer import Answer
 
 PHOTOS = {  # package: (folder in it, file names)
     "skimage": (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -19,8 +20,6 @@ from imgsearch.cli.output import (
 from imgsearch.text import printable
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from imgsearch.records.status import Finding
 
 

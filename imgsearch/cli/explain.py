@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING
 
 import click
 
@@ -15,11 +14,9 @@ from imgsearch.errors import CommandLine, Sentence
 from imgsearch.library import Library
 from imgsearch.records.answer import Explanation
 from imgsearch.records.names import name_of_field
+from imgsearch.records.picture_text import TextLine
+from imgsearch.records.worth import Worth
 from imgsearch.text import format_count, printable
-
-if TYPE_CHECKING:
-    from imgsearch.records.picture_text import TextLine
-    from imgsearch.records.worth import Worth
 
 _SHOWN_LINES = 20
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -20,8 +21,6 @@ from imgsearch.errors import CommandLine, Reason, Sentence
 from imgsearch.text import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from imgsearch.records.status import Failure
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import click
 
 from imgsearch.cli.output import (
@@ -20,10 +18,8 @@ from imgsearch.cli.output import (
 )
 from imgsearch.cli.progress import run_with_progress
 from imgsearch.errors import CommandLine, Sentence
+from imgsearch.progress import SyncReport
 from imgsearch.text import format_count
-
-if TYPE_CHECKING:
-    from imgsearch.progress import SyncReport
 
 
 @click.command("index")

@@ -119,10 +119,22 @@ def no_archive_option(
 
 
 def json_option(function: _Command) -> _Command:
-    """Add `--json`, for commands that print results."""
-    return click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")(
-        function
-    )
+    """Add `--json`, for commands that print results.
+
+    One before the name of a subcommand, as in `album --json show NAME`, is one of that command.
+    """
+
+    def also_before(context: click.Context, parameter: click.Parameter, value: bool) -> bool:
+        before = context.parent.params if context.parent is not None else {}
+        return value or bool(before.get("as_json"))
+
+    return click.option(
+        "--json",
+        "as_json",
+        is_flag=True,
+        callback=also_before,
+        help="Print the result as JSON.",
+    )(function)
 
 
 # ------------------------------------------------------------------------- the library

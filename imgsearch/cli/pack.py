@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
 
 import click
 from msgspec.structs import asdict
@@ -22,11 +21,8 @@ from imgsearch.cli.output import (
 )
 from imgsearch.cli.progress import run_with_progress
 from imgsearch.features import installed
+from imgsearch.progress import Job, PackReport
 from imgsearch.text import format_count, printable
-
-if TYPE_CHECKING:
-    from imgsearch.progress import Job, PackReport
-
 
 # "albums, ", behind which the list goes on.
 _OF_FEATURES = "".join(f"{packs.title[1]}, " for packs in installed.packs().values())

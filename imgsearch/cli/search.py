@@ -25,14 +25,13 @@ from imgsearch.features import installed
 from imgsearch.features.declared import load
 from imgsearch.language.grammar import is_expressible, parse, to_text
 from imgsearch.library import Library
-from imgsearch.records.answer import Answer
+from imgsearch.records.answer import Answer, Hit, Level
 from imgsearch.records.names import name_of_field
 from imgsearch.records.query import Query, StoredQuery, Term
 from imgsearch.search.named_queries import named_queries, only_named_query
 from imgsearch.text import clock, printable
 
 if TYPE_CHECKING:
-    from imgsearch.records.answer import Hit, Level
     from imgsearch.service.api import Asking
 
 _LEVEL_COLOURS: dict[Level, Colour | None] = {

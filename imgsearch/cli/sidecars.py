@@ -19,11 +19,11 @@ from imgsearch.cli.output import (
 )
 from imgsearch.cli.progress import run_with_progress
 from imgsearch.errors import CommandLine, Sentence
+from imgsearch.progress import Job
 from imgsearch.text import format_count, printable
 
 if TYPE_CHECKING:
     from imgsearch.outputs.sidecars import Change, PlannedFile
-    from imgsearch.progress import Job
     from imgsearch.records.marks import SidecarChange
 
 _INDEX = CommandLine("index")

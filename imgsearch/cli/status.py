@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
 
 import click
 
@@ -15,12 +14,9 @@ from imgsearch.cli.remarks import info
 from imgsearch.errors import CommandLine, Sentence
 from imgsearch.index.policy import IndexPolicy
 from imgsearch.library import Library
-from imgsearch.records.status import Status
+from imgsearch.progress import RunningJob
+from imgsearch.records.status import Status, ThumbnailCounts
 from imgsearch.text import format_count, printable, shell_word
-
-if TYPE_CHECKING:
-    from imgsearch.progress import RunningJob
-    from imgsearch.records.status import ThumbnailCounts
 
 FAILURES_SHOWN = 10
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
 
 import click
 from msgspec.structs import asdict
@@ -21,10 +20,8 @@ from imgsearch.cli.output import (
 from imgsearch.cli.progress import run_with_progress
 from imgsearch.errors import CommandLine, PhotosNotFound, Sentence
 from imgsearch.features import installed
+from imgsearch.progress import MergeReport
 from imgsearch.text import format_count
-
-if TYPE_CHECKING:
-    from imgsearch.progress import MergeReport
 
 
 @click.command("unpack")

@@ -20,14 +20,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from msgspec import Struct, field
 
-from imgsearch.encoders.device import DeviceOutOfMemory
+from imgsearch.encoders.device import Device, DeviceOutOfMemory
 from imgsearch.errors import EncoderError
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
     from imgsearch.encoders.base import Encoder
-    from imgsearch.encoders.device import Device
     from imgsearch.encoders.measurements import BatchSizes
     from imgsearch.records.arrays import PixelBatch, Pixels, Vectors
 

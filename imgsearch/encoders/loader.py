@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 from imgsearch import c_memory
 from imgsearch.encoders import registry
+from imgsearch.encoders.base import Encoder, Int8Option, OpenEncoder
+from imgsearch.encoders.registry import EncoderChoice
 from imgsearch.errors import CommandLine, EncoderMismatch, Sentence, UsageError
 
 if TYPE_CHECKING:
     from imgsearch.config import Settings
-    from imgsearch.encoders.base import Encoder, Int8Option, OpenEncoder
     from imgsearch.encoders.batching import BatchingEncoder
-    from imgsearch.encoders.registry import EncoderChoice
     from imgsearch.progress import OnDownload
     from imgsearch.records.index import EncoderRow
 

@@ -11,13 +11,12 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from imgsearch.encoders.base import CLASS_TEMPLATES, TEMPLATES
+from imgsearch.encoders.base import CLASS_TEMPLATES, TEMPLATES, Encoder
 from imgsearch.encoders.registry import kind_of
 from imgsearch.language.numbers import number_forms
 from imgsearch.language.phrasing import unwrapped, with_emoji_named, without_article
 
 if TYPE_CHECKING:
-    from imgsearch.encoders.base import Encoder
     from imgsearch.records.arrays import Vectors
 
 MAX_SHORT_WORDS = 3  # a longer text is a caption already

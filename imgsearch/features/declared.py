@@ -237,7 +237,7 @@ class Feature(NamedTuple):
     `needs` are the features without which this one is left out. `taken` says, by table, why a
     change cannot be undone where a unique column has the value already, with the cure. `items`
     names the groups of items by which an archive shares what people make with the feature, in the
-    order in which their rows refer to each other: see `imgsearch.archive.items.base`.
+    order in which their rows refer to each other: see `imgsearch.items.base`.
     `examples` are lines for the help of commands of others, by command.
     `lacking` are values of the filter `no:`, such as "album", each with the name of a function that
     is called with the `ConditionContext` and returns the condition that a photo has none.
@@ -305,13 +305,13 @@ def load(named: str) -> Any:
 
     Raises MissingPackage where a module of another package does not load.
     """
-    with _of_plugin(named):
+    with plugin_errors(named, "does not load"):
         return _loaded(named)
 
 
 def called(named: str) -> Any:
     """Load a function without arguments and return its result. Raises as `load` does."""
-    with _of_plugin(named):
+    with plugin_errors(named, "does not load"):
         return _loaded(named)()
 
 
@@ -327,14 +327,19 @@ def _loaded(named: str) -> Any:
 
 
 @contextmanager
-def _of_plugin(named: str) -> Iterator[None]:
-    """Raise MissingPackage in place of any error of another package."""
+def plugin_errors(named: str, problem: str = "failed") -> Iterator[None]:
+    """Raise MissingPackage in place of any error of another package; `problem` is its verb.
+
+    Errors of imgsearch itself, and MissingPackage, stay as they are.
+    """
     try:
         yield
+    except MissingPackage:
+        raise
     except (Exception, SystemExit) as error:
         if is_ours(named):
             raise
         raise MissingPackage(
-            f"{named}, a part of a plug-in, does not load ({type(error).__name__}: {error}). "
+            f"{named}, a part of a plug-in, {problem} ({type(error).__name__}: {error}). "
             "Update its package, or remove it."
         ) from error

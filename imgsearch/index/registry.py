@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeGuard
+from typing import TypeGuard
 
 from msgspec import Struct
 
 from imgsearch.errors import CommandLine, Sentence, SnapshotError
 from imgsearch.index.base import BuildContext, BuiltIndex, Details, IndexBackend, VectorIndex
 from imgsearch.index.flat import FlatBackend
+from imgsearch.index.policy import IndexPolicy
 from imgsearch.plugins import (
     INDEX_BACKENDS,
     entry_points_of,
@@ -18,9 +19,6 @@ from imgsearch.plugins import (
     plugin_named,
     staying,
 )
-
-if TYPE_CHECKING:
-    from imgsearch.index.policy import IndexPolicy
 
 
 def register(backend: IndexBackend) -> None:

@@ -5,7 +5,7 @@ A pack names photos by their content, since ids differ from library to library.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 from imgsearch.features import installed
 from imgsearch.features.declared import load
@@ -13,9 +13,6 @@ from imgsearch.indexer.context import IndexingContext
 from imgsearch.records.index import EncoderRow
 from imgsearch.store.pack_reader import PackReader
 from imgsearch.store.store import Store
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 
 def features_to_pack(store: Store) -> tuple[str, ...]:

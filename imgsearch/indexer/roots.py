@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,15 +11,13 @@ from typing import TYPE_CHECKING
 from imgsearch.errors import CommandLine, FolderError, Sentence, UsageError
 from imgsearch.indexer.ignored import is_ignored
 from imgsearch.indexer.volumes import SYSTEM_MOUNTS, MountTable, VolumePath
+from imgsearch.records.photo import Photo
 from imgsearch.records.query import Filter, Selection
 from imgsearch.store.database import DATABASE_FILE
 from imgsearch.store.reads import Reads
 from imgsearch.text import shell_word
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from imgsearch.records.photo import Photo
     from imgsearch.records.status import Root
     from imgsearch.store.store import Store
 

@@ -14,11 +14,14 @@ from typing import TYPE_CHECKING, Literal
 
 from msgspec import Struct
 
+from imgsearch.encoders.base import Encoder
 from imgsearch.encoders.loader import EncoderLoader
 from imgsearch.errors import DiskError, LibraryLocked, Sentence, SnapshotError
 from imgsearch.indexer.opening import Indexing, closed, make_private
 from imgsearch.opened.origin import LocalFolders, Origin
 from imgsearch.opened.photo_changes import FolderChanges, PhotoChanges
+from imgsearch.records.answer import Neighbours
+from imgsearch.records.index import EncoderRow
 from imgsearch.search.context import SearchContext
 from imgsearch.search.library_photos import LibraryPhotos
 from imgsearch.store.database import DATABASE_FILE, Database
@@ -28,15 +31,12 @@ from imgsearch.store.recent_reads import MOST_BYTES
 if TYPE_CHECKING:
     from imgsearch.config import Settings
     from imgsearch.decode.thumbnails import Thumbnails
-    from imgsearch.encoders.base import Encoder
     from imgsearch.encoders.remote import ProcessGroup
     from imgsearch.index.live import LiveIndex
     from imgsearch.index.policy import IndexPolicy
     from imgsearch.indexer.context import IndexingContext
     from imgsearch.progress import OnDownload
-    from imgsearch.records.answer import Neighbours
     from imgsearch.records.arrays import Ids, Vectors
-    from imgsearch.records.index import EncoderRow
     from imgsearch.store.store import Store
     from imgsearch.store.thumbnails import ThumbnailStore
 

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Protocol
 
 from imgsearch.indexer.roots import online_roots, photos_in
 from imgsearch.paths import absolute
+from imgsearch.records.photo import IndexedFile, Photo
 from imgsearch.store.database import DATABASE_FILE, AroundTransactions
+from imgsearch.store.reads import Reads
 
 if TYPE_CHECKING:
     from imgsearch.config import Settings
     from imgsearch.indexer.opening import Indexing
     from imgsearch.records.files import Picture
-    from imgsearch.records.photo import IndexedFile, Photo
     from imgsearch.records.status import Status
-    from imgsearch.store.reads import Reads
     from imgsearch.store.store import Store
 
 

@@ -13,18 +13,17 @@ from imgsearch.addresses import normal_address
 from imgsearch.archive.filling import Filling
 from imgsearch.archive.photo_changes import ArchiveChanges
 from imgsearch.archive.replica.replica import Replica, replica_folder
-from imgsearch.config import INDEX_CACHE_MB
+from imgsearch.config import INDEX_CACHE_MB, Settings
+from imgsearch.encoders.base import Encoder
 from imgsearch.errors import MissingPackage
 from imgsearch.indexer.opening import Indexing
 from imgsearch.installation import install_command
 from imgsearch.opened.library import OpenedLibrary, encoder_loader
+from imgsearch.progress import OnDownload
 
 if TYPE_CHECKING:
-    from imgsearch.config import Settings
-    from imgsearch.encoders.base import Encoder
     from imgsearch.encoders.remote import ProcessGroup
     from imgsearch.index.policy import IndexPolicy
-    from imgsearch.progress import OnDownload
 
 
 def open_replica(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from imgsearch.errors import MissingPackage
 from imgsearch.features import installed
-from imgsearch.features.declared import is_ours, load
+from imgsearch.features.declared import load, plugin_errors
 from imgsearch.operations.marks import Marks
 from imgsearch.operations.pictures import Pictures
 from imgsearch.records.answer import Card, Hit, PhotoDetails
@@ -45,11 +45,7 @@ def _rows_of(
 ) -> tuple[tuple[tuple[str, str], ...], list[Card]]:
     """Return the rows of a feature, or a card that says why a plug-in has none."""
     try:
-        return tuple((name, text) for name, text in load(named)(opened, hit)), []
+        with plugin_errors(named):
+            return tuple((name, text) for name, text in load(named)(opened, hit)), []
     except MissingPackage as error:
-        return (), [Card("A plug-in failed", ((named, str(error)),))]
-    except Exception as error:
-        if is_ours(named):
-            raise
-        problem = f"{type(error).__name__}: {error}. Update its package, or remove it."
-        return (), [Card("A plug-in failed", ((named, problem),))]
+        return (), [Card("A plug-in failed", (("Problem", str(error)),))]

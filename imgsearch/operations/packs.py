@@ -87,10 +87,9 @@ class Packs:
         photos are; without it they are looked for. With `offline` they are taken to be there though
         it is not connected now. `beside` keeps vectors of an encoder that the library does not use.
 
-        An archive takes photos with their facts, text, pictures, marks and vectors, and keeps the
-        facts that it has. It takes faces and persons only with `faces`, since everybody who can
-        read the archive can read them; a library always does. It takes nothing else that people
-        made, and no photo of which no file is in the folder.
+        An archive keeps the facts that it has. It takes faces and persons only with `faces`, since
+        everybody who can read the archive can read them; a library always does. It takes no photo
+        of which no file is in the folder.
 
         Raises PackError, PhotosNotFound, EncoderMismatch, UsageError, LibraryLocked and DiskError.
         """

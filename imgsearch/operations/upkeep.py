@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from imgsearch.errors import MissingPackage, UsageError
 from imgsearch.features import installed
-from imgsearch.features.declared import is_ours, load
+from imgsearch.features.declared import load, plugin_errors
 
 if TYPE_CHECKING:
     from imgsearch.opened.library import OpenedLibrary
@@ -54,14 +54,10 @@ class Upkeep:
             return
         for named in installed.daily():
             try:
-                load(named)(opened.settings, opened.notify)
-            except Exception as error:
-                if is_ours(named) and not isinstance(error, MissingPackage):
-                    raise
-                opened.notify(
-                    f"{named}, a part of a plug-in, failed ({type(error).__name__}: {error}). "
-                    "Update its package, or remove it."
-                )
+                with plugin_errors(named):
+                    load(named)(opened.settings, opened.notify)
+            except MissingPackage as error:
+                opened.notify(str(error))
 
     @contextmanager
     def looking_after(self) -> Iterator[None]:

@@ -18,11 +18,11 @@ from msgspec import Meta, Struct, defstruct
 from msgspec.structs import replace
 
 from imgsearch.features import installed
+from imgsearch.features.declared import StatedFact
 from imgsearch.records.query import Filter, FilterSpec, Interval
 from imgsearch.text import plain_text
 
 if TYPE_CHECKING:
-    from imgsearch.features.declared import StatedFact
     from imgsearch.records.arrays import Vector, Vectors
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -13,8 +14,6 @@ from imgsearch.records.query import Filter, NamedPlace, Place
 from imgsearch.text import format_count, words_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from imgsearch.records.names import KnownName, NameField
     from imgsearch.search.context import SearchContext
 

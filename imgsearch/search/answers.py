@@ -14,6 +14,7 @@ from imgsearch.records.query import Listed, Query
 from imgsearch.records.worth import BestOrder
 from imgsearch.search import cursor as cursors
 from imgsearch.search.confidence import COUNTED_HITS
+from imgsearch.search.context import SearchContext
 from imgsearch.search.cursor import SCORE_NOISE, ByKey, ByScore, ByTwoScores
 from imgsearch.search.hits import hits_on_page
 from imgsearch.search.prepared import PreparedQuery, prepare
@@ -24,7 +25,6 @@ from imgsearch.search.worth import best_order
 
 if TYPE_CHECKING:
     from imgsearch.records.arrays import Ids
-    from imgsearch.search.context import SearchContext
 
 MAX_RANKED = 1000  # photos of a query with words or an example, where no number is named
 _FIRST_RANKED = 1000  # photos of the first attempt to find all that are not weak

@@ -11,7 +11,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from imgsearch.encoders.prompts import prompts_for
-from imgsearch.records.answer import Neighbours, ScoreBaseline
+from imgsearch.records.answer import Neighbours, ScoreBaseline, Verdict
+from imgsearch.records.query import Selection
 from imgsearch.search import confidence
 from imgsearch.search.confidence import ScoredQuery
 from imgsearch.search.hubness import bank_texts
@@ -19,10 +20,8 @@ from imgsearch.search.short_texts import less_mean_noun, mean_noun_share
 from imgsearch.store.reading.vectors import photo_starts
 
 if TYPE_CHECKING:
-    from imgsearch.records.answer import Verdict
     from imgsearch.records.arrays import Vector, Vectors
     from imgsearch.records.index import EncoderRow
-    from imgsearch.records.query import Selection
     from imgsearch.search.library_photos import LibraryPhotos
     from imgsearch.store.store import Store
 

@@ -35,16 +35,15 @@ from typing import TYPE_CHECKING, Literal
 
 from msgspec import Struct
 
-from imgsearch.records.answer import ScoreBaseline, Verdict
+from imgsearch.records.answer import Neighbours, ScoreBaseline, Verdict
+from imgsearch.records.photo import PhotoCount
 from imgsearch.search.composition import TermKind, compose
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from imgsearch.records.answer import Neighbours
     from imgsearch.records.arrays import Vector, Vectors
-    from imgsearch.records.photo import PhotoCount
 
 MIN_PHOTOS = 12  # with fewer, a library has no meaningful mean score
 FEW_PHOTOS = 32

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -14,6 +14,7 @@ from imgsearch.language.grammar import is_expressible, to_text
 from imgsearch.records.answer import Explanation, FilterResult, TermShare
 from imgsearch.records.extended import explanation_type
 from imgsearch.records.names import MatchedField
+from imgsearch.records.photo import PhotoVectors
 from imgsearch.records.query import Filter, Query, Selection, Term
 from imgsearch.search.context import SearchContext
 from imgsearch.search.named import names_hidden
@@ -22,9 +23,6 @@ from imgsearch.search.prepared import PreparedQuery
 from imgsearch.search.ranking import rank
 from imgsearch.search.stacking import hidden_by_stack
 from imgsearch.search.worth import best_order, worths_of
-
-if TYPE_CHECKING:
-    from imgsearch.records.photo import PhotoVectors
 
 _FIRST_LIMIT = 200  # photos ranked at first; ten times as many while the photo is not among them
 

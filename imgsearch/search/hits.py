@@ -9,15 +9,14 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from imgsearch.records.answer import FoundPhotos, Hit
+from imgsearch.records.answer import FoundPhotos, Hit, Level
+from imgsearch.records.names import MatchedField
+from imgsearch.records.worth import BestOrder
 from imgsearch.search.picture_text import with_text_lines
 from imgsearch.search.worth import worths_of
 
 if TYPE_CHECKING:
-    from imgsearch.records.answer import Level
     from imgsearch.records.arrays import Vector
-    from imgsearch.records.names import MatchedField
-    from imgsearch.records.worth import BestOrder
     from imgsearch.search.context import SearchContext
     from imgsearch.search.library_photos import LibraryPhotos
     from imgsearch.search.prepared import PreparedQuery

@@ -9,19 +9,17 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 from msgspec.structs import replace
 
-from imgsearch.records.answer import Neighbours
-from imgsearch.records.photo import PhotoCount, PhotoFile, ShownPhoto, with_people
+from imgsearch.records.answer import Neighbours, ScoreBaseline
+from imgsearch.records.photo import PhotoCount, PhotoFile, PhotoVectors, ShownPhoto, with_people
+from imgsearch.records.picture_text import PhotoText
+from imgsearch.records.query import Listed, NamedPhrase, Selection
+from imgsearch.records.worth import PictureMeasures
 from imgsearch.search.hubness import hubness_shares
 from imgsearch.store.reading.vectors import photo_starts
 
 if TYPE_CHECKING:
-    from imgsearch.records.answer import ScoreBaseline
     from imgsearch.records.arrays import HalfVectors, Ids, Vector, Vectors
     from imgsearch.records.index import EncoderRow
-    from imgsearch.records.photo import PhotoVectors
-    from imgsearch.records.picture_text import PhotoText
-    from imgsearch.records.query import Listed, NamedPhrase, Selection
-    from imgsearch.records.worth import PictureMeasures
     from imgsearch.store.reading.names import NameReads
     from imgsearch.store.reads import Reads
 

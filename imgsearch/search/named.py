@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 from imgsearch.errors import QueryError
 from imgsearch.features import installed
 from imgsearch.features.declared import NamedFilter, ValueFilter, load
+from imgsearch.records.query import Filter
 from imgsearch.store.reading.definitions import DefinitionReads
 from imgsearch.text import plain_text
-
-if TYPE_CHECKING:
-    from imgsearch.records.query import Filter
 
 
 def with_known_names(definitions: DefinitionReads, condition: Filter) -> Filter:

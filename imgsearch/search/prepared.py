@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from msgspec import Struct
 
 from imgsearch.errors import QueryError
+from imgsearch.records.query import Query, Selection, Understanding
 from imgsearch.search.baseline import LibraryBaseline
+from imgsearch.search.context import SearchContext
 from imgsearch.search.directions import learned_directions
 from imgsearch.search.name_search import NameMatches, find_names
 from imgsearch.search.unread import Reading, read_words
 from imgsearch.search.vector import QueryVector, embed
-
-if TYPE_CHECKING:
-    from imgsearch.records.query import Query, Selection, Understanding
-    from imgsearch.search.context import SearchContext
-
 
 _Value = TypeVar("_Value")
 

@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from msgspec import Struct
 
-from imgsearch.records.answer import Verdict, level_of
+from imgsearch.records.answer import Level, Verdict, level_of
+from imgsearch.records.query import Selection
 from imgsearch.search.name_search import FUSED_RANKS, fused_score
 from imgsearch.search.stacking import hidden_by_stack
 from imgsearch.search.verdict import decide
 
 if TYPE_CHECKING:
-    from imgsearch.records.answer import Level
-    from imgsearch.records.query import Selection
     from imgsearch.search.prepared import PreparedQuery
 
 Scored: TypeAlias = tuple[int, float]  # the id of a photo, and its score

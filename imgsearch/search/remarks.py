@@ -12,14 +12,14 @@ from msgspec.structs import replace
 
 from imgsearch.errors import CommandLine, MissingPackage, Sentence
 from imgsearch.features import installed
-from imgsearch.features.declared import ValueFilter, is_ours, load
+from imgsearch.features.declared import ValueFilter, load, plugin_errors
 from imgsearch.language.grammar import is_expressible, to_text
 from imgsearch.language.negation import has_negation
 from imgsearch.language.phrasing import with_emoji_named
 from imgsearch.language.words import is_english
 from imgsearch.records.answer import Answer
 from imgsearch.records.photo import facts_of
-from imgsearch.records.query import Example, Filter, Query, Selection
+from imgsearch.records.query import Example, Filter, Query, Selection, Understanding
 from imgsearch.search.alternatives import alternative_to
 from imgsearch.search.example_files import content_hash_of
 from imgsearch.search.name_search import is_quoted_phrase, quoted_words
@@ -27,7 +27,6 @@ from imgsearch.search.verdict import NARROWING, has_all_that_pass
 from imgsearch.text import format_count
 
 if TYPE_CHECKING:
-    from imgsearch.records.query import Understanding
     from imgsearch.search.context import SearchContext
     from imgsearch.search.prepared import PreparedQuery
 
@@ -194,14 +193,11 @@ def _of_features(context: SearchContext, query: Query) -> Iterator[str]:
     """Yield the remarks of features; a plug-in that fails gets a sentence in their place."""
     for named in installed.remarks():
         try:
-            yield from tuple(load(named)(context, query))
+            with plugin_errors(named):
+                remarks = tuple(load(named)(context, query))
         except MissingPackage as error:
-            yield str(error)
-        except Exception as error:
-            if is_ours(named):
-                raise
-            problem = f"{type(error).__name__}: {error}"
-            yield f"{named}, a part of a plug-in, failed ({problem}). Update its package."
+            remarks = (str(error),)
+        yield from remarks
 
 
 def _with_emptying_part(context: SearchContext, query: Query, answer: Answer) -> Answer:

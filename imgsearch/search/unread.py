@@ -11,10 +11,10 @@ from msgspec.structs import replace
 from imgsearch.encoders.registry import kind_of
 from imgsearch.language.phrasing import with_emoji_named
 from imgsearch.language.words import is_english, plain_words
+from imgsearch.records.query import Query, Term
 from imgsearch.search.name_search import find_names
 
 if TYPE_CHECKING:
-    from imgsearch.records.query import Query, Term
     from imgsearch.search.context import SearchContext
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from msgspec import Struct
 
+from imgsearch.encoders.base import Encoder
 from imgsearch.encoders.prompts import embed_texts
 from imgsearch.errors import CommandLine, ImgsearchError, QueryError, Sentence
 from imgsearch.language.everyday import is_everyday
@@ -27,7 +28,6 @@ from imgsearch.search.short_texts import distinct_texts, meant_vectors, text_kin
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-    from imgsearch.encoders.base import Encoder
     from imgsearch.records.arrays import Vector, Vectors
 
 _FULL_SIDE_PX = 1 << 20  # decode every pixel: a region is cut out of them

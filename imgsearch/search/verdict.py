@@ -13,11 +13,11 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from imgsearch.records.answer import Neighbours, Verdict
+from imgsearch.records.query import Query
 from imgsearch.search.confidence import COUNTED_HITS
 from imgsearch.search.directions import only_direction, verdict_of_direction
 
 if TYPE_CHECKING:
-    from imgsearch.records.query import Query
     from imgsearch.search.prepared import PreparedQuery
 
 

@@ -12,15 +12,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 import uvicorn
 
+from imgsearch.library import Library
 from imgsearch.service.app import create_app
 from imgsearch.service.connections import ConnectionLimits, Connections
-
-if TYPE_CHECKING:
-    from imgsearch.library import Library
 
 BACKLOG = 128  # connections not yet accepted; all of them may be accepted at once
 GRACE_S = 1.0  # for answers that are being computed when the service is stopped

@@ -7,13 +7,13 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 from msgspec import Struct
 
 from imgsearch import private_files
 from imgsearch.errors import DiskError, UsageError
+from imgsearch.library import Library
 from imgsearch.service.address import (
     LOOPBACK,
     PRIVATE_ADDRESS,
@@ -26,9 +26,6 @@ from imgsearch.service.auth import TOKEN_FILE, stored_token
 from imgsearch.service.connections import USUAL_LIMITS, ConnectionLimits
 from imgsearch.service.idle import IdleTimer
 from imgsearch.service.process import BACKLOG, answer_requests
-
-if TYPE_CHECKING:
-    from imgsearch.library import Library
 
 LOCK_FILE = "serve.lock"
 MAX_IDLE_S = 366 * 24 * 60 * 60  # timers count no further than 292 years

@@ -52,7 +52,7 @@ def join_persons(connection: sqlite3.Connection, person_id: int, into: int) -> N
             f"UPDATE {table} SET person_id = ? WHERE person_id = ?", (into, person_id)
         )
     connection.execute("DELETE FROM persons WHERE id = ?", (person_id,))
-    # Others may decide about that person before they hear of it: see `imgsearch.archive.items`.
+    # Others may decide about that person before they hear of it: see `imgsearch.items`.
     connection.execute(
         "UPDATE item_identities SET joined = ? WHERE kind = 'person' AND number = ?",
         (into, person_id),

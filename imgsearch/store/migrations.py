@@ -808,7 +808,7 @@ DROP TRIGGER corrected_photo_is_read;
 {_correction_triggers(of_date=("date_precision",))}"""
 
 # What people make in a replica of an archive, as items that other replicas get: see
-# `imgsearch.archive.items`. `item_state` has a row in a replica only, and without it the triggers
+# `imgsearch.items`. `item_state` has a row in a replica only, and without it the triggers
 # do nothing. `outbox` has what has changed here, and `user_items` all items, as they were sent or
 # received last. A number of an album or a person is given once, and stays with its identity in
 # `item_identities` when the row goes, since an undo brings the row back. `joined` is the other one

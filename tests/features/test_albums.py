@@ -567,6 +567,22 @@ def test_an_export_that_ends_early_leaves_nothing(
 # ------------------------------------------------------------------------- the commands
 
 
+def test_options_before_a_subcommand_are_its_own(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    assert run_cli("index", write_photos(tmp_path / "photos", 1), data=data).returncode == 0
+    # The folder of `data=` is the environment's: it has no library.
+    elsewhere = tmp_path / "none"
+    made = run_cli("album", "--data", data, "make", "Book", "--photo", "1", data=elsewhere)
+    assert (made.returncode, made.stdout) == (0, "Made the album Book with 1 photo\n"), made.stderr
+    assert f"imgsearch undo --data {data}" in made.stderr
+    shown = run_cli("album", "--data", data, "--json", "show", "Book", data=elsewhere)
+    assert json.loads(shown.stdout)["photo_ids"] == [1]
+    nearer = run_cli("album", "--data", elsewhere, "show", "Book", "--data", data, data=elsewhere)
+    assert nearer.returncode == 0, "the option of the command itself counts"
+    refused = run_cli("album", "--data", data, "--json", "make", "Other", data=elsewhere)
+    assert refused.returncode == 2 and "--json" in refused.stderr
+
+
 def test_the_commands(library: Library, stand_in: StandIn, tmp_path: Path) -> None:
     photos, data = tmp_path / "photos", library.settings.data_dir
     assert run_cli("album", data=data).returncode == 2  # no library yet

@@ -17,20 +17,18 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from imgsearch.addresses import as_path
-from imgsearch.archive.fleet.base import patiently
+from imgsearch.archive.fleet.base import ArchiveWriter, FileOutcome, ListedFile, Workers, patiently
 from imgsearch.archive.fleet.manifest import Manifest
-from imgsearch.archive.fleet.sources import source_of
+from imgsearch.archive.fleet.sources import PhotoSource, source_of
 from imgsearch.errors import CommandLine, FolderError, Sentence
+from imgsearch.indexer.reading import KeepThumbnails
 from imgsearch.indexer.removals import HELD_FROM, HELD_SHARE
 from imgsearch.progress import Progress, SyncReport
 from imgsearch.store.failures import TRANSIENT
 from imgsearch.text import format_count, shell_word
 
 if TYPE_CHECKING:
-    from imgsearch.archive.fleet.base import ArchiveWriter, FileOutcome, ListedFile, Workers
-    from imgsearch.archive.fleet.sources import PhotoSource
     from imgsearch.archive.fleet.worker import WorkPlan
-    from imgsearch.indexer.reading import KeepThumbnails
 
 FILES_PER_ROUND = 100_000  # that the workers get at once; all of them wait at the end of a round
 _ROWS_PER_COMMIT = 5000

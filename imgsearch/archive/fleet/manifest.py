@@ -13,19 +13,15 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from msgspec.structs import replace
 
 from imgsearch import private_files
-from imgsearch.archive.fleet.base import ListedFile
-from imgsearch.archive.fleet.sources import beside_paths
+from imgsearch.archive.fleet.base import FileOutcome, ListedFile
+from imgsearch.archive.fleet.sources import ListedPage, beside_paths
 from imgsearch.decode.sidecars import sidecar_paths
 from imgsearch.errors import DiskError, LibraryLocked
-
-if TYPE_CHECKING:
-    from imgsearch.archive.fleet.base import FileOutcome
-    from imgsearch.archive.fleet.sources import ListedPage
 
 MANIFEST_FILE = "fleet.db"
 _LOCK_FILE = "fleet.lock"

@@ -10,36 +10,33 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from msgspec import Struct, field
 from msgspec.structs import replace
 
 from imgsearch.addresses import as_path
-from imgsearch.archive.fleet.base import FileOutcome, ListedFile, patiently
+from imgsearch.archive.fleet.base import FileOutcome, KnownContents, ListedFile, patiently
 from imgsearch.archive.fleet.objects import is_object
 from imgsearch.archive.fleet.sources import Fetcher
 from imgsearch.concurrency import prefetch, write_behind
 from imgsearch.config import default_cache_dir
 from imgsearch.decode.motion import is_live_photo_video
+from imgsearch.encoders.base import Encoder
 from imgsearch.encoders.registry import open_encoder
 from imgsearch.errors import EncoderMismatch, PhotoError
 from imgsearch.gazetteer import Gazetteer
 from imgsearch.indexer.reading import (
     VANISHED,
+    ModelInput,
     PhotoDecoder,
     PhotoReader,
     content_hash_of,
     embed,
 )
 from imgsearch.records.files import FileStat, IngestResult
+from imgsearch.records.photo import Facts, PhotoVectors
 from imgsearch.records.status import Failure
-
-if TYPE_CHECKING:
-    from imgsearch.archive.fleet.base import KnownContents
-    from imgsearch.encoders.base import Encoder
-    from imgsearch.indexer.reading import ModelInput
-    from imgsearch.records.photo import Facts, PhotoVectors
 
 
 class WorkPlan(Struct, frozen=True):

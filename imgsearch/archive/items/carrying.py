@@ -15,9 +15,6 @@ from typing import Any
 
 from msgspec import Struct
 
-from imgsearch.archive.items.item import MarkItem, UserItem, encoded
-from imgsearch.archive.items.of_people import FaceItems, OwnPersonItems, PersonItems
-from imgsearch.archive.items.rows import keep_identity
 from imgsearch.archive.items.synchronising import in_parts
 from imgsearch.archive.items.table import ArchiveItems
 from imgsearch.archive.lance.people_rows import READING_COLUMNS, faces_in
@@ -30,6 +27,9 @@ from imgsearch.archive.lance.tables import (
     View,
     lance_errors,
 )
+from imgsearch.items.item import MarkItem, UserItem, encoded
+from imgsearch.items.of_people import FaceItems, OwnPersonItems, PersonItems
+from imgsearch.items.rows import keep_identity
 from imgsearch.store.faces import FACE_COLUMNS
 from imgsearch.store.migrations import migrate
 

@@ -14,18 +14,20 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from imgsearch.archive.items.base import ItemGroup
 from imgsearch.archive.items.carrying import CARRIED_OVER, carry_over
-from imgsearch.archive.items.groups import GROUP_OF, GROUPS
-from imgsearch.archive.items.item import (
+from imgsearch.archive.items.synchronising import in_parts
+from imgsearch.archive.items.table import ArchiveItems
+from imgsearch.items.base import ItemGroup
+from imgsearch.items.groups import GROUP_OF, GROUPS
+from imgsearch.items.item import (
     FaceItem,
     PersonItem,
     UserItem,
     encoded,
 )
-from imgsearch.archive.items.of_people import FaceItems, OwnPersonItems, PersonItems
-from imgsearch.archive.items.of_photos import MarkItems
-from imgsearch.archive.items.of_rows import (
+from imgsearch.items.of_people import FaceItems, OwnPersonItems, PersonItems
+from imgsearch.items.of_photos import MarkItems
+from imgsearch.items.of_rows import (
     identify,
     identity_from,
     microseconds,
@@ -33,9 +35,7 @@ from imgsearch.archive.items.of_rows import (
     subjects_of,
     values_of_rows,
 )
-from imgsearch.archive.items.rows import keep_identity
-from imgsearch.archive.items.synchronising import in_parts
-from imgsearch.archive.items.table import ArchiveItems
+from imgsearch.items.rows import keep_identity
 from imgsearch.store.database import Database
 
 COPIED = "copied"  # the writer of these items, of most things with the identity of the library

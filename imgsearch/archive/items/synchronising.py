@@ -1,6 +1,6 @@
 """Takes the items of others into a replica, and sends its own to the archive.
 
-A library is one of the replicas after `imgsearch.archive.items.local.prepare`.
+A library is one of the replicas after `imgsearch.items.local.prepare`.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from typing import Protocol, TypeVar
 
 from msgspec import Struct
 
-from imgsearch.archive.items import local
-from imgsearch.archive.items.item import ItemName, UserItem
+from imgsearch.items import local
+from imgsearch.items.item import ItemName, UserItem
 from imgsearch.store.database import Database
 
 _Thing = TypeVar("_Thing")

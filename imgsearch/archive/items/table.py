@@ -21,11 +21,11 @@ from typing import Any
 
 import pyarrow as pa
 
-from imgsearch.archive.items.item import ItemName, UserItem
 from imgsearch.archive.items.synchronising import ItemChanges
 from imgsearch.archive.lance import tables
 from imgsearch.archive.lance.tables import CHANGED_IN, CLEANED, Table, View, is_one_of, lance_errors
 from imgsearch.errors import LibraryLocked
+from imgsearch.items.item import ItemName, UserItem
 
 _COLUMNS = ("kind", "key", "value", "changed_us", "writer")
 _CARRIED_OVER = "imgsearch.carried-over"  # in the configuration of the table

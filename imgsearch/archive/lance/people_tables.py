@@ -8,8 +8,8 @@ commit before, its revision.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Sequence
+from typing import Any
 from uuid import uuid4
 
 import msgspec
@@ -18,9 +18,6 @@ from msgspec import Struct
 from imgsearch.archive.lance import tables
 from imgsearch.archive.lance.people_rows import people_row
 from imgsearch.archive.lance.tables import Table, TableName, View, lance_errors, literal
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 HEAD = "head"  # the key of the row that every commit writes
 DUE = "due"  # of rows with photos that are still to follow from a commit

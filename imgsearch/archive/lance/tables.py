@@ -15,7 +15,7 @@
   before there were faces lack the three.
 - `marks` has the favourites, stars and hidden photos of the library that was copied last. It is the
   authority for the columns of `photos` with marks. Archives that were made before lack it.
-- `items` has what people make in the replicas of the archive (`imgsearch.archive.items`), one row
+- `items` has what people make in the replicas of the archive (`imgsearch.items`), one row
   for each thing, also after it was removed. A program that searches the tables does without it, and
   it is made when the first item is put there.
 - `pending` has the contents of changes in progress: an interrupted one is completed.

@@ -1,6 +1,6 @@
 """Reads what has changed in an archive: photos with everything that is known of them, and failures.
 
-What people have made comes as items: see `imgsearch.archive.items`.
+What people have made comes as items: see `imgsearch.items`.
 
 The table of photos says which photos there are, and the table of files says where. A photo whose
 row, files, text or faces have changed is read whole, so it does not matter in which order, or how

@@ -26,10 +26,11 @@ from imgsearch.caches import FileCache
 from imgsearch.errors import LibraryLocked, Sentence, StorageUnreachable, StoreError, UsageError
 from imgsearch.indexer.roots import folders_of_library
 from imgsearch.progress import Job, Progress, ReplicaReport
-from imgsearch.records.photo import IndexedFile
-from imgsearch.records.status import ArchiveCopy, ThumbnailCounts
+from imgsearch.records.photo import IndexedFile, Photo
+from imgsearch.records.status import ArchiveCopy, Status, ThumbnailCounts
 from imgsearch.store.database import DATABASE_FILE
 from imgsearch.store.progress_file import publish_progress, running_job
+from imgsearch.store.reads import Reads
 from imgsearch.text import path_text
 
 if TYPE_CHECKING:
@@ -41,9 +42,6 @@ if TYPE_CHECKING:
     from imgsearch.config import Settings
     from imgsearch.indexer.opening import Indexing
     from imgsearch.records.files import Picture
-    from imgsearch.records.photo import Photo
-    from imgsearch.records.status import Status
-    from imgsearch.store.reads import Reads
     from imgsearch.store.store import Store
 
 _CHECKED_S = 1.0  # until changes are looked for again
@@ -152,6 +150,10 @@ class Replica:
     def waiting_changes(self) -> int:
         """Return the number of changes that people made here and the archive does not have yet."""
         return self._item_sending().waiting_count() if self._is_there() else 0
+
+    def send_waiting(self) -> None:
+        """Begin to send what was made here and the archive does not have yet."""
+        self._item_sending().send_waiting()
 
     def close(self) -> None:
         """Send what people have made, as far as the storage can be reached."""

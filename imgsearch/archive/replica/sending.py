@@ -14,9 +14,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from imgsearch.archive.items import local
 from imgsearch.archive.items.synchronising import SharedItems, push
 from imgsearch.errors import ImgsearchError, StoreError
+from imgsearch.items import local
 from imgsearch.store.database import DATABASE_FILE, Database
 from imgsearch.store.unsent import unsent_count
 from imgsearch.text import format_count

@@ -12,16 +12,15 @@ from collections.abc import Generator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
 from imgsearch import c_memory
-from imgsearch.archive.items import local
 from imgsearch.archive.items.carrying import CARRIED_OVER, carry_over, items_before
 from imgsearch.archive.items.synchronising import pull
 from imgsearch.archive.items.table import ArchiveItems, are_carried_over, items_since
 from imgsearch.archive.replica.applying import ReplicaRows
+from imgsearch.archive.replica.changes import ArchiveVersion, Reached
 from imgsearch.archive.replica.state import ReplicaState, read_state, write_state
 from imgsearch.errors import (
     DiskError,
@@ -30,6 +29,7 @@ from imgsearch.errors import (
     StorageUnreachable,
     StoreError,
 )
+from imgsearch.indexer.context import IndexingContext
 from imgsearch.indexer.derived import (
     GROUPING,
     encoder_may_lack,
@@ -37,14 +37,11 @@ from imgsearch.indexer.derived import (
     refresh_from_faces,
     update_index,
 )
+from imgsearch.items import local
 from imgsearch.progress import Progress, ReplicaReport
+from imgsearch.records.index import EncoderRow
 from imgsearch.store.database import DATABASE_FILE, connect
-
-if TYPE_CHECKING:
-    from imgsearch.archive.replica.changes import ArchiveVersion, Reached
-    from imgsearch.indexer.context import IndexingContext
-    from imgsearch.records.index import EncoderRow
-    from imgsearch.store.store import Store
+from imgsearch.store.store import Store
 
 COPYING = "Copying the archive"
 _GONE = timedelta(days=30)  # until a photo that left the archive is deleted

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from imgsearch.encoders.lite import dino_heads, towers, views, weights
 from imgsearch.encoders.lite.dino_heads import CURRENT
-from imgsearch.encoders.lite.heads import HeadsFile
+from imgsearch.encoders.lite.heads import Floats, HeadsFile
 from imgsearch.encoders.lite.pixels import shrunk
 from imgsearch.encoders.lite.spec import (
     CONTEXT_LENGTH,
@@ -16,10 +15,7 @@ from imgsearch.encoders.lite.spec import (
     SIDE_PX,
     VIEWS_SIDE_PX,
 )
-
-if TYPE_CHECKING:
-    from imgsearch.encoders.lite.heads import Floats
-    from imgsearch.records.arrays import PixelBatch, Vectors
+from imgsearch.records.arrays import PixelBatch, Vectors
 
 
 class DinoForm:

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from msgspec import Struct
@@ -34,9 +33,7 @@ from imgsearch.encoders.lite.heads import (
     unit,
 )
 from imgsearch.encoders.lite.spec import TEXT_WIDTH
-
-if TYPE_CHECKING:
-    from imgsearch.records.arrays import Vectors
+from imgsearch.records.arrays import Vectors
 
 Floats = NDArray[np.float32]
 

@@ -11,16 +11,15 @@ from imgsearch.cores import usable_cores
 from imgsearch.encoders.batching import BatchScheduler
 from imgsearch.encoders.device import CPU_BATCHES, CpuDevice, cpu_batch_size
 from imgsearch.encoders.lite import towers
+from imgsearch.encoders.lite.heads import Floats
 from imgsearch.encoders.lite.pixels import require_squashed, squashed
 from imgsearch.encoders.lite.plain import PlainForm
 from imgsearch.encoders.lite.spec import CONTEXT_LENGTH
 from imgsearch.encoders.measurements import BatchSizes
+from imgsearch.records.arrays import PixelBatch, Pixels, Vectors
 
 if TYPE_CHECKING:
     from PIL.Image import Image
-
-    from imgsearch.encoders.lite.heads import Floats
-    from imgsearch.records.arrays import PixelBatch, Pixels, Vectors
 
 
 class LiteForm(Protocol):

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from msgspec import Struct
@@ -21,9 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from imgsearch.encoders.lite.spec import TEXT_WIDTH
 from imgsearch.encoders.lite.weights import OwnFile
-
-if TYPE_CHECKING:
-    from imgsearch.records.arrays import Vectors
+from imgsearch.records.arrays import Vectors
 
 Floats = NDArray[np.float32]
 

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from imgsearch.encoders.lite import heads, towers, views, weights
-from imgsearch.encoders.lite.heads import CURRENT, HeadsFile
+from imgsearch.encoders.lite.heads import CURRENT, Floats, HeadsFile
 from imgsearch.encoders.lite.spec import CONTEXT_LENGTH, SIDE_PX, VIEWS_SIDE_PX
-
-if TYPE_CHECKING:
-    from imgsearch.encoders.lite.heads import Floats
-    from imgsearch.records.arrays import PixelBatch, Vectors
+from imgsearch.records.arrays import PixelBatch, Vectors
 
 
 class PlainForm:

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from imgsearch.encoders.lite import heads
 from imgsearch.encoders.lite.pixels import shrunk
 from imgsearch.encoders.lite.spec import SIDE_PX
-
-if TYPE_CHECKING:
-    from imgsearch.records.arrays import PixelBatch, Vectors
+from imgsearch.records.arrays import PixelBatch, Vectors
 
 
 def of_both(embed: Callable[[PixelBatch], Vectors]) -> Callable[[PixelBatch], Vectors]:

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import onnx
+from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from imgsearch.encoders.lite.graph import Graph
@@ -33,8 +34,6 @@ from imgsearch.encoders.lite.spec import (
 from imgsearch.encoders.onnx import import_onnxruntime
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from imgsearch.encoders.lite.weights import Tensors
 
     Floats = NDArray[np.float32]

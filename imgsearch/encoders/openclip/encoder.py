@@ -13,11 +13,11 @@ from imgsearch.encoders.measurements import BatchSizes
 from imgsearch.encoders.openclip.catalogue import INT8, INT8_FORMAT, plain
 from imgsearch.encoders.openclip.runtime import Runtime, open_runtime
 from imgsearch.encoders.openclip.spec import ModelSpec
+from imgsearch.progress import OnDownload
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-    from imgsearch.progress import OnDownload
     from imgsearch.records.arrays import PixelBatch, Pixels, Vectors
 
 VERSION = 1  # of the steps from a photo to its vector; part of every id

@@ -16,10 +16,9 @@ import hashlib
 import os
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from imgsearch.encoders import checksums
 from imgsearch.encoders.openclip import hub_requests
@@ -31,13 +30,8 @@ from imgsearch.encoders.openclip.hub_requests import (
     Refused,
 )
 from imgsearch.errors import DiskError, EncoderError, EncoderUnavailable
-from imgsearch.progress import Download
+from imgsearch.progress import Download, OnDownload
 from imgsearch.replacing import rename_over
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from imgsearch.progress import OnDownload
 
 # Packages that models bring, such as transformers, ask the hub with its client, which otherwise
 # fetches a list of AI agents and tells the version of torch. It is read when that is imported.

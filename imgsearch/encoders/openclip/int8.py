@@ -18,11 +18,11 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import onnx
 from msgspec import Struct
+from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
 from imgsearch.encoders.onnx import open_session
@@ -34,9 +34,6 @@ from imgsearch.encoders.openclip.rewrites import (
     patches_as_product,
     set_nodes,
 )
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 _MIN_WEIGHTS = 2**16  # a smaller matrix gains nothing
 _MAX_INT8 = 127

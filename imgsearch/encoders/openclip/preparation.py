@@ -10,11 +10,12 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from msgspec import Struct
 from msgspec.structs import asdict
+from numpy.typing import NDArray
 
 from imgsearch.encoders.onnx import ExportFacts, OnnxModel, optimise
 from imgsearch.encoders.openclip import clip_graphs, hub, siglip_graphs
@@ -24,9 +25,6 @@ from imgsearch.encoders.openclip.spec import IMAGE, TEXT, TOKENIZER, Preprocess
 from imgsearch.encoders.openclip.tokenizer_files import write_clip_tokens, write_siglip_tokens
 from imgsearch.encoders.openclip.weight_shapes import Shapes, TowerSizes
 from imgsearch.errors import EncoderError
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 _LENGTH_ERROR = 1e-3  # of a row of length 1, by rounding
 

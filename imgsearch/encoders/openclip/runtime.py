@@ -19,7 +19,7 @@ from msgspec import Struct
 from msgspec.structs import asdict, replace
 
 from imgsearch.encoders import openvino
-from imgsearch.encoders.device import CpuDevice, has_gpu
+from imgsearch.encoders.device import CpuDevice, Device, has_gpu
 from imgsearch.encoders.onnx import ExportFacts, OnnxModel, ParallelModel, read_export, write_export
 from imgsearch.encoders.openclip import catalogue, hub
 from imgsearch.encoders.openclip.catalogue import FP32, plain
@@ -35,15 +35,13 @@ from imgsearch.encoders.openclip.spec import (
 from imgsearch.encoders.openclip.tokens import FileTokens, without_padding
 from imgsearch.errors import DiskError, EncoderError, EncoderUnavailable, MissingPackage
 from imgsearch.installation import cpu_torch_hint, install_command
-from imgsearch.progress import Download
+from imgsearch.progress import Download, OnDownload
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from imgsearch.encoders.device import Device
     from imgsearch.encoders.openclip.torch import TorchModel
-    from imgsearch.progress import OnDownload
     from imgsearch.records.arrays import PixelBatch, Vectors
 
 

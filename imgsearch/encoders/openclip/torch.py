@@ -19,7 +19,7 @@ import torch
 from open_clip.tokenizer import DEFAULT_CONTEXT_LENGTH, HFTokenizer, SimpleTokenizer
 from tokenizers import Tokenizer
 
-from imgsearch.encoders.device import CpuDevice
+from imgsearch.encoders.device import CpuDevice, Device
 from imgsearch.encoders.gpu import CudaDevice
 from imgsearch.encoders.openclip import catalogue, hub
 from imgsearch.encoders.openclip.spec import Preprocess
@@ -30,7 +30,6 @@ from imgsearch.errors import EncoderError, EncoderUnavailable
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from imgsearch.encoders.device import Device
     from imgsearch.records.arrays import PixelBatch, Vectors
 
 

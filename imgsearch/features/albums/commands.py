@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
 
 import click
 
@@ -20,14 +19,11 @@ from imgsearch.cli.output import (
     print_json,
     print_paths,
 )
-from imgsearch.errors import CommandLine, PhotoError, Sentence
+from imgsearch.errors import CommandLine, PhotoError, Sentence, UsageError
 from imgsearch.features.albums.operations import Albums
-from imgsearch.features.albums.records import Album, AlbumPhotos
+from imgsearch.features.albums.records import Album, AlbumPhotos, ExportReport
 from imgsearch.records.changes import Change
 from imgsearch.text import format_count, printable
-
-if TYPE_CHECKING:
-    from imgsearch.features.albums.records import ExportReport
 
 _SHOWN_MISSING = 3
 
@@ -48,7 +44,11 @@ def command(asked: Asked[tuple[Album, ...]]) -> None:
     An album belongs to the photos, wherever their files are moved. No photo is touched, and every
     change can be undone: imgsearch undo. docs/albums.md has the details.
     """
-    if click.get_current_context().invoked_subcommand is not None:
+    subcommand = click.get_current_context().invoked_subcommand
+    if subcommand is not None:
+        has_json = any(each.name == "as_json" for each in command.commands[subcommand].params)
+        if asked.as_json and not has_json:
+            raise UsageError(f"album {subcommand} has no option --json: leave it out.")
         return
     if not asked.print(_print):
         info(

@@ -14,9 +14,9 @@ from typing import ClassVar
 
 from msgspec import Struct
 
-from imgsearch.archive.items.base import ItemGroup, LiveItem, values_of
-from imgsearch.archive.items.item import IDENTITY, OF_PHOTO, ItemName, KindOfItem, Moment, Number
-from imgsearch.archive.items.rows import (
+from imgsearch.items.base import ItemGroup, LiveItem, values_of
+from imgsearch.items.item import IDENTITY, OF_PHOTO, ItemName, KindOfItem, Moment, Number
+from imgsearch.items.rows import (
     identity_of,
     keep_identity,
     made_identity,

@@ -15,13 +15,13 @@ from imgsearch.features.around.records import NearbyPhoto, PhotosBeforeAfter
 from imgsearch.features.around.texts import time_between
 from imgsearch.features.events.operations import Events
 from imgsearch.operations.declared import operation
+from imgsearch.records.answer import Hit
 from imgsearch.records.ids import as_id, as_ids
 from imgsearch.store.sql import IN_IDS, ids_parameter
 from imgsearch.text import path_text, printable
 
 if TYPE_CHECKING:
     from imgsearch.opened.library import OpenedLibrary
-    from imgsearch.records.answer import Hit
 
 _MOST = 1000
 EachSide = Annotated[

@@ -26,14 +26,14 @@ from imgsearch.place_names import place_names
 from imgsearch.records.answer import FoundPhotos, Level
 from imgsearch.records.query import Filter, Query, Term
 from imgsearch.search.answers import MAX_RANKED, find_all
+from imgsearch.search.context import SearchContext
 from imgsearch.search.prepared import PreparedQuery, prepare
+from imgsearch.store.database import Database
 from imgsearch.store.sql import IN_IDS, ids_parameter
 from imgsearch.text import words_of
 
 if TYPE_CHECKING:
     from imgsearch.features.events.records import PhotoEvent
-    from imgsearch.search.context import SearchContext
-    from imgsearch.store.database import Database
 
 # Words of a title or a subject that tell no event or album from another.
 _SAYS_LITTLE = LINKS | words_as("before_photos", "before_thing") | {"and", "s"}

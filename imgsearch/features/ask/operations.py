@@ -11,18 +11,17 @@ from imgsearch.errors import CommandLine, Sentence, UsageError
 from imgsearch.features import installed
 from imgsearch.features.ask.records import AnsweredOccasion, QuestionAnswer
 from imgsearch.features.events.operations import Events
+from imgsearch.features.events.records import PhotoEvent
 from imgsearch.language.grammar import check_k
 from imgsearch.operations.declared import ResultCount, operation
-from imgsearch.records.answer import Answer
+from imgsearch.records.answer import Answer, Hit
 from imgsearch.text import format_count, printable
 
 if TYPE_CHECKING:
     from imgsearch.features.ask.answering import Answered, AnswerFacts, Occasion
     from imgsearch.features.ask.evidence import Evidence
     from imgsearch.features.ask.questions import Question
-    from imgsearch.features.events.records import PhotoEvent
     from imgsearch.opened.library import OpenedLibrary
-    from imgsearch.records.answer import Hit
     from imgsearch.search.context import SearchContext
 
 MAX_CHARACTERS = 400  # more words than models read

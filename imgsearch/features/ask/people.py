@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from imgsearch.features.ask.answering import PeopleOfPhotos
+from imgsearch.records.query import Query
+from imgsearch.search.context import SearchContext
+from imgsearch.store.database import Database
 from imgsearch.store.names import own_person
 from imgsearch.store.sql import IN_IDS, ids_parameter
 from imgsearch.text import plain_text, words_of
-
-if TYPE_CHECKING:
-    from imgsearch.records.query import Query
-    from imgsearch.search.context import SearchContext
-    from imgsearch.store.database import Database
 
 
 def people_on(

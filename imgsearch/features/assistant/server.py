@@ -19,13 +19,12 @@ from mcp.server.stdio import stdio_server
 from mcp.shared.exceptions import MCPError
 
 from imgsearch.errors import ImgsearchError
-from imgsearch.features.assistant.tools import PHOTO_URI, PhotoTools
+from imgsearch.features.assistant.tools import PHOTO_URI, PhotoTools, Tool, ToolAnswer
 from imgsearch.version import VERSION
 
 if TYPE_CHECKING:
     from mcp.server.context import ServerRequestContext
 
-    from imgsearch.features.assistant.tools import Tool, ToolAnswer
 
 CONCURRENT_CALLS = 4
 _PICTURE = "/picture"

@@ -14,7 +14,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from imgsearch import private_files
-from imgsearch.archive.items.of_people import FaceItems, OwnPersonItems, PersonItems
 from imgsearch.config import Settings
 from imgsearch.errors import DiskError, ImgsearchError, Sentence
 from imgsearch.features.backup import file as backup_file
@@ -22,6 +21,7 @@ from imgsearch.features.backup.file import Content
 from imgsearch.features.backup.making import items_of
 from imgsearch.features.backup.records import Backup
 from imgsearch.indexer.roots import folders_of_library
+from imgsearch.items.of_people import FaceItems, OwnPersonItems, PersonItems
 from imgsearch.records.status import DatabaseState, Finding
 from imgsearch.store.database import DATABASE_FILE, Database
 from imgsearch.text import shell_word

@@ -1,7 +1,7 @@
 """The file of a backup: JSON lines, compressed by gzip where its name ends in `.gz`.
 
 The first line is about the file, and each other line is an item: `{"kind": "mark", "key": "…",
-"value": {…}}`. Kinds, keys and values are those of `imgsearch.archive.items`. The first line has
+"value": {…}}`. Kinds, keys and values are those of `imgsearch.items`. The first line has
 the number of items and a checksum of their lines, so that a file that was cut off is known.
 
 A file may come from anywhere. So everything that is read has a bound, before it is in memory.
@@ -23,9 +23,9 @@ import msgspec
 from msgspec import Meta, Struct
 
 from imgsearch import private_files
-from imgsearch.archive.items.item import UserItem
 from imgsearch.errors import CommandLine, DiskError, Sentence, UsageError
 from imgsearch.features.backup.records import Backup, BackupError
+from imgsearch.items.item import UserItem
 from imgsearch.text import format_count
 from imgsearch.version import VERSION
 

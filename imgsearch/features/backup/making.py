@@ -8,11 +8,11 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable
 
-from imgsearch.archive.items.base import ItemGroup
-from imgsearch.archive.items.groups import GROUPS
-from imgsearch.archive.items.item import UserItem, encoded
-from imgsearch.archive.items.of_rows import identify, reading, subjects_of, values_of_rows
 from imgsearch.features.backup.tray import TrayItems
+from imgsearch.items.base import ItemGroup
+from imgsearch.items.groups import GROUPS
+from imgsearch.items.item import UserItem, encoded
+from imgsearch.items.of_rows import identify, reading, subjects_of, values_of_rows
 from imgsearch.store.database import DATABASE_FILE, Database, raise_translated
 
 # In the order in which their rows refer to each other.

@@ -22,12 +22,12 @@ from math import isfinite
 from msgspec import UNSET, Struct
 from msgspec.structs import fields, replace
 
-from imgsearch.archive.items.base import ItemGroup, LiveItem
-from imgsearch.archive.items.item import CONTENT, IDENTITY, FaceItem, ItemName, UserItem, encoded
-from imgsearch.archive.items.of_rows import identify, keep_identities_apart, microseconds
-from imgsearch.archive.items.rows import photo_with
 from imgsearch.features.backup.making import ALL_GROUPS, identity_of_library
 from imgsearch.features.backup.records import Backup, BackupError, KeptItem, RestoreReport
+from imgsearch.items.base import ItemGroup, LiveItem
+from imgsearch.items.item import CONTENT, IDENTITY, FaceItem, ItemName, UserItem, encoded
+from imgsearch.items.of_rows import identify, keep_identities_apart, microseconds
+from imgsearch.items.rows import photo_with
 from imgsearch.store import changes, names
 from imgsearch.store.database import Database
 from imgsearch.store.face_decisions import decisions_at, delete_empty_groups

@@ -8,9 +8,9 @@ from typing import ClassVar
 
 from msgspec import Struct
 
-from imgsearch.archive.items.base import LiveItem, values_of
-from imgsearch.archive.items.item import OF_PHOTO, ItemName, KindOfItem, Number
-from imgsearch.archive.items.rows import photo_with
+from imgsearch.items.base import LiveItem, values_of
+from imgsearch.items.item import OF_PHOTO, ItemName, KindOfItem, Number
+from imgsearch.items.rows import photo_with
 from imgsearch.store import photo_lists
 from imgsearch.store.tray import TRAY_KEY, TRAY_NAME
 

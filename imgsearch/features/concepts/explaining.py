@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 from imgsearch.features.concepts import reading
 from imgsearch.features.concepts.filters import concept_of
 from imgsearch.features.concepts.records import ConceptVerdict, TaughtConcept, Verdicts
+from imgsearch.records.photo import PhotoVectors
+from imgsearch.records.query import Query
 from imgsearch.text import plain_text
 
 if TYPE_CHECKING:
-    from imgsearch.records.photo import PhotoVectors
-    from imgsearch.records.query import Query
     from imgsearch.search.context import SearchContext
 
 

@@ -4,23 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from imgsearch.decode.reader import decode_bytes, side_to_embed
 from imgsearch.features.concepts import teaching
 from imgsearch.features.concepts.store import ConceptStore
+from imgsearch.indexer.context import IndexingContext
 from imgsearch.indexer.embedding import embed_queries
+from imgsearch.records.arrays import Vector, Vectors
+from imgsearch.records.index import EncoderRow
 from imgsearch.search import baseline
 from imgsearch.search.short_texts import embed_alone
 from imgsearch.store.lock import writing
-
-if TYPE_CHECKING:
-    from imgsearch.indexer.context import IndexingContext
-    from imgsearch.records.arrays import Vector, Vectors
-    from imgsearch.records.index import EncoderRow
-    from imgsearch.store.store import Store
+from imgsearch.store.store import Store
 
 
 def teach(context: IndexingContext, lesson: teaching.Lesson) -> None:

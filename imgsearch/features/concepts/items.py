@@ -14,14 +14,14 @@ from typing import ClassVar
 
 from msgspec import Struct
 
-from imgsearch.archive.items.base import ItemGroup, LiveItem, values_of
-from imgsearch.archive.items.item import (
+from imgsearch.items.base import ItemGroup, LiveItem, values_of
+from imgsearch.items.item import (
     CONTENT,
     ItemName,
     KindOfItem,
     Moment,
 )
-from imgsearch.archive.items.rows import photo_with
+from imgsearch.items.rows import photo_with
 
 
 class ConceptItem(Struct, frozen=True):

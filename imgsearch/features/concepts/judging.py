@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from imgsearch.decode.reader import decode, decode_bytes
 from imgsearch.decode.thumbnails import encode_thumbnail
@@ -14,11 +13,9 @@ from imgsearch.language.grammar import example_of
 from imgsearch.paths import absolute
 from imgsearch.records.ids import as_id
 from imgsearch.records.query import Example, ExampleSource
+from imgsearch.search.context import SearchContext
 from imgsearch.search.example_files import content_hash_of
 from imgsearch.search.vector import stored_vector
-
-if TYPE_CHECKING:
-    from imgsearch.search.context import SearchContext
 
 PICTURE_SIDE_PX = 512  # of the copy of an example from outside the library
 _PHOTO = "photo:"

@@ -10,22 +10,19 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import TYPE_CHECKING
 
 from imgsearch.errors import PhotoError, QueryError, UsageError
 from imgsearch.features.concepts import teaching
 from imgsearch.features.concepts.indexing import ConceptEmbedder
 from imgsearch.features.concepts.records import ConceptExample
 from imgsearch.features.concepts.store import ConceptStore
+from imgsearch.indexer.context import IndexingContext
 from imgsearch.indexer.derived import encoder_may_lack
+from imgsearch.records.index import EncoderRow
 from imgsearch.store import pack_checks
 from imgsearch.store.pack_format import UTC_TEXT
-
-if TYPE_CHECKING:
-    from imgsearch.indexer.context import IndexingContext
-    from imgsearch.records.index import EncoderRow
-    from imgsearch.store.pack_reader import PackReader
-    from imgsearch.store.store import Store
+from imgsearch.store.pack_reader import PackReader
+from imgsearch.store.store import Store
 
 _MAX_PICTURE_BYTES = 1 << 20  # of an example from outside of a library
 # The library is attached to a pack as `library`. A probe does not go with a concept: it follows

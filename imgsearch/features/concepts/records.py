@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
 from msgspec import Struct
 
-from imgsearch.records.directions import Level
+from imgsearch.records.directions import CalibratedDirection, Level
 from imgsearch.records.query import DirectionName
 from imgsearch.text import format_count
 
 if TYPE_CHECKING:
     from imgsearch.records.arrays import Vector
-    from imgsearch.records.directions import CalibratedDirection
 
 
 class TaughtConcept(DirectionName, frozen=True):

@@ -29,7 +29,7 @@ from imgsearch.operations.declared import (
 from imgsearch.records.changes import Change
 from imgsearch.records.ids import as_ids
 from imgsearch.records.named_point import NamedPoint
-from imgsearch.records.photo import DatePrecision, as_precision
+from imgsearch.records.photo import DatePrecision, Facts, as_precision
 from imgsearch.records.query import Filter, FilterValue, NamedPlace, Place, Query
 from imgsearch.records.stated_facts import StatedFacts
 from imgsearch.text import printable
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     from imgsearch.opened.library import OpenedLibrary
     from imgsearch.outputs.sidecars import PlannedFile
     from imgsearch.progress import Job
-    from imgsearch.records.photo import Facts
 
 GivenDate = Annotated[
     str | None,

@@ -8,8 +8,8 @@ from typing import ClassVar
 
 from msgspec import Struct
 
-from imgsearch.archive.items.base import ItemGroup, LiveItem, values_of
-from imgsearch.archive.items.item import CONTENT, ItemName, KindOfItem
+from imgsearch.items.base import ItemGroup, LiveItem, values_of
+from imgsearch.items.item import CONTENT, ItemName, KindOfItem
 
 
 class DuplicateItem(Struct, frozen=True):

@@ -11,7 +11,13 @@ from msgspec import Meta
 from imgsearch.addresses import as_path
 from imgsearch.caches import MemoryCache
 from imgsearch.errors import CommandLine, Sentence, UsageError
-from imgsearch.features.duplicates.records import ChosenGroups, DuplicateGroups
+from imgsearch.features.duplicates.records import (
+    ChosenGroups,
+    Comparison,
+    DuplicateGroup,
+    DuplicateGroups,
+    Pairs,
+)
 from imgsearch.language.grammar import resolve_query
 from imgsearch.operations.declared import MAX_K, PhotoId, ResultCount, operation
 from imgsearch.records.query import Query
@@ -19,7 +25,6 @@ from imgsearch.records.query import Query
 if TYPE_CHECKING:
     from imgsearch.features.duplicates.choices import DuplicateChoices
     from imgsearch.features.duplicates.chosen_groups import ProposedGroups
-    from imgsearch.features.duplicates.records import Comparison, DuplicateGroup, Pairs
     from imgsearch.opened.library import OpenedLibrary
     from imgsearch.progress import Job, Progress
     from imgsearch.records.arrays import Ids

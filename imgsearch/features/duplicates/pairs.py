@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from msgspec.structs import replace
+from numpy.typing import NDArray
 
 from imgsearch import private_files
 from imgsearch.concurrency import prefetch
@@ -28,8 +29,6 @@ from imgsearch.records.photo import Photo
 from imgsearch.search.library_photos import LibraryPhotos
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     Rows = NDArray[np.int64]  # row numbers
 
 BLOCK_ROWS = 2048  # the scores of two blocks are 16 MB

@@ -13,8 +13,8 @@ from typing import ClassVar
 
 from msgspec import Struct
 
-from imgsearch.archive.items.base import ItemGroup, LiveItem, values_of
-from imgsearch.archive.items.item import ItemName, KindOfItem, LocalTime
+from imgsearch.items.base import ItemGroup, LiveItem, values_of
+from imgsearch.items.item import ItemName, KindOfItem, LocalTime
 
 
 class EventTitleItem(Struct, frozen=True):

@@ -10,12 +10,12 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from imgsearch.archive.items.item import FaceItem, MarkItem, PersonItem, UserItem, encoded
-from imgsearch.archive.items.of_rows import identity_from
 from imgsearch.features.backup.records import Backup
 from imgsearch.features.backup.restoring import MOST_CHARACTERS, restore
 from imgsearch.features.imports.matching import FoundPhoto, LibraryFiles
 from imgsearch.features.imports.records import ImportReport, SourceFace, SourcePhoto
+from imgsearch.items.item import FaceItem, MarkItem, PersonItem, UserItem, encoded
+from imgsearch.items.of_rows import identity_from
 from imgsearch.store.database import Database
 from imgsearch.text import plain_text
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 import numpy as np
 from msgspec.structs import replace
@@ -12,15 +12,13 @@ from msgspec.structs import replace
 from imgsearch.decode.formats import is_photo_name
 from imgsearch.decode.reader import decode, side_to_embed
 from imgsearch.decode.tiles import images_to_embed
+from imgsearch.encoders.base import Encoder
 from imgsearch.errors import FolderError, PhotoError
 from imgsearch.features.labels.labelling import class_vectors, make_classifier, validate
 from imgsearch.features.labels.records import Classes, Confusion
 from imgsearch.progress import Progress
-
-if TYPE_CHECKING:
-    from imgsearch.encoders.base import Encoder
-    from imgsearch.records.arrays import PixelBatch, Pixels
-    from imgsearch.records.index import EncoderRow
+from imgsearch.records.arrays import PixelBatch, Pixels
+from imgsearch.records.index import EncoderRow
 
 
 def photos_by_class(folder: Path) -> dict[str, list[Path]]:

@@ -12,8 +12,8 @@ from typing import Annotated, ClassVar
 
 from msgspec import Meta, Struct
 
-from imgsearch.archive.items.base import ItemGroup, LiveItem, values_of
-from imgsearch.archive.items.item import ItemName, KindOfItem
+from imgsearch.items.base import ItemGroup, LiveItem, values_of
+from imgsearch.items.item import ItemName, KindOfItem
 
 
 class LabelItem(Struct, frozen=True):

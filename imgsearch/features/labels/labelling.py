@@ -7,22 +7,22 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from imgsearch.encoders.base import Encoder
 from imgsearch.encoders.prompts import class_templates, embed_in
 from imgsearch.errors import CommandLine, Sentence, UsageError
 from imgsearch.features.labels.records import Classes, Facet, Label
 from imgsearch.features.labels.store import LabelStore
 from imgsearch.features.labels.zero_shot import ZeroShotClassifier
 from imgsearch.index.recall import prompts
+from imgsearch.records.arrays import Ids, Vectors
+from imgsearch.records.index import EncoderRow
 from imgsearch.store.lock import writing
 from imgsearch.store.reading.vectors import photo_starts
+from imgsearch.store.store import Store
 from imgsearch.text import is_utf8
 
 if TYPE_CHECKING:
-    from imgsearch.encoders.base import Encoder
     from imgsearch.indexer.context import IndexingContext
-    from imgsearch.records.arrays import Ids, Vectors
-    from imgsearch.records.index import EncoderRow
-    from imgsearch.store.store import Store
 
 MAX_CLASSES = 1_000
 MAX_NAME_CHARS = 200  # of a class

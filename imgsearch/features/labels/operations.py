@@ -5,7 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from imgsearch.features.labels.records import Classes, Facet, Label, LabelCount, SavedLabels
+from imgsearch.features.labels.records import (
+    Classes,
+    Confusion,
+    Facet,
+    Label,
+    LabelCount,
+    SavedLabels,
+)
 from imgsearch.language.grammar import resolve_query
 from imgsearch.operations.declared import ResultCount, operation
 from imgsearch.paths import absolute
@@ -13,7 +20,6 @@ from imgsearch.records.ids import as_id
 from imgsearch.records.query import Query
 
 if TYPE_CHECKING:
-    from imgsearch.features.labels.records import Confusion
     from imgsearch.features.labels.store import LabelStore
     from imgsearch.opened.library import OpenedLibrary
     from imgsearch.progress import Job

@@ -10,15 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from importlib.resources import files
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from imgsearch.features.meaning.clusters import FoundCluster
 from imgsearch.records.arrays import Ids, Vectors
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 FITS_FROM = 1.75  # standard deviations above unrelated captions, as for labels
 _AMONG_BEST = 8  # words that fit a photo at most: those that stand out most

@@ -20,13 +20,13 @@ from imgsearch.cli.output import (
 )
 from imgsearch.errors import CommandLine, Sentence, UsageError
 from imgsearch.features.people.operations import People
+from imgsearch.features.people.records import FaceNamesChange, PersonLook
 from imgsearch.library import Library
 from imgsearch.paths import absolute
+from imgsearch.records.faces import Face, Person
 from imgsearch.text import SCHEME, format_count, path_text, printable
 
 if TYPE_CHECKING:
-    from imgsearch.features.people.records import FaceNamesChange, PersonLook
-    from imgsearch.records.faces import Face, Person
     from imgsearch.service.api import Asking
 
 _LISTED = 50  # groups without a name, unless all are asked for

@@ -23,28 +23,27 @@ from imgsearch.decode.reader import decode
 from imgsearch.errors import PhotoError, Reason
 from imgsearch.features.people import grouping
 from imgsearch.features.people.quality import is_surely_upright, may_found_group
-from imgsearch.features.people.reader import CLOSE_SIDE_PX, LOOK_SIDE_PX, open_reader
+from imgsearch.features.people.reader import CLOSE_SIDE_PX, LOOK_SIDE_PX, FaceReader, open_reader
 from imgsearch.features.people.records import FaceReport
 from imgsearch.indexer.backlogs import PhotoBacklog
+from imgsearch.indexer.context import IndexingContext
 from imgsearch.indexer.derived import GROUPING
 from imgsearch.indexer.embedding import embed_queries
 from imgsearch.indexer.likely_photos import likeliness
 from imgsearch.indexer.roots import ids_below, readable_photos
 from imgsearch.progress import Progress
+from imgsearch.records.faces import FoundFace, StoredFaces
+from imgsearch.records.index import EncoderRow
+from imgsearch.records.photo import Photo
+from imgsearch.records.status import UnfinishedJob
 from imgsearch.store.lock import writing
 from imgsearch.store.progress_file import publish_progress
+from imgsearch.store.store import Store
 from imgsearch.store.unfinished import noted
 from imgsearch.text import format_count
 
 if TYPE_CHECKING:
-    from imgsearch.features.people.reader import FaceReader
-    from imgsearch.indexer.context import IndexingContext
-    from imgsearch.records.faces import FoundFace, StoredFaces
-    from imgsearch.records.index import EncoderRow
-    from imgsearch.records.photo import Photo
-    from imgsearch.records.status import UnfinishedJob
     from imgsearch.store.people_stores import PeopleStores
-    from imgsearch.store.store import Store
 
 DOING = "Finding faces"
 _AHEAD = 2  # photos read in advance, besides those that threads are reading

@@ -10,12 +10,14 @@ import time
 from collections.abc import Generator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
 from imgsearch.archive.commits import CommitClock, Files, Photos, looked_at
 from imgsearch.archive.fleet.base import patiently
+from imgsearch.errors import PhotoError
 from imgsearch.features.people.finding import (
     DOING,
     FaceLook,
@@ -26,20 +28,16 @@ from imgsearch.features.people.finding import (
     unread_photos,
 )
 from imgsearch.features.people.records import FaceReport
-from imgsearch.records.faces import FoundFace, PhotoFaces
+from imgsearch.indexer.context import IndexingContext
+from imgsearch.progress import Progress
+from imgsearch.records.faces import FaceState, FoundFace, PhotoFaces
+from imgsearch.records.photo import Photo
 from imgsearch.store.store import Store
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from imgsearch.archive.lance.writer import LanceWriter
     from imgsearch.archive.originals import Originals
     from imgsearch.archive.photo_changes import ArchiveChanges
-    from imgsearch.errors import PhotoError
-    from imgsearch.indexer.context import IndexingContext
-    from imgsearch.progress import Progress
-    from imgsearch.records.faces import FaceState
-    from imgsearch.records.photo import Photo
 
 
 def find_faces_of_archive(

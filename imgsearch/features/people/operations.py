@@ -17,6 +17,7 @@ from imgsearch.features.people.records import (
     DatedFace,
     FaceInPhoto,
     FaceNamesChange,
+    FaceReport,
     FacesInPhoto,
     PeopleOverview,
     PersonChange,
@@ -33,7 +34,6 @@ from imgsearch.records.ids import as_id
 from imgsearch.text import character_of_no_name, printable
 
 if TYPE_CHECKING:
-    from imgsearch.features.people.records import FaceReport
     from imgsearch.opened.library import OpenedLibrary
     from imgsearch.outputs.sidecars import PlannedFile
     from imgsearch.progress import Job

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import TYPE_CHECKING
 
 from imgsearch.errors import QueryError
 from imgsearch.features.saved.queries import query_of
 from imgsearch.features.saved.records import SavedSearch, SavedSearchSummary
 from imgsearch.search.answers import MAX_RANKED, found_ids
+from imgsearch.search.context import SearchContext
 from imgsearch.search.prepared import prepare
-
-if TYPE_CHECKING:
-    from imgsearch.search.context import SearchContext
 
 
 def photos_of(context: SearchContext, search: SavedSearch) -> list[int]:

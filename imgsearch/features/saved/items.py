@@ -15,10 +15,10 @@ from typing import ClassVar
 from msgspec import Struct
 from msgspec.structs import asdict
 
-from imgsearch.archive.items.base import ItemGroup, LiveItem
-from imgsearch.archive.items.item import ItemName, KindOfItem, Moment, Number
-from imgsearch.archive.items.rows import content_of, photo_with
 from imgsearch.features.saved.store import pack_ids
+from imgsearch.items.base import ItemGroup, LiveItem
+from imgsearch.items.item import ItemName, KindOfItem, Moment, Number
+from imgsearch.items.rows import content_of, photo_with
 from imgsearch.records.query import Region
 from imgsearch.store.sql import now
 

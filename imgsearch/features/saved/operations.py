@@ -13,13 +13,17 @@ from msgspec import Meta
 from msgspec.structs import replace as replaced
 
 from imgsearch.errors import CommandLine, Sentence, UsageError
-from imgsearch.features.saved.records import SavedSearch, SavedSearchSummary
+from imgsearch.features.saved.records import (
+    OutputsReport,
+    SavedSearch,
+    SavedSearchOutputs,
+    SavedSearchSummary,
+)
 from imgsearch.language.grammar import resolve_query
 from imgsearch.operations.declared import ChosenCount, WithWeak, operation
 from imgsearch.records.query import Query
 
 if TYPE_CHECKING:
-    from imgsearch.features.saved.records import OutputsReport, SavedSearchOutputs
     from imgsearch.features.saved.store import SavedSearchStore
     from imgsearch.opened.library import OpenedLibrary
 

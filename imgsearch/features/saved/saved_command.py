@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 import click
 from msgspec.structs import asdict
@@ -26,13 +26,9 @@ from imgsearch.features.saved.output_options import (
     outputs_in_words,
     outputs_options,
 )
+from imgsearch.features.saved.records import OutputsReport, SavedSearchSummary
 from imgsearch.features.saved.save_command import described
 from imgsearch.text import format_count, printable
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from imgsearch.features.saved.records import OutputsReport, SavedSearchSummary
 
 
 @click.command("saved")

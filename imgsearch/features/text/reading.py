@@ -22,28 +22,33 @@ from msgspec.structs import replace
 from imgsearch.concurrency import prefetch
 from imgsearch.decode.reader import decode
 from imgsearch.errors import PhotoError, Reason
-from imgsearch.features.text.reader import LOOK_SIDE_PX, LOOK_THRESHOLD, MIN_SIDE_PX, open_reader
+from imgsearch.features.text.reader import (
+    LOOK_SIDE_PX,
+    LOOK_THRESHOLD,
+    MIN_SIDE_PX,
+    TextReader,
+    open_reader,
+)
 from imgsearch.features.text.records import TextReport
 from imgsearch.indexer.backlogs import PhotoBacklog
+from imgsearch.indexer.context import IndexingContext
 from imgsearch.indexer.embedding import embed_queries
 from imgsearch.indexer.likely_photos import likeliness
 from imgsearch.indexer.roots import ids_below, readable_photos
 from imgsearch.progress import Progress
+from imgsearch.records.index import EncoderRow
+from imgsearch.records.photo import Photo
+from imgsearch.records.picture_text import TextLine
+from imgsearch.records.status import UnfinishedJob
 from imgsearch.store.lock import writing
 from imgsearch.store.progress_file import publish_progress
+from imgsearch.store.store import Store
 from imgsearch.store.unfinished import noted
 from imgsearch.text import format_count
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-    from imgsearch.features.text.reader import TextReader
-    from imgsearch.indexer.context import IndexingContext
-    from imgsearch.records.index import EncoderRow
-    from imgsearch.records.photo import Photo
-    from imgsearch.records.picture_text import TextLine
-    from imgsearch.records.status import UnfinishedJob
-    from imgsearch.store.store import Store
 
 # Chosen on 560 photos of Flickr8k's train split and 304 of ImageNet, of which OCR found text in 93.
 # Documents and screenshots have scores above 2.

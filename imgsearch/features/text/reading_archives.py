@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Generator, Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
@@ -25,22 +26,19 @@ from imgsearch.features.text.reading import (
     reader_of,
 )
 from imgsearch.features.text.records import TextReport
+from imgsearch.indexer.context import IndexingContext
 from imgsearch.indexer.roots import ids_below
-from imgsearch.records.picture_text import PhotoText, TextLine
+from imgsearch.progress import Progress
+from imgsearch.records.photo import Photo
+from imgsearch.records.picture_text import PhotoText, TextLine, TextState
 from imgsearch.store.store import Store
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from PIL.Image import Image
 
     from imgsearch.archive.lance.writer import LanceWriter
     from imgsearch.archive.originals import Originals
     from imgsearch.archive.photo_changes import ArchiveChanges
-    from imgsearch.indexer.context import IndexingContext
-    from imgsearch.progress import Progress
-    from imgsearch.records.photo import Photo
-    from imgsearch.records.picture_text import TextState
 
 
 def read_archive_text(

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 from imgsearch.features import installed
 from imgsearch.features.declared import NamedDirection, NamedFilter, NamedQuery, load
+from imgsearch.records.query import DirectionName, StoredQuery
 from imgsearch.store.database import Database
 from imgsearch.store.recent_reads import RecentReads
 
 if TYPE_CHECKING:
     from imgsearch.records.directions import CalibratedDirection
     from imgsearch.records.index import EncoderRow
-    from imgsearch.records.query import DirectionName, StoredQuery
 
 
 class DefinitionReads:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from imgsearch.records.query import Listed, Selection
+from imgsearch.records.worth import PictureMeasures
 from imgsearch.store import filters
 from imgsearch.store.database import Database
 from imgsearch.store.recent_reads import RecentReads, read_only
 
 if TYPE_CHECKING:
     from imgsearch.records.arrays import Ids
-    from imgsearch.records.worth import PictureMeasures
 
 
 class SelectionReads:

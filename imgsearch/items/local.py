@@ -17,9 +17,9 @@ from uuid import uuid4
 
 from msgspec import Struct
 
-from imgsearch.archive.items.base import ItemGroup, LiveItem
-from imgsearch.archive.items.groups import GROUPS, decoded, group_of
-from imgsearch.archive.items.item import ItemName, UserItem, encoded
+from imgsearch.items.base import ItemGroup, LiveItem
+from imgsearch.items.groups import GROUPS, decoded, group_of
+from imgsearch.items.item import ItemName, UserItem, encoded
 from imgsearch.store import names
 from imgsearch.store.database import Database
 from imgsearch.store.face_decisions import delete_empty_groups

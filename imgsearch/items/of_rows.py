@@ -14,9 +14,9 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from imgsearch.archive.items.base import ItemGroup
-from imgsearch.archive.items.item import IDENTITY, ItemName
-from imgsearch.archive.items.rows import identity_of, keep_identity
+from imgsearch.items.base import ItemGroup
+from imgsearch.items.item import IDENTITY, ItemName
+from imgsearch.items.rows import identity_of, keep_identity
 from imgsearch.store.database import DATABASE_FILE, Database, connect
 from imgsearch.store.migrations import item_subjects
 

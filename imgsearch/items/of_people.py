@@ -16,8 +16,8 @@ from typing import ClassVar
 from msgspec import Struct
 from msgspec.structs import replace
 
-from imgsearch.archive.items.base import LiveItem, values_of
-from imgsearch.archive.items.item import (
+from imgsearch.items.base import LiveItem, values_of
+from imgsearch.items.item import (
     CONTENT,
     IDENTITY,
     FaceItem,
@@ -28,7 +28,7 @@ from imgsearch.archive.items.item import (
     OwnPersonItem,
     PersonItem,
 )
-from imgsearch.archive.items.rows import (
+from imgsearch.items.rows import (
     identity_of,
     keep_identity,
     made_identity,

@@ -8,7 +8,7 @@ from typing import Protocol, TypeVar
 
 from msgspec import Struct
 
-from imgsearch.archive.items.item import ItemName, KindOfItem
+from imgsearch.items.item import ItemName, KindOfItem
 
 _Value = TypeVar("_Value", bound=Struct)
 

@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 
 from msgspec import Struct
 
-from imgsearch.archive.items.base import LiveItem, values_of
-from imgsearch.archive.items.item import (
+from imgsearch.items.base import LiveItem, values_of
+from imgsearch.items.item import (
     OF_PHOTO,
     DateItem,
     ItemName,
@@ -18,7 +18,7 @@ from imgsearch.archive.items.item import (
     MarkItem,
     PlaceItem,
 )
-from imgsearch.archive.items.rows import photo_with
+from imgsearch.items.rows import photo_with
 
 _CORRECTED = (
     *("taken_at", "date_precision"),

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from imgsearch.archive.items.base import ItemGroup
-from imgsearch.archive.items.of_people import FaceItems, OwnPersonItems, PersonItems
-from imgsearch.archive.items.of_photos import CorrectionItems, MarkItems
 from imgsearch.features import installed
 from imgsearch.features.declared import load
+from imgsearch.items.base import ItemGroup
+from imgsearch.items.of_people import FaceItems, OwnPersonItems, PersonItems
+from imgsearch.items.of_photos import CorrectionItems, MarkItems
 
 _CORE: tuple[ItemGroup, ...] = (
     MarkItems(),
