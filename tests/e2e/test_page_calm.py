@@ -12,6 +12,7 @@ import pytest
 from imgsearch import Library, Settings
 from tests.browsing import NEEDS_BROWSER, PATIENCE_MS, TOKEN, settle
 from tests.counted_connections import counted
+from tests.page_traffic import Traffic
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -74,6 +75,41 @@ def test_what_a_run_will_replace_does_not_pale(page: Page, address: str) -> None
         }"""
     )
     assert opacity == "1"
+
+
+def test_a_clicked_photo_is_large_before_the_server_answers(page: Page, address: str) -> None:
+    traffic = Traffic(page)
+    open_whole(page, f"{address}/?q=a+cat")
+    cover = page.locator(".opening")
+    tile = page.locator(".tile").first
+    source = tile.locator("img").evaluate("image => image.src")
+    with traffic.requests_held() as wait_for_requests:
+        tile.locator("a").click()
+        wait_for_requests(1)
+        assert cover.locator("img").evaluate("image => image.src") == source
+        box = cover.locator("img").bounding_box()
+        assert box is not None and box["width"] > 700 and box["height"] > 400
+    page.locator(".frame img").wait_for()
+    cover.wait_for(state="detached")
+
+
+def test_esc_takes_the_large_picture_away(page: Page, address: str) -> None:
+    traffic = Traffic(page)
+    open_whole(page, f"{address}/?q=a+cat")
+    with traffic.requests_held() as wait_for_requests:
+        page.locator(".tile a").first.click()
+        wait_for_requests(1)
+        page.keyboard.press("Escape")
+        page.locator(".opening").wait_for(state="detached")
+        assert page.locator(".tile").first.is_visible()
+
+
+def test_a_photo_that_has_left_is_no_large_picture(page: Page, address: str) -> None:
+    open_whole(page, f"{address}/?q=a+cat")
+    page.locator(".tile a").first.evaluate("link => link.setAttribute('href', '/photo?id=999999')")
+    page.locator(".tile a").first.click()
+    page.get_by_text("Photo not found").wait_for()
+    page.locator(".opening").wait_for(state="detached")
 
 
 def test_the_tools_load_at_most_300_kb_beyond_the_first_page(
