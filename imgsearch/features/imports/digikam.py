@@ -9,18 +9,14 @@ mostly in the files as well, where an index reads them.
 from __future__ import annotations
 
 import re
-import sqlite3
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 
-from imgsearch.errors import UsageError
-from imgsearch.features.imports.records import SourceError, SourceFace, SourcePhoto
-from imgsearch.paths import database_uri
+from imgsearch.features.imports.records import SourceFace, SourcePhoto, stars_from
+from imgsearch.features.imports.sqlite_sources import has_tables, opened
 
 PROGRAM = "digiKam"
-_SQLITE = b"SQLite format 3\x00"
 _TABLES = {"AlbumRoots", "Albums", "Images", "ImageInformation", "Tags", "ImageTagProperties"}
 _VISIBLE = 1
 _PHOTOS = (
@@ -43,17 +39,7 @@ _NUMBER = re.compile(r'\b(x|y|width|height)="(-?\d{1,9})"')
 
 def is_source(file: Path) -> bool:
     """Return whether a file is such a database. Raises OSError."""
-    if not file.is_file():
-        return False
-    with file.open("rb") as stream:
-        if stream.read(len(_SQLITE)) != _SQLITE:
-            return False
-    try:
-        with closing(_opened(file)) as connection:
-            rows = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
-            return {name for (name,) in rows} >= _TABLES
-    except (sqlite3.Error, UnicodeDecodeError):
-        return False
+    return has_tables(file, _TABLES)
 
 
 def read(file: Path) -> Iterator[SourcePhoto]:
@@ -61,39 +47,19 @@ def read(file: Path) -> Iterator[SourcePhoto]:
 
     Raises UsageError where digiKam has it open, and SourceError for a damaged one.
     """
-    for suffix in ("-wal", "-journal"):
-        log = file.with_name(file.name + suffix)
-        if log.exists() and log.stat().st_size:
-            raise UsageError(
-                f"digiKam has not finished writing to {file}: {log.name} is beside it. Close "
-                "digiKam, and run this again."
+    with opened(file, PROGRAM, "Let digiKam check it: Tools, Maintenance.") as connection:
+        faces: dict[int, list[SourceFace]] = defaultdict(list)
+        for photo_id, name, region in connection.execute(_FACES):
+            face = _face(name, region)
+            if face is not None:
+                faces[photo_id].append(face)
+        for photo_id, path, size_bytes, rating in connection.execute(_PHOTOS, (_VISIBLE,)):
+            yield SourcePhoto(
+                re.sub("/+", "/", str(path)),
+                size_bytes if isinstance(size_bytes, int) and size_bytes > 0 else None,
+                stars=stars_from(rating),
+                faces=tuple(faces.get(photo_id, ())),
             )
-    try:
-        with closing(_opened(file)) as connection:
-            faces: dict[int, list[SourceFace]] = defaultdict(list)
-            for photo_id, name, region in connection.execute(_FACES):
-                face = _face(name, region)
-                if face is not None:
-                    faces[photo_id].append(face)
-            for photo_id, path, size_bytes, rating in connection.execute(_PHOTOS, (_VISIBLE,)):
-                stars = rating if isinstance(rating, int) and 1 <= rating <= 5 else None
-                yield SourcePhoto(
-                    re.sub("/+", "/", str(path)),
-                    size_bytes if isinstance(size_bytes, int) and size_bytes > 0 else None,
-                    stars=stars,
-                    faces=tuple(faces.get(photo_id, ())),
-                )
-    except (sqlite3.Error, UnicodeDecodeError) as error:
-        raise SourceError(
-            f"The database {file} of digiKam cannot be read ({error}). Nothing was changed. Let "
-            "digiKam check it: Tools, Maintenance."
-        ) from error
-
-
-def _opened(file: Path) -> sqlite3.Connection:
-    """Open a database of somebody else, into which not even a lock is written."""
-    uri = database_uri(file.resolve(), "mode=ro&immutable=1")
-    return sqlite3.connect(uri, uri=True, isolation_level=None)
 
 
 def _face(name: object, region: object) -> SourceFace | None:

@@ -45,8 +45,10 @@ def command(
     \b
       imgsearch import ~/Pictures/digikam4.db --dry-run
       imgsearch import photos.json            (osxphotos query --json > photos.json)
+      imgsearch import ~/Takeout
 
-    SOURCE is the database of digiKam, or what osxphotos writes of Apple Photos. It is only read.
+    SOURCE is the database of digiKam or PhotoPrism, a catalogue of Lightroom, a database backup of
+    Immich, what osxphotos writes of Apple Photos, or an unpacked Google Takeout. It is only read.
     Index the photos first: they are found by the names and sizes of their files. What the library
     has stays, and to run this again changes nothing. What is in the photos themselves, or in XMP
     files beside them, needs no import: imgsearch index reads it. docs/importing.md says what comes.

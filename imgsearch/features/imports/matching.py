@@ -60,11 +60,17 @@ class LibraryFiles:
 
     def find(self, wanted: SourcePhoto) -> Sequence[FoundPhoto]:
         """Return the photos that this one may be: one where it is found, several if unclear."""
-        parts = _parts(wanted.path)
+        found = self._at(wanted.path, wanted.size_bytes)
+        if not found and wanted.other_path is not None:
+            return self._at(wanted.other_path, wanted.size_bytes)
+        return found
+
+    def _at(self, path: str, size_bytes: int | None) -> Sequence[FoundPhoto]:
+        parts = _parts(path)
         if not parts:
             return ()
         files = self._by_name.get(parts[0], [])
-        same = [each for each in files if each.size_bytes == wanted.size_bytes]
+        same = [each for each in files if each.size_bytes == size_bytes]
         if not same:
             needed = _FOLDERS_WITHOUT_SIZE + 1  # with the name of the file
             same = [each for each in files if _common(each.reversed_path, parts) >= needed]

@@ -24,31 +24,24 @@ class Imports:
     ) -> ImportReport:
         """Merge what another program knows of photos of the library, in one transaction.
 
-        `source` is the database of digiKam, or what osxphotos writes of Apple Photos; it is only
-        read. Photos are known by the names and sizes of their files. What the library has stays;
-        to bring it again changes nothing. With `folder`, only photos of the library in it count.
-        With `dry_run`, the report says what would change. Raises SourceError for a file that
-        cannot be read or is of no known program, UsageError, LibraryLocked and DiskError.
+        `source` is a file or folder of one of the programs that docs/importing.md names; it is
+        only read. Photos are
+        known by the names and sizes of their files. What the library has stays; to bring it again
+        changes nothing. With `folder`, only photos of the library in it count. With `dry_run`, the
+        report says what would change. Raises SourceError for what cannot be read or is of no known
+        program, UsageError, LibraryLocked and DiskError.
         """
         from imgsearch.features.backup.operations import follow_restored
-        from imgsearch.features.imports import digikam, osxphotos
         from imgsearch.features.imports.merging import merge
-        from imgsearch.features.imports.records import SourceError
+        from imgsearch.features.imports.programs import program_of
 
         database = self._opened.database()
         file = Path(absolute(source))
         below = None if folder is None else self._opened.origin.absolute(folder)
         try:
-            if digikam.is_source(file):
-                program, photos = digikam.PROGRAM, digikam.read(file)
-            elif osxphotos.is_source(file):
-                program, photos = osxphotos.PROGRAM, osxphotos.read(file)
-            else:
-                raise SourceError(
-                    f"{file} is of no program that imgsearch knows. It reads digikam4.db, the "
-                    "database of digiKam, and the JSON that osxphotos query --json writes."
-                )
-            report = merge(database, program, file, photos, below, dry_run=dry_run)
+            program = program_of(file)
+            photos = program.read(file)
+            report = merge(database, program.PROGRAM, file, photos, below, dry_run=dry_run)
         except (OSError, ValueError) as error:  # ValueError for a path with a zero byte
             reason = error.strerror if isinstance(error, OSError) else str(error)
             raise DiskError(f"Cannot read {file} ({reason}). Choose another file.") from error

@@ -34,7 +34,8 @@ class SourcePhoto(Struct, frozen=True):
     """A photo with what somebody has made of it in another program.
 
     `path` has "/" between the names of folders, as far as the program knows them, and the name of
-    the file at its end. `albums` are names, with the place of the photo in each.
+    the file at its end; `other_path` is where else it may lie, for a program that gives files names
+    of its own. `albums` are names, with the place of the photo in each.
     """
 
     path: str
@@ -44,11 +45,23 @@ class SourcePhoto(Struct, frozen=True):
     hidden: bool = False
     albums: tuple[tuple[str, int], ...] = ()
     faces: tuple[SourceFace, ...] = ()
+    other_path: str | None = None
 
     @property
     def has_anything(self) -> bool:
         """Whether there is anything to bring."""
         return bool(self.stars or self.favourite or self.hidden or self.albums or self.faces)
+
+
+def stars_from(value: object) -> int | None:
+    """Return a rating from 1 to 5, and None for what is none. Programs also keep -1, 0 and 4.0."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        rating = float(value)
+    except ValueError:
+        return None
+    return int(rating) if rating in (1, 2, 3, 4, 5) else None
 
 
 class ImportReport(Struct, frozen=True):
