@@ -15,7 +15,7 @@ from streamlit.material_icon_names import ALL_MATERIAL_ICONS
 from tests.factories import CHECKOUT
 from tests.page_requests import answer_of
 from ui import component_files, icon_font
-from ui.icon_font import SmallIconFont
+from ui.icon_font import SmallFonts
 
 PAGE = Path(icon_font.__file__).parent
 FEATURES = CHECKOUT / "imgsearch" / "features"
@@ -27,7 +27,12 @@ def test_the_part_is_of_the_font_of_this_streamlit() -> None:
     assert part.streamlit == streamlit.__version__, MAKE
     (font,) = (Path(streamlit.__file__).parent / "static/static/media").glob("MaterialSym*.woff2")
     assert part.font_sha256 == hashlib.sha256(font.read_bytes()).hexdigest(), MAKE
-    assert icon_font.addresses() == [f"/static/media/{font.name}"]
+    (text_font,) = font.parent.glob("SourceSansVF-Upright.*.woff2")
+    assert part.text_font_sha256 == hashlib.sha256(text_font.read_bytes()).hexdigest(), MAKE
+    assert icon_font.addresses() == {
+        f"/static/media/{font.name}": "icons/icons.woff2",
+        f"/static/media/{text_font.name}": "icons/text.woff2",
+    }
 
 
 def test_the_part_has_every_icon_that_is_named() -> None:
@@ -47,10 +52,10 @@ def test_the_part_has_every_icon_that_is_named() -> None:
     assert of_streamlit & set(ALL_MATERIAL_ICONS) <= names, MAKE
 
 
-def test_the_address_of_the_font_leads_to_its_part() -> None:
+@pytest.mark.parametrize("address", icon_font.addresses())
+def test_the_address_of_a_font_leads_to_its_part(address: str) -> None:
     passed_on = PlainTextResponse("as ever")
-    font = SmallIconFont(passed_on)
-    (address,) = icon_font.addresses()
+    font = SmallFonts(passed_on)
     status, headers, _ = answer_of(font, address)
     assert status == 307 and headers["cache-control"] == "no-store"
     name = headers["location"].removeprefix(component_files.address(""))
@@ -69,4 +74,4 @@ def test_the_address_of_the_font_leads_to_its_part() -> None:
 
 def test_another_streamlit_has_its_whole_font(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(streamlit, "__version__", "1.99.0")
-    assert icon_font.addresses() == []
+    assert icon_font.addresses() == {}

@@ -113,7 +113,6 @@ def main() -> None:
     """Show the view that the URL names."""
     # Our own icon: Streamlit would fetch its default icon from the internet.
     st.set_page_config(page_title=elements.NAME, page_icon=str(elements.FACE), layout="wide")
-    st.html(elements.PAGE_STYLE)
     navigation.follow()
     views = pages()
     shown = st.navigation(list(views.values()), position="hidden")

@@ -22,6 +22,7 @@ from msgspec import Struct
 
 from imgsearch import Hit, PhotoMarks, Region, path_text, printable
 from ui.addresses import START, address_of, number_of
+from ui.bars import bars_svg
 from ui.component_files import component
 from ui.file_manager import has_desktop
 from ui.formatting import alt_text, found_rows
@@ -62,12 +63,14 @@ def _asset(*names: str) -> str:
 
 # What fills the window leaves nothing to scroll to below it.
 _WITHOUT_MARGIN = "<style>.stMainBlockContainer { padding-bottom: 0; }</style>"
-PAGE_STYLE = f"<style>{_asset('page.css')}</style>"  # read once: each rerun runs the app's script
 _answer = component("answer", "shared/photo_tile.css", "grid/photo_grid.css", "grid/memories.css")
 _tiles = component("tiles", "shared/photo_tile.css")
 _viewer = component("viewer")
 _facts = st.components.v2.component(
     "imgsearch_facts", html="<dl></dl>", css=_asset("facts.css"), js=_asset("facts.js")
+)
+_bars = st.components.v2.component(
+    "imgsearch_bars", html='<div class="bars"></div>', css=_asset("bars.css"), js=_asset("bars.js")
 )
 _crop = st.components.v2.component(
     "imgsearch_crop",
@@ -265,6 +268,11 @@ def _slide(hit: Hit, options: ViewerOptions, marks: PhotoMarks | None) -> dict[s
 def facts(rows: Sequence[tuple[str, str]], key: str) -> None:
     """Show a table of names and values."""
     _facts(key=key, data=[[printable(name), printable(value)] for name, value in rows])
+
+
+def bars(counts: Mapping[str, int], label: str, key: str) -> None:
+    """Show a bar chart of counts, in the order of their names; `label` says what it shows."""
+    _bars(key=f"bars {key}", data=bars_svg(counts, label))
 
 
 def crop(source: str, region: Region | None, key: str) -> tuple[Region | None] | None:

@@ -2,7 +2,8 @@
 
 Otherwise a browser learns of them one after the other: of Streamlit's elements when the script of
 the page has run, of our components when these elements are drawn, and of a module from the one
-that imports it. Here it asks for all of them at once.
+that imports it. Here it asks for all of them at once. It has the styles of the page as well, so
+that nothing moves when the script of the page has run.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ _SCRIPTS = "static/js"  # in that folder, and in addresses
 # Streamlit's elements that every view draws; a hash follows in the names of their scripts.
 _ELEMENTS = ("BidiComponent", "Button", "Html")
 _EVERYWHERE = ("shell", "search_field")  # our components
+_STYLES = Path(__file__).with_name("assets") / "page.css"
 # Streamlit takes the path of a view for a folder in which it is served, and asks there first.
 _BASE = "<script>window.__streamlit = { BACKEND_BASE_URL: location.origin };</script>"
 # An import that a module cannot do without; those in parentheses are made later.
@@ -61,7 +63,9 @@ def document(view: str) -> str:
     )
     given = given.replace("<title>Streamlit</title>", f"<title>{manifest.NAME}</title>")
     given = given.replace('href="./favicon.png"', f'href="{manifest.ICON}"')
-    return given.replace("</head>", f"  {_BASE}\n{named}\n  </head>", 1)
+    given = given.replace("</head>", f"  {_BASE}\n{named}\n  </head>", 1)
+    # In the body: Streamlit adds its own styles to the head, and the later ones count.
+    return given.replace("</body>", f"<style>{_STYLES.read_text('utf-8')}</style>\n  </body>", 1)
 
 
 def _scripts_of_streamlit(given: str) -> list[str]:

@@ -1,6 +1,6 @@
-"""The font of icons: the part of Streamlit's that the page uses, in place of the whole.
+"""The fonts of icons and texts: the parts of Streamlit's that the page uses, in place of the whole.
 
-See `ui/components/icons/make_icons.py`, which makes it: it is a tenth of the size.
+See `ui/components/icons/make_icons.py`, which makes them.
 """
 
 from __future__ import annotations
@@ -16,16 +16,17 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from ui import component_files
 from ui.responses import NOT_STORED
 
-_PART = "icons/icons.woff2"
+_ICONS, _TEXT = "icons/icons.woff2", "icons/text.woff2"
 _ABOUT = Path(__file__).parent / "components" / "icons" / "icons.json"
 _FONTS = Path(streamlit.__file__).parent / "static" / "static" / "media"
 
 
 class FontPart(msgspec.Struct, frozen=True):
-    """The font of which the part was made, and the icons in it."""
+    """The fonts of which the parts were made, and the icons in one of them."""
 
     streamlit: str  # the version; another one may use other icons
     font_sha256: str
+    text_font_sha256: str
     names: tuple[str, ...]
 
 
@@ -34,24 +35,29 @@ def font_part() -> FontPart:
     return msgspec.json.decode(_ABOUT.read_bytes(), type=FontPart)
 
 
-def addresses() -> list[str]:
-    """Return the address of Streamlit's font.
+def addresses() -> dict[str, str]:
+    """Return the parts by the addresses of Streamlit's fonts.
 
-    There is none for another version of Streamlit than that of which the part was made: its icons
+    There is none for another version of Streamlit than that of which the parts were made: its icons
     may not be in the part.
     """
     part = font_part()
     if streamlit.__version__ != part.streamlit:
-        return []
-    return [
-        f"/static/media/{path.name}"
-        for path in _FONTS.glob("MaterialSymbols-*.woff2")
-        if hashlib.sha256(path.read_bytes()).hexdigest() == part.font_sha256
-    ]
+        return {}
+    fonts = {
+        "MaterialSymbols-*.woff2": (part.font_sha256, _ICONS),
+        "SourceSansVF-Upright.*.woff2": (part.text_font_sha256, _TEXT),
+    }
+    return {
+        f"/static/media/{path.name}": name
+        for pattern, (digest, name) in fonts.items()
+        for path in _FONTS.glob(pattern)
+        if hashlib.sha256(path.read_bytes()).hexdigest() == digest
+    }
 
 
-class SmallIconFont:
-    """ASGI middleware: the address of Streamlit's font leads to the part of it.
+class SmallFonts:
+    """ASGI middleware: the addresses of Streamlit's fonts lead to the parts of them.
 
     No route can do this, since Streamlit reserves its own addresses.
     """
@@ -63,7 +69,7 @@ class SmallIconFont:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"] in self._addresses:
             # A redirection: the part may change while the name of Streamlit's font stays the same.
-            part = component_files.address(_PART)
+            part = component_files.address(self._addresses[scope["path"]])
             await RedirectResponse(part, 307, NOT_STORED)(scope, receive, send)
         else:
             await self._app(scope, receive, send)

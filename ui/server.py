@@ -63,7 +63,7 @@ from ui.auth import ASKS_PASSWORD, TOKEN, PasswordLogin, SameOrigin, SecurityHea
 from ui.cards import unexpected_error
 from ui.compression import CompressedTexts
 from ui.features import page_features
-from ui.icon_font import SmallIconFont
+from ui.icon_font import SmallFonts
 from ui.responses import NOT_STORED, no_picture
 from ui.session import session
 from ui.unknown_views import UnknownViews
@@ -141,7 +141,7 @@ def app(access: Sequence[Middleware], lifespan: Lifespan | None = None) -> App:
             *access,
             Middleware(CompressedTexts, cache_dir=Settings.load().cache_dir),
             Middleware(SameOrigin),
-            Middleware(SmallIconFont),
+            Middleware(SmallFonts),
             Middleware(UnknownViews),
         ],
         on_script_error=unexpected_error,

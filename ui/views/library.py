@@ -551,14 +551,17 @@ def _over_time() -> None:
         years[month[:4]] += number
     with taken:
         if years:
-            st.bar_chart(_without_gaps(years), height=220, x_label="year", y_label="photos")
+            elements.bars(
+                _without_gaps(years), "Photos by the year in which they were taken", "taken"
+            )
         dated = years.total()
         st.caption(
             f"{dated:,} of {format_count(session().photo_count(), 'photo')}: those whose metadata "
             "says when they were taken. Photos that are offline count."
         )
     with added:
-        st.bar_chart(counts.added, height=220, x_label="day", y_label="photos")
+        if counts.added:
+            elements.bars(counts.added, "Photos by the day on which they were indexed", "added")
         st.caption("All photos, by the day on which they were indexed.")
 
 

@@ -3,9 +3,10 @@
 //
 // A kind of grid extends the class: it says which photos there are and how their sections look.
 
-import { isPlainClick, visit } from "../history/history.js";
+import { PHOTO, isPlainClick, visit } from "../history/history.js";
 import { NO_SERVER } from "../shared/ask.js";
 import { closest, element, focusIn, listen } from "../shared/dom.js";
+import { coverWith } from "../shared/opening.js";
 import { fillWindow } from "../shared/page.js";
 import { createTile, dropTile, fillTile, showMarks, showSelected, tileAt, tileOf } from "../shared/photo_tile.js";
 import { CHANGED, MARKED, OTHER_PHOTOS, tray } from "../shared/tray.js";
@@ -478,7 +479,15 @@ export class PhotoGrid {
       this.active = offset;
       this.remember({ offset, below: placeOf(this.layout, offset).y - this.scroller.scrollTop }, true);
     }
+    if (new URL(address, location.origin).pathname === PHOTO) coverWith(this.pictureAt(offset), this.scroller);
     visit(address);
+  }
+
+  // The picture of a tile, if it has one by now.
+  /** @param {number | undefined} offset */
+  pictureAt(offset) {
+    if (offset === undefined || !this.layout) return null;
+    return this.sections.get(sectionOf(this.layout, offset).number)?.tiles.get(offset)?.querySelector("img") ?? null;
   }
 
   // Keep a place: a photo, and how far below the upper edge it is.

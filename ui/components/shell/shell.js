@@ -5,6 +5,7 @@ import { isPlainClick, visit } from "../history/history.js";
 import { element, find } from "../shared/dom.js";
 import { photosCanBeSearched } from "../shared/example_image.js";
 import { searchDoes } from "../shared/search_box.js";
+import { uncoverWithoutPhoto } from "../shared/opening.js";
 import { viewIsShown } from "./late_replies.js";
 import { DroppedImages } from "./dropped_images.js";
 import { HeaderButtons } from "./header_buttons.js";
@@ -29,6 +30,7 @@ export default function (box, { data, setTriggerValue }) {
   const state = (box.state ??= begin(box, data));
   state.server.drawn(data.run);
   viewIsShown(data.path);
+  uncoverWithoutPhoto(data.path);
   searchDoes(data.search_effects);
   photosCanBeSearched(data.has_photos, data.image_mb);
   makeInstallable();

@@ -4,6 +4,7 @@
 import { PHOTO, announce, exchange, isPlainClick, leave, normalized, openedPhoto, photoHasCome, rememberSeen, visit } from "../history/history.js";
 import { NO_SERVER } from "../shared/ask.js";
 import { closest, element, focusIn, innermost, setFirst } from "../shared/dom.js";
+import { photoIsShown } from "../shared/opening.js";
 import { fillWindow } from "../shared/page.js";
 import { CHANGED, MARKED, modulesOf, tray } from "../shared/tray.js";
 import { Details, remarksOf } from "./details.js";
@@ -153,6 +154,7 @@ class Viewer {
     if (!this.current || normalized(this.current.address) !== asked) this.index = data.index;
     if (location.pathname === PHOTO) this.opened = openedPhoto();
     this.show();
+    photoIsShown(this.frame.querySelector("img"));
     this.full?.listGrew();
     if (this.mustFocus) this.focus();
     this.mustFocus = false;
