@@ -26,7 +26,7 @@ def test_photos_like_a_liked_one_gain_on_those_like_others() -> None:
     photos = np.eye(4, dtype=np.float32)[[0, 0, 1, 1]]
     photos[1, 2] = photos[3, 2] = 0.5
     photos /= np.linalg.norm(photos, axis=1, keepdims=True)
-    scores, none = np.array([0.2, 0.2, 0.21, 0.21], np.float32), np.empty((0, 4), np.float32)
+    scores, none = np.full(4, 0.2, np.float32), np.empty((0, 4), np.float32)
     liked = posterior(scores, photos, photos[:1], none)
     assert min(liked[:2]) > max(liked[2:])
     passed = posterior(scores, photos, none, photos[2:3])

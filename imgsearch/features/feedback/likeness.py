@@ -36,15 +36,16 @@ def posterior(
     of length 1. Without a liked photo, each of the others counts as passed over.
     """
     spread = max(float(scores.std()), 1e-9)
-    result: NDArray[np.float64] = scores.astype(np.float64) / (score_spread * spread)
+    result: NDArray[np.float64] = (scores - scores.mean()).astype(np.float64)
+    result /= score_spread * spread
     to_others = np.asarray(photos @ others.T, np.float64) / choice_spread
     if not len(liked):
         result -= np.logaddexp(0.0, to_others - to_others.mean(axis=0)).sum(axis=1)
         return result
-    for row in liked:
-        to_liked = np.asarray(photos @ row, np.float64) / choice_spread
-        compared = np.column_stack([to_liked, to_others])
-        result += to_liked - np.logaddexp.reduce(compared, axis=1)
-        if not len(others):
-            result += to_liked  # a choice among nothing is one for its likeness
+    to_liked = np.asarray(photos @ liked.T, np.float64) / choice_spread
+    result += to_liked.sum(axis=1)
+    if len(others):  # a choice among nothing is one for its likeness
+        # Cosines are at most 1 in size, so no exponential overflows.
+        together = np.log(np.exp(to_others).sum(axis=1))
+        result -= np.logaddexp(to_liked, together[:, None]).sum(axis=1)
     return result
