@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +13,8 @@ from imgsearch.records.query import Filter
 from imgsearch.search.vector import stored_vector
 
 if TYPE_CHECKING:
+    from imgsearch.records.arrays import Vector
+    from imgsearch.records.photo import PhotoVectors
     from imgsearch.search.context import SearchContext
 
 _MAX_DIGITS = 18
@@ -38,10 +40,12 @@ def reordered(
     if both := sorted(liked & disliked):
         raise QueryError(f"The photo {both[0]} is both liked and disliked. Leave one of them out.")
     passed = disliked | (shown - liked)
-    stored = context.photos.vectors_of([photo_id for photo_id, _ in photos])
+    wanted = {photo_id for photo_id, _ in photos} | liked | passed
+    stored = context.photos.vectors_of(wanted)
     known = [(photo_id, score) for photo_id, score in photos if photo_id in stored]
     liked_rows, passed_rows = (
-        [stored_vector(context, photo_id) for photo_id in sorted(ids)] for ids in (liked, passed)
+        [_vector_of(context, photo_id, stored) for photo_id in sorted(ids)]
+        for ids in (liked, passed)
     )
     if not known:
         return []
@@ -57,6 +61,13 @@ def reordered(
     return sorted(
         by_value, key=lambda each: (each not in liked, each in disliked, -by_value[each], each)
     )
+
+
+def _vector_of(context: SearchContext, photo_id: int, stored: Mapping[int, PhotoVectors]) -> Vector:
+    """Return the vector of a photo. Raises QueryError for an unknown photo."""
+    known = stored.get(photo_id)
+    vector: Vector = stored_vector(context, photo_id) if known is None else known.vectors[0]
+    return vector
 
 
 def _ids(filters: Sequence[Filter], name: str) -> set[int]:
