@@ -65,11 +65,16 @@ class ValueFilter(NamedTuple):
     `known` names one that is called with the `ConditionContext` and returns the condition that a
     photo has any value: without one, not even a negated filter finds it. `unknown` completes the
     sentence "3 photos …" about the photos without one, which an answer says.
+
+    A filter that is no condition but changes the order of an answer has `reorders` in place of
+    `condition`. It names a function that is called with the `SearchContext`, all filters of the
+    query that name the same function, and the best photos as pairs of an id and a score; it returns
+    their ids in the new order.
     """
 
     metavar: str
     meaning: str  # completes the sentence "Photos …"
-    condition: str
+    condition: str | None = None
     read: str | None = None
     write: str | None = None
     other_names: tuple[str, ...] = ()
@@ -79,6 +84,7 @@ class ValueFilter(NamedTuple):
     choices: str | None = None
     known: str | None = None
     unknown: str | None = None
+    reorders: str | None = None
 
 
 class NamedQuery(NamedTuple):

@@ -41,7 +41,7 @@ OWN = (
     *("albums", "assistant", "backup", "corrections", "concepts", "places", "events", "imports"),
     *("meaning", "people"),
     "duplicates",
-    *("labels", "saved", "strips", "terminal", "text", "when", "around", "ask"),
+    *("labels", "saved", "strips", "terminal", "text", "when", "around", "ask", "feedback"),
 )
 GROUP = "imgsearch.features"  # of the entry points of other packages
 
@@ -181,6 +181,15 @@ def suggested_filters() -> dict[str, ValueFilter]:
         name: each
         for name, each in filters().items()
         if isinstance(each, ValueFilter) and each.suggested is not None
+    }
+
+
+def reorders() -> dict[str, str]:
+    """Return the filters that reorder an answer, with their functions: see `ValueFilter`."""
+    return {
+        name: each.reorders
+        for name, each in filters().items()
+        if isinstance(each, ValueFilter) and each.reorders is not None
     }
 
 

@@ -273,10 +273,12 @@ class FoundPhotos(Struct, frozen=True, eq=False):
     vector: Vector | None = None
     is_read: bool = True
     best: BestOrder | None = None  # with `sort:best`
+    raised: frozenset[int] = frozenset()  # by a filter that reorders: without a level if weak
 
     def level_of(self, photo_id: int, score: float) -> Level | None:
         """Return the level of one of these photos: see `Hit.level`."""
-        return level_of(self.verdict, score, photo_id in self.named, self.is_read)
+        level = level_of(self.verdict, score, photo_id in self.named, self.is_read)
+        return None if level == "weak" and photo_id in self.raised else level
 
     def without_weak(self) -> FoundPhotos:
         """Return the photos without the weak ones."""

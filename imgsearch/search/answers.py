@@ -128,12 +128,15 @@ def find_all(query: PreparedQuery, k: int) -> FoundPhotos:
         query.vector.vector,
         query.is_read,
         best,
+        ranking.raised,
     )
 
 
 def _ranked_to_weak(query: PreparedQuery, k: int) -> Ranking:
     """Rank about k photos, or fewer that reach weak ones and have all photos found by name."""
     limit = min(max(COUNTED_HITS, _FIRST_RANKED), k)
+    if query.reordering:
+        return rank(query, limit)
     while True:
         ranking = rank(query, limit)
         if ranking.is_complete or ranking.is_below or limit >= k:
@@ -170,7 +173,7 @@ def _page(query: PreparedQuery, k: int, cursor: str | None = None) -> _FoundPage
     if exact == Query():
         raise QueryError(EMPTY_QUERY)
     if exact.terms and exact.sort == "relevance":
-        return _ranked_page(query, k, cursors.read_by_score(cursor, exact, query.learned))
+        return _ranked_page(query, k, cursor)
     after = cursors.read_by_key(cursor, exact)
     if exact.terms:
         return _sorted_page(query, k, after)
@@ -184,10 +187,13 @@ def _page(query: PreparedQuery, k: int, cursor: str | None = None) -> _FoundPage
 # ------------------------------------------------------------------------- by relevance
 
 
-def _ranked_page(query: PreparedQuery, k: int, after: ByTwoScores) -> _FoundPage:
+def _ranked_page(query: PreparedQuery, k: int, cursor: str | None) -> _FoundPage:
     """Return the best k photos after the pages shown so far."""
     if query.excludes_all:
         return _FoundPage([])
+    if query.reordering:
+        return _reordered_page(query, k, cursor)
+    after = cursors.read_by_score(cursor, query.exact, query.learned)
     counts = [0 if each is None else each.count for each in (after.named, after.others)]
     limit = max(COUNTED_HITS, k + 1 + sum(counts))
     while True:
@@ -199,10 +205,26 @@ def _ranked_page(query: PreparedQuery, k: int, after: ByTwoScores) -> _FoundPage
             break
         limit *= 2  # photos that rank before this page were added
     shown = rest[:k]
-    cursor = None
+    following = None
     if len(rest) > k:
-        cursor = cursors.write(query.exact, _end_of_page(after, shown, ranking), query.learned)
-    return _FoundPage([photo_id for photo_id, _ in shown], cursor, ranking)
+        following = cursors.write(query.exact, _end_of_page(after, shown, ranking), query.learned)
+    return _FoundPage([photo_id for photo_id, _ in shown], following, ranking)
+
+
+def _reordered_page(query: PreparedQuery, k: int, cursor: str | None) -> _FoundPage:
+    """Return the next k photos of an answer in an order that no score says: by their position."""
+    whole = query.understanding.query  # with what reorders it
+    after = cursors.read_by_key(cursor, whole)
+    ranking = rank(query, COUNTED_HITS)
+    ids = [photo_id for photo_id, _ in ranking.photos]
+    start = 0 if after is None else cursors.position(after)
+    if after is not None and after.id in ids:
+        start = ids.index(after.id) + 1
+    shown, end = ids[start : start + k], start + k
+    following = None
+    if len(ids) > end:
+        following = cursors.write(whole, ByKey(str(end), shown[-1]))
+    return _FoundPage(shown, following, ranking)
 
 
 def _is_after(after: ByTwoScores, photo: Scored, ranking: Ranking) -> bool:

@@ -8,11 +8,12 @@ from typing import Generic, TypeVar
 from msgspec import Struct
 
 from imgsearch.errors import QueryError
-from imgsearch.records.query import Query, Selection, Understanding
+from imgsearch.records.query import Filter, Query, Selection, Understanding
 from imgsearch.search.baseline import LibraryBaseline
 from imgsearch.search.context import SearchContext
 from imgsearch.search.directions import learned_directions
 from imgsearch.search.name_search import NameMatches, find_names
+from imgsearch.search.reordering import without_reordering
 from imgsearch.search.unread import Reading, read_words
 from imgsearch.search.vector import QueryVector, embed
 
@@ -48,6 +49,7 @@ class PreparedQuery(Struct, frozen=True, dict=True):  # a dict for what is compu
     context: SearchContext
     understanding: Understanding
     reading: Reading
+    reordering: tuple[Filter, ...] = ()  # filters that only change the order of the answer
 
     @property
     def exact(self) -> Query:
@@ -96,7 +98,8 @@ def prepare(context: SearchContext, query: Query) -> PreparedQuery:
     Raises QueryError for an unknown name, and for a minimum score without terms.
     """
     understanding = context.understood(query)
-    reading = read_words(context, understanding.query)
+    exact, reordering = without_reordering(understanding.query)
+    reading = read_words(context, exact)
     if reading.query.min_score is not None and not reading.query.terms:
         raise QueryError("t: needs words or an example: without them, photos have no score.")
-    return PreparedQuery(context, understanding, reading)
+    return PreparedQuery(context, understanding, reading, reordering)

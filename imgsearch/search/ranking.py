@@ -6,10 +6,12 @@ from collections.abc import Set
 from typing import TYPE_CHECKING, TypeAlias
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from imgsearch.records.answer import Level, Verdict, level_of
 from imgsearch.records.query import Selection
 from imgsearch.search.name_search import FUSED_RANKS, fused_score
+from imgsearch.search.reordering import RAISED, REORDERED, reordered_ids
 from imgsearch.search.stacking import hidden_by_stack
 from imgsearch.search.verdict import decide
 
@@ -32,17 +34,35 @@ class Ranking(Struct, frozen=True):
     is_complete: bool
     is_below: bool
     named: frozenset[int] = frozenset()
+    raised: frozenset[int] = frozenset()  # by a filter that reorders: without a level if weak
 
     def level_of(self, photo_id: int, score: float) -> Level | None:
         """Return the level of one of these photos: see `Hit.level`."""
-        return level_of(self.verdict, score, photo_id in self.named, self.is_read)
+        level = level_of(self.verdict, score, photo_id in self.named, self.is_read)
+        return None if level == "weak" and photo_id in self.raised else level
 
 
 def rank(query: PreparedQuery, limit: int) -> Ranking:
     """Rank the best photos by meaning and by name, at least `limit` of each if so many exist.
 
-    `limit` is at least `COUNTED_HITS`, the number of photos that decide on the verdict.
+    `limit` is at least `COUNTED_HITS`, the number of photos that decide on the verdict. Filters
+    that reorder the answer leave the scores and the verdict as they are.
     """
+    if not query.reordering:
+        return _rank(query, limit)
+    ranking = _rank(query, max(limit, REORDERED))
+    scores = dict(ranking.photos)
+    ids = reordered_ids(query.context, query.reordering, ranking.photos)
+    levels = (ranking.level_of(*each) for each in ranking.photos)
+    strong = sum(level != "weak" for level in levels)
+    return replace(
+        ranking,
+        photos=[(photo_id, scores[photo_id]) for photo_id in ids],
+        raised=frozenset(ids[: max(RAISED, strong)]),
+    )
+
+
+def _rank(query: PreparedQuery, limit: int) -> Ranking:
     min_score = query.exact.min_score
     nearest = _nearest(query, query.among, limit)
     decision = decide(query, nearest.photos)

@@ -502,7 +502,9 @@ def _of_feature(declared: NamedFilter | ValueFilter) -> Condition:
         if isinstance(declared, NamedFilter):
             made = load(declared.module).condition(str(value))
         else:
-            made = load(declared.condition)(context, value)
+            # A filter without a condition only reorders an answer: all photos pass it.
+            named = declared.condition
+            made = SqlCondition(_ALWAYS) if named is None else load(named)(context, value)
         return made
 
     return condition
