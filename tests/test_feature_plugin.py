@@ -35,6 +35,7 @@ absent = "imgsearch_absent:FEATURE"
 wrong = "imgsearch_broken:WRONG"
 taken = "imgsearch_broken:TAKEN"
 unfit = "imgsearch_broken:UNFIT"
+idle = "imgsearch_broken:IDLE"
 albums = "imgsearch_broken:NAMESAKE"
 core_command = "imgsearch_broken:CORE_COMMAND"
 core_filter = "imgsearch_broken:CORE_FILTER"
@@ -52,11 +53,12 @@ py-modules = ["imgsearch_broken"]
 BROKEN = """
 from imgsearch.features.declared import (
     Detail, Explained, FactFilter, Feature, FeatureJob, ListedCommand, NamedDirection,
-    NamedFilter, Part, StatedFact
+    NamedFilter, Part, StatedFact, ValueFilter
 )
 
 WRONG = 7
 TAKEN = Feature("taken", commands={"album": ListedCommand("Find", "Not this one.", "nowhere")})
+IDLE = Feature("idle", filters={"idle": ValueFilter("TEXT", "that are idle")})
 UNFIT = Feature("unfit", facts={"order": StatedFact(str, "Order", 0xA403, "nowhere:read")})
 NAMESAKE = Feature("albums")
 CORE_COMMAND = Feature("core", commands={"search": ListedCommand("Find", "Other.", "nowhere")})
@@ -208,6 +210,8 @@ def test_broken_features_are_left_out_with_a_sentence_each(photos: Path, tmp_pat
         "feature albums has already",
         "The plug-in 'albums' of the package imgsearch-broken has the name of one of our own",
         "The plug-in 'unfit' of the package imgsearch-broken has a fact 'order', which cannot be",
+        "The plug-in 'idle' of the package imgsearch-broken has a filter 'idle' with neither a "
+        "condition nor an order",
     ):
         assert sentence in said
     for plug_in, taken in (

@@ -121,6 +121,12 @@ def _of_package(name: str, known: Mapping[str, Feature]) -> Feature:
             "needs small letters, digits and an underscore, and may not be that of another column. "
             "The feature is left out. Update its package, or remove it."
         )
+    if idle := [each for each, declared in feature.filters.items() if _does_nothing(declared)]:
+        raise MissingPackage(
+            f"{plugin_named(GROUP, name)} has a filter {idle[0]!r} with neither a condition nor an "
+            "order, so it would find all photos. The feature is left out. Update its package, or "
+            "remove it."
+        )
     for what, brought in _NAMED.items():
         names = brought(feature).keys()
         taken = sorted(names & set(CORE_NAMES[what]))
@@ -137,6 +143,14 @@ def _of_package(name: str, known: Mapping[str, Feature]) -> Feature:
                     f"feature {other.name} has already, so it is left out. Remove one of the two."
                 )
     return feature
+
+
+def _does_nothing(declared: NamedFilter | ValueFilter) -> bool:
+    return (
+        isinstance(declared, ValueFilter)
+        and declared.condition is None
+        and declared.reorders is None
+    )
 
 
 def _is_feature(value: object) -> TypeGuard[Feature]:
