@@ -167,9 +167,10 @@ export interface StripModule {
   makeStrip(): ViewerStrip;
 }
 
-/** A section among the details of a photo, which keeps a state of its own. `show` is called for each photo that is shown, and when its details come. */
+/** A section among the details of a photo, which keeps a state of its own. `show` is called for each photo that is shown, and when its details come. `keys` work also while the details are not shown. */
 export interface DetailsSection {
   node: HTMLElement;
+  keys?: Record<string, () => void>;
   show(photo: string, ofSearch: unknown): void;
 }
 

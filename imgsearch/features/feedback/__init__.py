@@ -29,4 +29,7 @@ FEATURE = Feature(
             reorders=f"{_ORDER}:reordered",
         ),
     },
+    page="imgsearch.features.feedback.page:page",
+    components="imgsearch.features.feedback",
+    styles={"viewer": "feedback/feedback.css"},
 )

@@ -178,6 +178,16 @@ export class Details {
     }
   }
 
+  // What the key of a section does for a photo, if one has it.
+  /** @param {string} key @param {Slide} slide @param {Data} data */
+  actOf(key, slide, data) {
+    for (const { name, data: ofSearch } of data.sections) {
+      const section = this.sections.get(name), act = section?.keys?.[key];
+      if (act) return () => { section.show(slide.id, ofSearch); act(); }; // it may have been shown for another photo
+    }
+    return null;
+  }
+
   // ---------------------------------------------------------------- the place
 
   // No map server is contacted before the map is switched on.

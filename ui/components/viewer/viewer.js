@@ -391,6 +391,8 @@ class Viewer {
     if (event.key === "Enter" && event.repeat) return; // it has opened this photo
     const below = this.strips.find(({ strip }) => strip.key === event.key);
     if (below) { event.preventDefault(); this.toggleStrip(below.strip, below.button); return; }
+    const ofSection = this.details.actOf(event.key, this.current, this.data);
+    if (ofSection) { event.preventDefault(); ofSection(); return; }
     const isButton = event.key === "Enter" && innermost(event)?.closest("a, button"); // which it presses
     if (act && !isButton) { event.preventDefault(); act(); }
     else if (!act && this.mark(event.key)) event.preventDefault();

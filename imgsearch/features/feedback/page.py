@@ -1,0 +1,56 @@
+"""Thumbs on the page: a section of the viewer that adds them to the line of the search."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from msgspec.structs import replace
+
+from imgsearch.errors import ImgsearchError
+from imgsearch.language.grammar import parse, to_text
+from imgsearch.records.query import Filter, Query
+from ui.features import PageFeature, ViewerSection
+from ui.search_state import SearchInput
+
+
+def page() -> PageFeature:
+    """Return the share of the feature in the page."""
+    return PageFeature(
+        section=ViewerSection("feedback", "feedback/section.js", thumbs_of),
+        photo_keys=(
+            ("u", "thumb up: more photos like this one first, or take it back"),
+            ("d", "thumb down: photos like this one last, or take it back"),
+        ),
+        filter_nouns={"liked": "Liked: photo", "disliked": "Not liked: photo"},
+    )
+
+
+def thumbs_of(search_input: SearchInput) -> dict[str, object] | None:
+    """Return the thumbs of a search; None where there is no answer to reorder.
+
+    `line` is the line without them, `liked` and `disliked` are ids as texts, and `parameters` are
+    those of the address besides the line.
+    """
+    try:
+        query = parse(search_input.line) if search_input.line.strip() else Query()
+    except ImgsearchError:
+        return None  # the search view shows the error
+    if not (query.terms or search_input.has_example):
+        return None
+    rest = tuple(each for each in query.filters if not _is_thumb(each))
+    others = {name: text for name, text in search_input.parameters.items() if name != "q"}
+    return {
+        "line": to_text(replace(query, filters=rest)),
+        "liked": _ids(query.filters, "liked"),
+        "disliked": _ids(query.filters, "disliked"),
+        "parameters": others,
+    }
+
+
+def _is_thumb(condition: Filter) -> bool:
+    return condition.field in ("liked", "disliked") and not condition.negated
+
+
+def _ids(filters: Iterable[Filter], field: str) -> list[str]:
+    chosen = (each for each in filters if each.field == field and _is_thumb(each))
+    return [str(value) for each in chosen for value in each.values]
