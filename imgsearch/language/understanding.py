@@ -56,7 +56,7 @@ _EASTERN_DATE = (
 _SHORT_NAME = 4  # letters, up to which a place in another language needs a capital one
 _MAX_OTHER_NAMES = 3  # that the library has for a place whose name is in another language
 _MIN_DATE_DIGITS = 4  # of a year, and of a date that is one word
-_PUNCTUATION = ".,;:!?()[]'’\"“”"
+_PUNCTUATION = ".,;:!?…()[]'’\"“”"
 
 _Kind: TypeAlias = Literal["person", "place", "country", "date"]
 _BEFORE_DATE = words_as("before_date")
