@@ -10,6 +10,7 @@ from msgspec import Struct
 from imgsearch.errors import QueryError
 from imgsearch.search.baseline import LibraryBaseline
 from imgsearch.search.directions import learned_directions
+from imgsearch.search.misspelt import with_words_corrected
 from imgsearch.search.name_search import NameMatches, find_names
 from imgsearch.search.unread import Reading, read_words
 from imgsearch.search.vector import QueryVector, embed
@@ -80,7 +81,15 @@ class PreparedQuery(Struct, frozen=True, dict=True):  # a dict for what is compu
     @lazily
     def vector(self) -> QueryVector:
         """Return the query as a vector. Raises as `embed` does."""
-        return embed(self.context, self.exact, self.baseline)
+        return embed(self.context, self.embedded, self.baseline)
+
+    @lazily
+    def embedded(self) -> Query:
+        """Return the exact query as it is embedded: misspelt words outside quotes are corrected."""
+        return (
+            with_words_corrected(self.context, self.exact, self.reading, keeps_quoted=True)
+            or self.exact
+        )
 
     @lazily
     def names(self) -> NameMatches | None:
