@@ -55,7 +55,7 @@ from tests.browsing import PATIENCE_MS, TOKEN, launch_chromium, serving, settle
 from tests.counted_connections import counted
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Page, Request
 
 QUERIES = ("a dog in the snow", "sunset over water", "children playing football in a park")
 WARM_UP = "a boat on a lake"  # loads the model
@@ -407,8 +407,8 @@ def measure_calm(tab: Page, address: str, photos: int) -> None:
             counted(address) as (through, counter),
             _new_visitor(browser, through, 1440) as other,
         ):
-            asked: list[str] = []
-            other.on("request", lambda request, asked=asked: asked.append(request.url))
+            asked: list[Request] = []
+            other.on("request", asked.append)
             counter.reset()
             _open_whole(other, f"{through}{view}")
             sent_kb = counter.sent_bytes / 1000
