@@ -63,7 +63,13 @@ def likeness_of_captions(texts: list[list[str]]) -> np.ndarray:
 
 def bayes(score_spread: float, choice_spread: float) -> Order:
     """Return the order of the feature with these parameters."""
-    return lambda *given: posterior(*given, score_spread, choice_spread)
+
+    def order(
+        scores: np.ndarray, photos: np.ndarray, liked: np.ndarray, others: np.ndarray
+    ) -> np.ndarray:
+        return posterior(scores, photos, liked, others, score_spread, choice_spread)
+
+    return order
 
 
 def rocchio(more: float, less: float) -> Order:
@@ -72,7 +78,7 @@ def rocchio(more: float, less: float) -> Order:
     def order(
         scores: np.ndarray, photos: np.ndarray, liked: np.ndarray, others: np.ndarray
     ) -> np.ndarray:
-        value = scores / scores.std()
+        value: np.ndarray = scores / scores.std()
         for share, rows in ((more, liked), (-less, others)):
             if len(rows):
                 along = photos @ rows.mean(axis=0)
@@ -92,7 +98,8 @@ def probed(share: float) -> Order:
             return scores
         direction = probe.fit(probe.TrainingSet(liked, others, photos[::2]))
         along = photos @ direction
-        return scores / scores.std() + share * along / along.std()
+        value: np.ndarray = scores / scores.std() + share * along / along.std()
+        return value
 
     return order
 

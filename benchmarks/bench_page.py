@@ -14,7 +14,11 @@ each query), opens the page, and measures
   place of it until every tile in sight is there ("tiles"), and every picture drawn ("pictures");
 - the time from opening the map until its first clusters are there, and from a zoom to the next;
 - how long laying out the map of meaning takes, how long it takes to open it, and how many frames a
-  second it is drawn in while it is zoomed and moved, with all photos in sight at first.
+  second it is drawn in while it is zoomed and moved, with all photos in sight at first;
+- how much of the window moves while a view is loaded (the sum of its layout shifts without a click)
+  at 1,440 and 390 px; the requests and bytes on the wire of the start page and of the library view
+  in a new browser; and the time from a click on a photo until the frame that shows it large, seen
+  by a MutationObserver and two animation frames, the second of which follows the paint.
 
 "first" is without any thumbnails made before, "again" with those that are in sight. `--library DIR`
 keeps the library in a folder and uses it again. Needs Chromium and the `dev` packages.
@@ -29,6 +33,7 @@ import os
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -46,10 +51,11 @@ from imgsearch.encoders.registry import open_encoder
 from imgsearch.records.files import FileStat, IngestResult
 from imgsearch.records.photo import Facts
 from imgsearch.store.lock import writing
-from tests.browsing import PATIENCE_MS, TOKEN, launch_chromium, serving
+from tests.browsing import PATIENCE_MS, TOKEN, launch_chromium, serving, settle
+from tests.counted_connections import counted
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Browser, Page, Request
 
 QUERIES = ("a dog in the snow", "sunset over water", "children playing football in a park")
 WARM_UP = "a boat on a lake"  # loads the model
@@ -352,7 +358,85 @@ def time_searches(tab: Page, address: str, photos: int) -> None:
         print(f"{photos} photos, search, {round_name}: {listed} s", flush=True)
 
 
+# Adds up how much of the window has moved without a click, as Web Vitals do.
+_WATCH_SHIFTS = """
+    window.shift = 0;
+    new PerformanceObserver((list) => {
+        for (const each of list.getEntries()) if (!each.hadRecentInput) window.shift += each.value;
+    }).observe({ type: "layout-shift", buffered: true });
+"""
+# Notes when a cover with a picture has been painted, in milliseconds after the last click.
+_WATCH_COVER = """() => {
+    let clicked = 0;
+    window.coverMs = new Promise((tell) => {
+        addEventListener("click", (event) => { clicked = event.timeStamp; }, { capture: true });
+        new MutationObserver((_, observer) => {
+            if (!document.querySelector(".opening img")) return;
+            observer.disconnect();
+            requestAnimationFrame(() => requestAnimationFrame(
+                () => tell(performance.now() - clicked)));
+        }).observe(document.body, { childList: true, subtree: true });
+    });
+}"""
+_SHIFT_VIEWS = ("/", "/?q=a+cat", "/timeline", "/albums", "/map", "/similar", "/library")
+_WEIGHED_VIEWS = ("/", "/library")
+_CLICKS = 7
+
+
+def _open_whole(tab: Page, url: str) -> None:
+    tab.goto(url)
+    tab.locator(".header-buttons button").first.wait_for(state="attached")
+    settle(tab)
+    tab.wait_for_load_state("networkidle")
+
+
+def measure_calm(tab: Page, address: str, photos: int) -> None:
+    """Print what moves while a view is loaded, what it weighs, and how soon a photo is large."""
+    browser = tab.context.browser
+    if browser is None:
+        raise RuntimeError("a tab of a persistent context has no browser to open others in")
+    for width in (1440, 390):
+        for view in _SHIFT_VIEWS:
+            with _new_visitor(browser, address, width) as other:
+                other.add_init_script(_WATCH_SHIFTS)
+                _open_whole(other, f"{address}{view}")
+                shift = other.evaluate("window.shift")
+            print(f"{photos} photos, {view} at {width} px: layout shift {shift:.3f}", flush=True)
+    for view in _WEIGHED_VIEWS:
+        with (
+            counted(address) as (through, counter),
+            _new_visitor(browser, through, 1440) as other,
+        ):
+            asked: list[Request] = []
+            other.on("request", asked.append)
+            counter.reset()
+            _open_whole(other, f"{through}{view}")
+            sent_kb = counter.sent_bytes / 1000
+        print(f"{photos} photos, {view}: {len(asked)} requests, {sent_kb:.0f} kB", flush=True)
+    times = []
+    for _ in range(_CLICKS):
+        _open_whole(tab, f"{address}/?q=a+cat")
+        tab.evaluate(_WATCH_COVER)
+        tab.locator(".tile a").first.click()
+        times.append(tab.evaluate("window.coverMs"))
+    print(
+        f"{photos} photos, a click: large after {np.median(times):.0f} ms "
+        f"(at most {max(times):.0f} ms)",
+        flush=True,
+    )
+
+
+@contextmanager
+def _new_visitor(browser: Browser, address: str, width: int) -> Iterator[Page]:
+    context = browser.new_context(viewport={"width": width, "height": 900})
+    context.set_default_timeout(PATIENCE_MS)
+    context.request.get(f"{address}/?token={TOKEN}")  # logs the browser in
+    yield context.new_page()
+    context.close()
+
+
 MEASURED = {
+    "calm": measure_calm,
     "search": time_searches,
     "answer": time_answer,
     "albums": time_albums,

@@ -192,7 +192,7 @@ LOAD_LATE = {
     *("service.api", "service.server", "service.workers"),
     # on the path of a query: what few queries need
     *("language.fields", "language.phrasing", "language.understanding"),
-    *("search.alternatives", "search.baseline", "search.places", "search.remarks"),
+    *("search.alternatives", "search.baseline", "search.places", "search.misspelt"),
     *("search.unread", "search.vector"),
     *("store.reads", "store.reading.names"),
     *("indexer.roots", "records.answer"),

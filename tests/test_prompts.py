@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from imgsearch import Library
 from imgsearch.encoders.base import Encoder
 from imgsearch.encoders.prompts import embed_in, embed_texts, prompts_for
 from imgsearch.language.numbers import number_forms
@@ -16,6 +17,22 @@ def test_only_short_texts_of_measured_encoders_have_several_prompts() -> None:
     for long in ("a dog on a beach", "two kids jumping into a lake"):
         assert prompts_for("lite", long) == (f"{long}.",)
     assert prompts_for("openclip:ViT-B-32/openai", "dogs") == ("dogs",)
+
+
+@pytest.mark.parametrize("sign", [".", "!", "?", "…", "...", " !", "?!", "。", ". "])
+@pytest.mark.parametrize(
+    "text", ["a cat", "cup of coffee", "a man who walks on the moon", "chelsea"]
+)
+def test_a_sign_that_ends_a_sentence_changes_nothing_in_an_answer(
+    demo: Library, text: str, sign: str
+) -> None:
+    plain, ended = demo.find(text), demo.find(text + sign)
+    assert plain.hits and ended.hits == plain.hits
+    assert ended.verdict == plain.verdict and ended.remarks == plain.remarks
+
+
+def test_a_sign_alone_is_a_text() -> None:
+    assert prompts_for("lite", "?") == ("?", "a ?", "there is a ?")
 
 
 @pytest.mark.parametrize(
@@ -112,10 +129,10 @@ def test_the_vector_of_a_short_text_is_the_mean_over_its_templates(lite: Encoder
 
 
 @pytest.mark.parametrize("text", ["a dog in the snow", "red car", "dog", "show me a red car"])
-def test_a_full_stop_says_nothing(text: str) -> None:
+def test_a_sign_that_ends_a_sentence_says_nothing(text: str) -> None:
     """Captions end with one, for encoders that have learned from captions; queries rarely do."""
-    for end in (".", " .", "...", "。"):
+    for end in (".", " .", "...", "。", "!", "?", "…"):
         assert prompts_for("lite", text + end) == prompts_for("lite", text)
     assert prompts_for("lite", "a dog in the snow") == ("a dog in the snow.",)
-    assert prompts_for("lite", "is there a dog in it?") == ("is there a dog in it?",)
+    assert prompts_for("lite", "is there a dog in it?") == ("is there a dog in it.",)
     assert unwrapped("...") == "..."

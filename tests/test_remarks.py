@@ -23,7 +23,16 @@ from tests.travels import write_taken
 
 def test_a_misspelt_query_gets_a_suggestion(demo: Library) -> None:
     answer = demo.find("a cup of cofee")
-    assert answer.suggestion == "a cup of coffee" and answer.is_read and not answer.remarks
+    assert answer.suggestion == "a cup of coffee" and answer.is_read
+    assert answer.remarks == (
+        'Searched for what "a cup of coffee" looks like. For exactly "a cup of cofee", put it in '
+        "quotes.",
+    )
+    meant, quoted = demo.find("a cup of coffee"), demo.find('"a cup of cofee"')
+    assert [hit.photo.id for hit in answer.hits] == [hit.photo.id for hit in meant.hits]
+    assert [hit.score for hit in answer.hits] == [hit.score for hit in meant.hits]
+    assert quoted.suggestion is not None and not any("Searched" in each for each in quoted.remarks)
+    assert [hit.score for hit in quoted.hits] != [hit.score for hit in meant.hits]
     line = '"a motorcicle" -2:snwo after:2001 t:0.1'
     assert demo.find(line).suggestion == '"a motorcycle" -2:snow after:2001 t:0.1'
     for known in ("a cup of coffee", "chelsea", "type:png", "chelsea.png"):

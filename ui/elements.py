@@ -180,7 +180,7 @@ def tiles(
 ) -> None:
     """Show a few photos side by side.
 
-    A click opens the photo at an address with `photo_parameters`,.
+    A click opens the photo at an address with `photo_parameters`,
     which say what its arrow keys step through.
 
     `address` is that of the view: the browser comes back to the same place in it.

@@ -5,6 +5,7 @@ item    = WORD | phrase | ["-"] [NUMBER ":"] (WORD | phrase | example) | ["-"] f
 example = ("image:" | "plain:" | KIND ":") (WORD | phrase) | "photo:" DIGITS
 filter  = NAME ":" value ("|" value)*         NAME is one of FIELDS, KIND a direction of a feature
 setting = "t:" NUMBER | "sort:" ("relevance" | "date" | "path" | "best")
+NUMBER  = a weight; a time of day such as 18:30 is a WORD
 phrase  = '"' (any character, with " and \\ written \\" and \\\\) '"'
 """
 
@@ -42,7 +43,11 @@ from imgsearch.records.query import (
 )
 from imgsearch.text import in_usual_characters, is_utf8
 
-_WEIGHT = re.compile(r"(\d+(?:\.\d*)?|\.\d+|nan|inf(?:inity)?):(?=\S)", re.IGNORECASE)
+# "18:30" and "6:30pm" are times of day, and no weights of 18 and 6.
+_CLOCK_TIME = r"(?:[01]?\d|2[0-4]):[0-5]\d(?:[ap]\.?m\.?|h|uhr)?(?=[^\w\s]*(?:[\s–-]|$))"
+_WEIGHT = re.compile(
+    rf"(?!{_CLOCK_TIME})(\d+(?:\.\d*)?|\.\d+|nan|inf(?:inity)?):(?=\S)", re.IGNORECASE
+)
 _NAME = re.compile(r"([^\W\d_]+):(?=\S)")
 _NAME_AND_GAP = re.compile(r"([^\W\d_]+):(?!\S)")
 _TO_SPACE = re.compile(r'[^\s"]+')

@@ -7,6 +7,7 @@ expressions.
 
 from __future__ import annotations
 
+import string
 from collections.abc import Sequence
 from functools import lru_cache
 
@@ -24,7 +25,7 @@ _LINKS = (
     *("of", "with", "showing", "that shows", "that show", "which shows", "which show"),
     *("depicting", "that depicts", "that depict", "containing", "that contains"),
 )
-_FULL_STOPS = ".。．"
+_SENTENCE_ENDS = ".。．…!！?？"
 _REFERENCES = (["in", "them"], ["in", "it"])  # to the photo: "pictures with a dog in them"
 _REQUESTS = (
     *("show me", "show us", "find me", "find", "search for", "look for", "looking for"),
@@ -55,9 +56,9 @@ def unwrapped(text: str) -> str:
 
     "show me" and the like are removed before any text; "a photo of" and the like before at most
     `MAX_WRAPPED_WORDS` words, an article not counted. A text without other words stays as it is,
-    but for a full stop, which says nothing.
+    but for the signs that end a sentence, which say nothing of what a photo shows.
     """
-    text = text.rstrip().rstrip(_FULL_STOPS).rstrip() or text
+    text = text.rstrip(_SENTENCE_ENDS + string.whitespace) or text
     words = text.split()
     lower = [word.lower() for word in words]
     request = _after_request(lower)

@@ -1,5 +1,7 @@
 """Days of the week and times of day in words: "on Saturdays", "Friday night", "am Sonntagmorgen".
 
+Clock times are read by `clock`.
+
 A phrase is a lead, such as "on" or "every", with a day of the week, a part of the day, or both. A
 part of the day alone needs a lead: "the morning" is a thing that a photo may show, "in the morning"
 is a time. English words, and those of `date_words`, are read as tokens of one letter each, whose
@@ -19,6 +21,7 @@ from datetime import date, timedelta
 from msgspec import Struct
 
 from imgsearch.language.calendar_words import SEASON_NAMES, SEASONS, WEEKDAYS
+from imgsearch.language.clock import read_clock_phrase
 from imgsearch.language.date_words import FUNCTION_WORD, meaning_of
 from imgsearch.language.fields import FIELDS
 from imgsearch.language.function_words import ARTICLES, LINKS, words_as
@@ -127,6 +130,12 @@ def read_time_phrase(
     """
     if "time" not in FIELDS:  # an installation without the feature that brings these filters
         return None
+    clock = read_clock_phrase(typed, at, ends_phrase)
+    if clock is not None:
+        end = at + clock.words
+        if not (clock.has_lead or _may_follow(typed, end, ends_phrase, clock.is_foreign)):
+            return None
+        return TimePhrase(end, (Filter("time", clock.values),))
     tokens: list[_Token] = []
     for position in range(at, min(at + _MAX_WORDS, len(typed))):
         word = typed[position].lower()

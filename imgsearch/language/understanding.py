@@ -24,6 +24,7 @@ from msgspec.structs import replace
 
 from imgsearch.language.asking_words import without_asking_words
 from imgsearch.language.calendar_words import DATE_BEGINNINGS, EASTERN_UNITS, TIME_WORDS
+from imgsearch.language.clock import may_be_clock
 from imgsearch.language.date_words import FUNCTION_WORD, meaning_of
 from imgsearch.language.function_words import (
     ARTICLES,
@@ -56,7 +57,7 @@ _EASTERN_DATE = (
 _SHORT_NAME = 4  # letters, up to which a place in another language needs a capital one
 _MAX_OTHER_NAMES = 3  # that the library has for a place whose name is in another language
 _MIN_DATE_DIGITS = 4  # of a year, and of a date that is one word
-_PUNCTUATION = ".,;:!?()[]'’\"“”"
+_PUNCTUATION = ".,;:!?…()[]'’\"“”"
 
 _Kind: TypeAlias = Literal["person", "place", "country", "date"]
 _BEFORE_DATE = words_as("before_date")
@@ -329,7 +330,7 @@ class _Words:
         self._lower = [word.lower().replace("’", "'") for word in self._typed]
         self._ends_phrase = [word.rstrip("'’\"”)").endswith((",", ";", ":")) for word in words]
         self._ends_sentence = [word.endswith((",", ";", ":", ".", "!", "?")) for word in words]
-        self._has_time_words = any(map(_may_be_time, self._lower))
+        self._has_time_words = any(may_be_clock(word) or _may_be_time(word) for word in self._lower)
         self._known: dict[tuple[NameField, str], bool] = {}
         self.empty_dates: list[tuple[int, int]] = []  # see `Understanding`: only the longest
 

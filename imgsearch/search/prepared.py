@@ -12,6 +12,7 @@ from imgsearch.records.query import Filter, Query, Selection, Understanding
 from imgsearch.search.baseline import LibraryBaseline
 from imgsearch.search.context import SearchContext
 from imgsearch.search.directions import learned_directions
+from imgsearch.search.misspelt import with_words_corrected
 from imgsearch.search.name_search import NameMatches, find_names
 from imgsearch.search.reordering import without_reordering
 from imgsearch.search.unread import Reading, read_words
@@ -79,7 +80,15 @@ class PreparedQuery(Struct, frozen=True, dict=True):  # a dict for what is compu
     @lazily
     def vector(self) -> QueryVector:
         """Return the query as a vector. Raises as `embed` does."""
-        return embed(self.context, self.exact, self.baseline)
+        return embed(self.context, self.embedded, self.baseline)
+
+    @lazily
+    def embedded(self) -> Query:
+        """Return the exact query as it is embedded: misspelt words outside quotes are corrected."""
+        return (
+            with_words_corrected(self.context, self.exact, self.reading, keeps_quoted=True)
+            or self.exact
+        )
 
     @lazily
     def names(self) -> NameMatches | None:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator, Sequence
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,12 +14,12 @@ from imgsearch.features.declared import ValueFilter, load, plugin_errors
 from imgsearch.language.grammar import is_expressible, to_text
 from imgsearch.language.negation import has_negation
 from imgsearch.language.phrasing import with_emoji_named
-from imgsearch.language.words import is_english
 from imgsearch.records.answer import Answer
 from imgsearch.records.photo import facts_of
 from imgsearch.records.query import Example, Filter, Query, Selection, Understanding
 from imgsearch.search.alternatives import alternative_to
 from imgsearch.search.example_files import content_hash_of
+from imgsearch.search.misspelt import with_words_corrected
 from imgsearch.search.name_search import is_quoted_phrase, quoted_words
 from imgsearch.search.verdict import NARROWING, has_all_that_pass
 from imgsearch.text import format_count
@@ -31,7 +29,6 @@ if TYPE_CHECKING:
     from imgsearch.search.prepared import PreparedQuery
 
 MULTILINGUAL = "openclip:ViT-B-16-SigLIP2-256/webli"  # docs/models.md: many languages
-_MAX_NAMES = 50_000  # of the library, to suggest
 _MAX_FILTERS = 10  # of an empty answer, each of which is left out in turn
 _PREPOSITIONS = {
     "on": "of",
@@ -63,6 +60,7 @@ def with_remarks(query: PreparedQuery, answer: Answer) -> Answer:
         *_only_exclusions(exact),
         *_quoted(context, exact),
         *_unread(query),
+        *_embedded_as_corrected(query),
         *_of_features(context, exact),
     ]
     suggestion = _corrected(query) or answer.suggestion
@@ -189,6 +187,16 @@ def _unread(query: PreparedQuery) -> Iterator[str]:
     )
 
 
+def _embedded_as_corrected(query: PreparedQuery) -> Iterator[str]:
+    """Yield a remark for each text that was searched for with its misspelt words corrected."""
+    for typed, meant in zip(query.exact.terms, query.embedded.terms, strict=True):
+        if meant != typed:
+            yield (
+                f'Searched for what "{meant.what}" looks like. For exactly "{typed.what}", put '
+                "it in quotes."
+            )
+
+
 def _of_features(context: SearchContext, query: Query) -> Iterator[str]:
     """Yield the remarks of features; a plug-in that fails gets a sentence in their place."""
     for named in installed.remarks():
@@ -277,33 +285,7 @@ def _name_of(condition: Filter) -> str:
 
 def _corrected(query: PreparedQuery) -> str | None:
     """Return the query as a line with its misspelt words corrected; None if none is misspelt."""
-    exact, reading = query.understanding.query, query.reading
-    texts = [str(term.what) for term in reading.uncertain if term not in reading.foreign]
-    if not texts:
+    corrected = with_words_corrected(query.context, query.understanding.query, query.reading)
+    if corrected is None:
         return None
-    from imgsearch.language.foreign import words_in
-
-    known_names = query.context.photos.names
-
-    @cache
-    def is_name(word: str) -> bool:
-        return bool(known_names.fields_named(word))
-
-    unknown = (word for text in texts for word in words_in(text) if not is_english(word))
-    if all(map(is_name, unknown)):
-        return None
-    from imgsearch.language.spelling import corrected  # brings rapidfuzz
-
-    @cache
-    def names() -> list[str]:
-        return known_names.words_of_names(_MAX_NAMES)
-
-    terms = []
-    for term in exact.terms:
-        text = None
-        if isinstance(term.what, str) and term not in reading.foreign:
-            text = corrected(term.what, is_name, names)
-        terms.append(term if text is None else dataclasses.replace(term, what=text))
-    if tuple(terms) == exact.terms:
-        return None
-    return to_text(replace(exact, terms=tuple(filter(is_expressible, terms))))
+    return to_text(replace(corrected, terms=tuple(filter(is_expressible, corrected.terms))))

@@ -101,16 +101,22 @@ def test_a_first_folder_is_chosen_and_its_photos_are_found(
 
 
 def test_a_folder_is_paused_and_resumed(
-    page: Page, address: str, place: Path, screenshot: Callable[..., None]
+    open_tab: OpenTab, tmp_path: Path, screenshot: Callable[..., None]
 ) -> None:
-    page.goto(f"{address}/library")
-    page.get_by_role("button", name="Pause").click()
-    page.get_by_role("button", name="Resume").wait_for()
-    screenshot(page, "library-paused")
-    settle(page)
-    Image.new("RGB", (96, 64), (0, 0, 200)).save(place / "home" / "Pictures" / "blue.png")
-    page.get_by_role("button", name="Resume").click()
-    page.get_by_text(re.compile("Done in .*: 1 new")).wait_for()
+    photos, data = tmp_path / "photos", tmp_path / "library"
+    write_noise(photos / "old.png", 1, 48)
+    with Library.open(Settings.load(data_dir=data, encoder="lite")) as library:
+        library.index([photos]).run()
+    with serving(data) as address:
+        tab = open_tab(address)
+        tab.goto(f"{address}/library")
+        tab.get_by_role("button", name="Pause").click()
+        tab.get_by_role("button", name="Resume").wait_for()
+        screenshot(tab, "library-paused")
+        settle(tab)
+        write_noise(photos / "new.png", 2, 48)
+        tab.get_by_role("button", name="Resume").click()
+        tab.get_by_text(re.compile("Done in .*: 1 new")).wait_for()
 
 
 def test_photos_are_searched_while_more_are_indexed(

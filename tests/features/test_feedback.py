@@ -18,7 +18,7 @@ def ids_of(library: Library, line: str, k: int = 100) -> list[int]:
 
 
 def all_of(library: Library, line: str) -> list[int]:
-    return library.find_all(line).ids.tolist()
+    return [int(each) for each in library.find_all(line).ids]
 
 
 def test_photos_like_a_liked_one_gain_on_those_like_others() -> None:

@@ -150,7 +150,7 @@ def _folders(roots: Sequence[Root], busy: bool) -> None:
     """Show the photo folders, with buttons to update, pause and remove each, and to add one."""
     st.header("Folders", anchor=False)
     for root in roots:
-        with st.container(horizontal=True, vertical_alignment="center"):
+        with st.container(horizontal=True, vertical_alignment="center", key=f"root {root.id}"):
             _folder_state(root)
             st.text(printable(root.path))
             st.caption(format_count(root.photos, "photo"))
