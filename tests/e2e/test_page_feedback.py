@@ -60,8 +60,6 @@ def test_a_thumb_moves_its_photo_first_and_is_taken_back(
     show_weak(tab)
     before = first_id(tab)
     photo = opened(tab, 3)
-    if width == 1440:
-        tab.keyboard.press("i")
     assert axe_violations(tab) == []
     button = tab.get_by_role("button", name="More like this", exact=True)
     button.scroll_into_view_if_needed()
@@ -94,6 +92,5 @@ def test_without_words_there_is_nothing_to_reorder(address: str, open_tab: OpenT
     tab.locator(".tile a").first.wait_for()
     settle(tab)
     opened(tab, 0)
-    tab.keyboard.press("i")
     expect(tab.get_by_text("Thumbs need an answer to reorder")).to_be_visible()
     expect(tab.get_by_role("button", name="More like this", exact=True)).to_be_hidden()

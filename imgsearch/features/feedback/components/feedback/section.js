@@ -15,7 +15,7 @@ const BUTTONS = [["liked", "More like this", "thumb_up", "u"], ["disliked", "Les
 
 /** @type {SectionModule["makeSection"]} */
 export function makeSection() {
-  const node = element("section", "part"), row = element("div", "row"), hint = element("p", "");
+  const node = element("section", "part"), row = element("div", "row"), hint = element("p", "", "Thumbs need an answer to reorder: search for words or by an image.");
   let photo = "", /** @type {Thumbs} */ thumbs = null;
   const press = (/** @type {Side} */ side) => { if (thumbs) visit(addressWith(thumbs, side, photo)); };
   const buttons = BUTTONS.map(([side, label, sign, key]) => {
@@ -24,15 +24,14 @@ export function makeSection() {
     return button;
   });
   row.append(...buttons);
-  node.append(element("h2", "", "This answer"), row, hint);
+  const title = element("h2", "", "This answer");
   return {
     node,
     keys: Object.fromEntries(BUTTONS.map(([side, , , key]) => [key, () => press(side)])),
     show(shown, ofSearch) {
       photo = shown;
       thumbs = /** @type {Thumbs} */ (ofSearch);
-      row.hidden = !thumbs;
-      hint.textContent = thumbs ? "" : "Thumbs need an answer to reorder: search for words or by an image.";
+      node.replaceChildren(title, thumbs ? row : hint);
       BUTTONS.forEach(([side], place) => { buttons[place].ariaPressed = String(Boolean(thumbs?.[side].includes(photo))); });
     },
   };
