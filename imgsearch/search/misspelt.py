@@ -18,13 +18,10 @@ if TYPE_CHECKING:
 _MAX_NAMES = 50_000  # of the library, to suggest
 
 
-def with_words_corrected(
-    context: SearchContext, query: Query, reading: Reading, keeps_quoted: bool = False
-) -> Query | None:
+def with_words_corrected(context: SearchContext, query: Query, reading: Reading) -> Query | None:
     """Return a query with its misspelt words corrected; None if none is misspelt.
 
-    Texts in another language stay, and with `keeps_quoted` those in quotes, too. Names of the
-    library are known, and among the corrections.
+    Texts in another language stay. Names of the library are known, and among the corrections.
     """
     texts = [str(term.what) for term in reading.uncertain if term not in reading.foreign]
     if not texts:
@@ -49,8 +46,7 @@ def with_words_corrected(
     terms = []
     for term in query.terms:
         text = None
-        stays = term in reading.foreign or (keeps_quoted and term.is_quoted)
-        if isinstance(term.what, str) and not stays:
+        if isinstance(term.what, str) and term not in reading.foreign:
             text = corrected(term.what, is_name, names)
         terms.append(term if text is None else dataclasses.replace(term, what=text))
     return None if tuple(terms) == query.terms else replace(query, terms=tuple(terms))

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Generic, TypeVar
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from imgsearch.errors import QueryError
 from imgsearch.records.query import Filter, Query, Selection, Understanding
@@ -83,12 +84,20 @@ class PreparedQuery(Struct, frozen=True, dict=True):  # a dict for what is compu
         return embed(self.context, self.embedded, self.baseline)
 
     @lazily
+    def corrected(self) -> Query | None:
+        """Return the query as understood, with misspelt words corrected; None if none is."""
+        return with_words_corrected(self.context, self.understanding.query, self.reading)
+
+    @lazily
     def embedded(self) -> Query:
         """Return the exact query as it is embedded: misspelt words outside quotes are corrected."""
-        return (
-            with_words_corrected(self.context, self.exact, self.reading, keeps_quoted=True)
-            or self.exact
+        if self.corrected is None or not self.exact.terms:  # all are in another language
+            return self.exact
+        terms = (
+            typed if typed.is_quoted else meant
+            for typed, meant in zip(self.exact.terms, self.corrected.terms, strict=True)
         )
+        return replace(self.exact, terms=tuple(terms))
 
     @lazily
     def names(self) -> NameMatches | None:

@@ -19,7 +19,6 @@ from imgsearch.records.photo import facts_of
 from imgsearch.records.query import Example, Filter, Query, Selection, Understanding
 from imgsearch.search.alternatives import alternative_to
 from imgsearch.search.example_files import content_hash_of
-from imgsearch.search.misspelt import with_words_corrected
 from imgsearch.search.name_search import is_quoted_phrase, quoted_words
 from imgsearch.search.verdict import NARROWING, has_all_that_pass
 from imgsearch.text import format_count
@@ -285,7 +284,7 @@ def _name_of(condition: Filter) -> str:
 
 def _corrected(query: PreparedQuery) -> str | None:
     """Return the query as a line with its misspelt words corrected; None if none is misspelt."""
-    corrected = with_words_corrected(query.context, query.understanding.query, query.reading)
-    if corrected is None:
+    if query.corrected is None:
         return None
-    return to_text(replace(corrected, terms=tuple(filter(is_expressible, corrected.terms))))
+    terms = tuple(filter(is_expressible, query.corrected.terms))
+    return to_text(replace(query.corrected, terms=terms))
