@@ -8,12 +8,13 @@ preview whose size stands beside it. Photos in the locked folder come as hidden.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 from msgspec import Struct
 
+from imgsearch.features.imports.album_places import albums_by_photo
 from imgsearch.features.imports.postgres_dumps import Row, is_dump, rows
 from imgsearch.features.imports.records import SourceError, SourceFace, SourcePhoto, stars_from
 
@@ -52,7 +53,7 @@ class _Dump(Struct):
     assets: dict[str, Row] = {}
     exif: dict[str, Row] = {}
     albums: dict[str, str] = {}
-    in_albums: dict[str, list[tuple[str, int]]] = {}
+    in_albums: list[tuple[str, str]] = []  # a photo and its album
     faces: dict[str, list[Row]] = {}
     names: dict[tuple[str, str], str] = {}
 
@@ -73,6 +74,11 @@ def read(file: Path) -> Iterator[SourcePhoto]:
             f"{file} is a dump of PostgreSQL without photos of Immich. Nothing was changed. Take "
             "the newest immich-db-backup file in the folder backups of Immich."
         )
+    albums = albums_by_photo(
+        (asset_id, album_id, dump.albums[album_id])
+        for asset_id, album_id in dump.in_albums
+        if album_id in dump.albums
+    )
     for asset_id, asset in dump.assets.items():
         exif = dump.exif.get(asset_id, {})
         path, name = asset.get("originalPath") or "", asset.get("originalFileName") or ""
@@ -83,11 +89,7 @@ def read(file: Path) -> Iterator[SourcePhoto]:
             stars=stars_from(exif.get("rating")),
             favourite=asset.get("isFavorite") == "t",
             hidden=asset.get("visibility") == "locked",
-            albums=tuple(
-                (dump.albums[album_id], place)
-                for album_id, place in dump.in_albums.get(asset_id, ())
-                if album_id in dump.albums
-            ),
+            albums=albums.get(asset_id, ()),
             faces=tuple(_faces(dump, asset_id)),
             other_path=f"{path.rpartition('/')[0]}/{name}" if name else None,
         )
@@ -95,8 +97,7 @@ def read(file: Path) -> Iterator[SourcePhoto]:
 
 def _collected(file: Path) -> _Dump:
     dump = _Dump()
-    places: dict[str, int] = defaultdict(int)
-    counts: dict[str, int] = defaultdict(int)
+    counts: Counter[str] = Counter()
     for table, row in rows(file, _TABLES):
         counts[table] += 1
         if counts[table] > _MOST_ROWS:
@@ -117,10 +118,8 @@ def _collected(file: Path) -> _Dump:
             if row.get("deletedAt") is None and row.get("isVisible") != "f":
                 dump.faces.setdefault(row.get("assetId") or "", []).append(row)
         else:
-            album_id = row.get("albumsId") or row.get("albumId") or ""
-            places[album_id] += 1
             asset_id = row.get("assetsId") or row.get("assetId") or ""
-            dump.in_albums.setdefault(asset_id, []).append((album_id, places[album_id]))
+            dump.in_albums.append((asset_id, row.get("albumsId") or row.get("albumId") or ""))
     return dump
 
 

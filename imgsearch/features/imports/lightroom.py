@@ -8,10 +8,10 @@ XMP, where an index reads them. Smart collections are rules, and are left out.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
+from imgsearch.features.imports.album_places import albums_by_photo
 from imgsearch.features.imports.records import SourcePhoto, stars_from
 from imgsearch.features.imports.sqlite_sources import has_tables, opened
 
@@ -61,17 +61,13 @@ def read(file: Path) -> Iterator[SourcePhoto]:
         }
         # Order by hand, which catalogues of old versions do not have.
         position = "positionInCollection" if "positionInCollection" in columns else "NULL"
-        albums: dict[int, dict[str, int]] = defaultdict(dict)
-        places: dict[int, int] = defaultdict(int)
-        for file_id, collection, name in connection.execute(
-            _ALBUMS.format(position=position), (_COLLECTION,)
-        ):
-            places[collection] += 1
-            albums[file_id].setdefault(str(name), places[collection])
+        albums = albums_by_photo(
+            connection.execute(_ALBUMS.format(position=position), (_COLLECTION,))
+        )
         for file_id, path, rating in connection.execute(_FILES):
             yield SourcePhoto(
                 str(path),
                 None,
                 stars=stars_from(rating),
-                albums=tuple(albums.get(file_id, {}).items()),
+                albums=albums.get(file_id, ()),
             )

@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
+from imgsearch.features.imports.album_places import albums_by_photo
 from imgsearch.features.imports.records import SourceFace, SourcePhoto
 from imgsearch.features.imports.sqlite_sources import has_tables, opened
 
@@ -52,18 +53,14 @@ def read(file: Path) -> Iterator[SourcePhoto]:
             if isinstance(name, str) and all(isinstance(each, int | float) for each in box):
                 x, y, width, height = (float(each) for each in box)
                 faces[file_uid].append(SourceFace(name, x, y, width, height, in_shares=True))
-        albums: dict[str, dict[str, int]] = defaultdict(dict)
-        places: dict[str, int] = defaultdict(int)
-        for photo_uid, album_uid, title in connection.execute(_ALBUMS):
-            places[album_uid] += 1
-            albums[photo_uid].setdefault(str(title), places[album_uid])
+        albums = albums_by_photo(connection.execute(_ALBUMS))
         for file_uid, photo_uid, path, size_bytes, favourite, private in connection.execute(_FILES):
             yield SourcePhoto(
                 _text(path),
                 size_bytes if isinstance(size_bytes, int) and size_bytes > 0 else None,
                 favourite=bool(favourite),
                 hidden=bool(private),
-                albums=tuple(albums.get(photo_uid, {}).items()),
+                albums=albums.get(photo_uid, ()),
                 faces=tuple(faces.get(file_uid, ())),
             )
 
