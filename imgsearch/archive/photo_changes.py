@@ -129,6 +129,7 @@ class ArchiveChanges:
 
     def _merge_of_features(self, pack: Path) -> dict[str, int]:
         from imgsearch.indexer import pack_notes, packs
+        from imgsearch.indexer.derived import encoder_may_lack
         from imgsearch.store.lock import writing
         from imgsearch.store.pack_reader import PackReader
 
@@ -138,7 +139,8 @@ class ArchiveChanges:
             merged = pack_notes.merge_of_features(store, reader, context.notify)
             row = store.reads.encoders.current()
             if row is not None:
-                merged |= pack_notes.merge_from_vectors(context, store, row, reader)
+                with encoder_may_lack(context, "The pack was merged"):
+                    merged |= pack_notes.merge_from_vectors(context, store, row, reader)
         return merged
 
     def examine(self) -> Iterator[Finding]:
