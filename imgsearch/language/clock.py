@@ -20,6 +20,10 @@ _DAY = 24 * 60
 _EVENING = 18 * 60  # what is later than that may be past midnight, up to
 _LATE = 5 * 60
 
+_UNITS_OF_24_HOURS = ("uhr", "uur", "h")
+_FOREIGN_UNITS = (*_UNITS_OF_24_HOURS, "heure", "heures")
+_UNITS_OF_DURATION = ("h", "heure", "heures", "hrs")  # also of how long something takes
+
 _ENGLISH_LEADS = {
     "at": "at",
     "around": "about",
@@ -42,11 +46,11 @@ _LEADS = {
     **_ENGLISH_LEADS,
     **{lead: meaning for meaning, leads in _FOREIGN_LEADS.items() for lead in leads.split()},
 }
-_ON_PICTURES = """
+_WORDS_BEFORE_NO_TIME = """
 showing shows show says saying reads reading displaying displays set zeigt zeigen scale ratio score
 aspect clock watch
 """
-_BEFORE_THING = frozenset(_ON_PICTURES.split())  # a time after one of them is seen, or is none
+_BEFORE_NO_TIME = frozenset(_WORDS_BEFORE_NO_TIME.split())  # what follows is seen, or no time
 _TIME = (
     r"(?P<hour{0}>[01]?\d|2[0-4])(?:[:.](?P<minute{0}>[0-5]\d))?"
     r"(?: ?(?P<unit{0}>[ap]\.?m|o'?clock|uhr|uur|heures?|hrs|h)(?: ?(?P<after{0}>[0-5]\d))?)?"
@@ -77,6 +81,7 @@ class _Clock(Struct, frozen=True):
     is_certain: bool = False  # its form says that it is a time
     is_whole: bool = False  # of 24 hours: it needs no "am"
     unit: str = ""
+    has_minutes_behind: bool = False  # "18h30"
 
 
 def may_be_clock(word: str) -> bool:
@@ -102,8 +107,8 @@ def read_clock_phrase(
     first = _clock(found, 1) if found["link"] else None
     meanings = [_LEADS[lead] for lead in leads]
     meaning = next((each for each in meanings if each != "at"), "at")
-    is_foreign = any(lead not in _ENGLISH_LEADS for lead in leads) or second.unit in (
-        *("uhr", "uur", "heure", "heures", "h"),
+    is_foreign = any(lead not in _ENGLISH_LEADS for lead in leads) or (
+        second.unit in _FOREIGN_UNITS and not second.has_minutes_behind
     )
     if not second.is_certain or (first is None and meaning == "range"):
         return None
@@ -137,7 +142,7 @@ def _clock(found: re.Match[str], number: int) -> _Clock:
     has_colon = minute is not None and found.string[found.end(f"hour{number}")] == ":"
     # "8.30" alone is a number, and "20 h 30" has its minutes behind the unit.
     is_certain = (bool(unit) or has_colon) and not (is_of_12 and not 1 <= int(hour) <= 12)
-    if after is not None and (minute is not None or unit not in ("uhr", "h", "uur")):
+    if after is not None and (minute is not None or unit not in _UNITS_OF_24_HOURS):
         is_certain = False
     if meridiem:
         hours = hours % 12 + (12 if meridiem == "p" else 0)
@@ -146,15 +151,16 @@ def _clock(found: re.Match[str], number: int) -> _Clock:
         meridiem,
         is_certain,
         bool(meridiem) or hour.startswith("0") or not 1 <= hours < 12,
-        unit if after is None else f"{unit} ",
+        unit,
+        has_minutes_behind=after is not None,
     )
 
 
 def _is_certain_alone(clock: _Clock, first: _Clock | None, before: str, is_all: bool) -> bool:
     """Return whether a time without a word that leads to it is one."""
-    if before in _BEFORE_THING or before in _LEADS:  # a lead that does not fit
+    if before in _BEFORE_NO_TIME or before in _LEADS:  # a lead that does not fit
         return False
-    if clock.unit in ("h", "heure", "heures", "hrs"):
+    if clock.unit in _UNITS_OF_DURATION and not clock.has_minutes_behind:
         return False  # "a 24h race", "3 heures de route"
     if first is not None or clock.unit or is_all:
         return True
@@ -175,7 +181,7 @@ def _between(first: _Clock, second: _Clock) -> tuple[str, ...]:
         start %= _HALF_DAY
         if second.meridiem == "p" and start < end - _HALF_DAY:
             start += _HALF_DAY
-    elif not (first.is_whole or second.is_whole or second.unit.strip() in ("uhr", "uur", "h")):
+    elif not (first.is_whole or second.is_whole or second.unit in _UNITS_OF_24_HOURS):
         if start >= end:
             return ()
         return (_span(start, end), _span(start + _HALF_DAY, end + _HALF_DAY))
