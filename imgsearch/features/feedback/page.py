@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from msgspec.structs import replace
 
 from imgsearch.errors import ImgsearchError
 from imgsearch.language.grammar import parse, to_text
-from imgsearch.records.query import Filter, Query
+from imgsearch.records.query import Query
 from ui.features import PageFeature, ViewerSection
 from ui.search_state import SearchInput
+
+_THUMBS = ("liked", "disliked")
 
 
 def page() -> PageFeature:
@@ -37,20 +37,14 @@ def thumbs_of(search_input: SearchInput) -> dict[str, object] | None:
         return None  # the search view shows the error
     if not (query.terms or search_input.has_example):
         return None
-    rest = tuple(each for each in query.filters if not _is_thumb(each))
+    thumbs = [each for each in query.filters if each.field in _THUMBS and not each.negated]
+    rest = tuple(each for each in query.filters if each not in thumbs)
     others = {name: text for name, text in search_input.parameters.items() if name != "q"}
     return {
         "line": to_text(replace(query, filters=rest)),
-        "liked": _ids(query.filters, "liked"),
-        "disliked": _ids(query.filters, "disliked"),
         "parameters": others,
+        **{
+            name: [str(value) for each in thumbs if each.field == name for value in each.values]
+            for name in _THUMBS
+        },
     }
-
-
-def _is_thumb(condition: Filter) -> bool:
-    return condition.field in ("liked", "disliked") and not condition.negated
-
-
-def _ids(filters: Iterable[Filter], field: str) -> list[str]:
-    chosen = (each for each in filters if each.field == field and _is_thumb(each))
-    return [str(value) for each in chosen for value in each.values]

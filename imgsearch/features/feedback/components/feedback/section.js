@@ -15,7 +15,7 @@ const BUTTONS = [["liked", "More like this", "thumb_up", "u"], ["disliked", "Les
 
 /** @type {SectionModule["makeSection"]} */
 export function makeSection() {
-  const node = element("section", "part"), row = element("div", "row"), hint = element("p", "", "Thumbs need an answer to reorder: search for words or by an image.");
+  const node = element("section", "part thumbs"), row = element("div", "row"), hint = element("p", "", "Thumbs need an answer to reorder: search for words or by an image.");
   let photo = "", /** @type {Thumbs} */ thumbs = null;
   const press = (/** @type {Side} */ side) => { if (thumbs) visit(addressWith(thumbs, side, photo)); };
   const buttons = BUTTONS.map(([side, label, sign, key]) => {
