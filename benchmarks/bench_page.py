@@ -51,7 +51,14 @@ from imgsearch.encoders.registry import open_encoder
 from imgsearch.records.files import FileStat, IngestResult
 from imgsearch.records.photo import Facts
 from imgsearch.store.lock import writing
-from tests.browsing import PATIENCE_MS, TOKEN, launch_chromium, serving, settle
+from tests.browsing import (
+    PATIENCE_MS,
+    TOKEN,
+    WATCH_SHIFTS,
+    launch_chromium,
+    open_whole,
+    serving,
+)
 from tests.counted_connections import counted
 
 if TYPE_CHECKING:
@@ -358,13 +365,6 @@ def time_searches(tab: Page, address: str, photos: int) -> None:
         print(f"{photos} photos, search, {round_name}: {listed} s", flush=True)
 
 
-# Adds up how much of the window has moved without a click, as Web Vitals do.
-_WATCH_SHIFTS = """
-    window.shift = 0;
-    new PerformanceObserver((list) => {
-        for (const each of list.getEntries()) if (!each.hadRecentInput) window.shift += each.value;
-    }).observe({ type: "layout-shift", buffered: true });
-"""
 # Notes when a cover with a picture has been painted, in milliseconds after the last click.
 _WATCH_COVER = """() => {
     let clicked = 0;
@@ -383,13 +383,6 @@ _WEIGHED_VIEWS = ("/", "/library")
 _CLICKS = 7
 
 
-def _open_whole(tab: Page, url: str) -> None:
-    tab.goto(url)
-    tab.locator(".header-buttons button").first.wait_for(state="attached")
-    settle(tab)
-    tab.wait_for_load_state("networkidle")
-
-
 def measure_calm(tab: Page, address: str, photos: int) -> None:
     """Print what moves while a view is loaded, what it weighs, and how soon a photo is large."""
     browser = tab.context.browser
@@ -398,8 +391,8 @@ def measure_calm(tab: Page, address: str, photos: int) -> None:
     for width in (1440, 390):
         for view in _SHIFT_VIEWS:
             with _new_visitor(browser, address, width) as other:
-                other.add_init_script(_WATCH_SHIFTS)
-                _open_whole(other, f"{address}{view}")
+                other.add_init_script(WATCH_SHIFTS)
+                open_whole(other, f"{address}{view}")
                 shift = other.evaluate("window.shift")
             print(f"{photos} photos, {view} at {width} px: layout shift {shift:.3f}", flush=True)
     for view in _WEIGHED_VIEWS:
@@ -410,12 +403,12 @@ def measure_calm(tab: Page, address: str, photos: int) -> None:
             asked: list[Request] = []
             other.on("request", asked.append)
             counter.reset()
-            _open_whole(other, f"{through}{view}")
+            open_whole(other, f"{through}{view}")
             sent_kb = counter.sent_bytes / 1000
         print(f"{photos} photos, {view}: {len(asked)} requests, {sent_kb:.0f} kB", flush=True)
     times = []
     for _ in range(_CLICKS):
-        _open_whole(tab, f"{address}/?q=a+cat")
+        open_whole(tab, f"{address}/?q=a+cat")
         tab.evaluate(_WATCH_COVER)
         tab.locator(".tile a").first.click()
         times.append(tab.evaluate("window.coverMs"))

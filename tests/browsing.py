@@ -53,6 +53,13 @@ TARGETS = """() => {
         .filter(([node, box]) => box.width > 0 && box.bottom > 0 && box.top < innerHeight)
         .map(([node, box]) => [node.outerHTML.slice(0, 120), box.width, box.height]);
 }"""
+# Adds up how much of the window has moved without a click, as Web Vitals do.
+WATCH_SHIFTS = """
+    window.shift = 0;
+    new PerformanceObserver((list) => {
+        for (const each of list.getEntries()) if (!each.hadRecentInput) window.shift += each.value;
+    }).observe({ type: "layout-shift", buffered: true });
+"""
 
 
 def launch_chromium(driver: Playwright, *flags: str) -> Browser:
@@ -158,6 +165,14 @@ def settle(tab: Page) -> None:
         "[...e.shadowRoot.querySelectorAll('img')] : [])"
         ".every(i => i.complete || i.getBoundingClientRect().top > innerHeight)"
     )
+
+
+def open_whole(tab: Page, address: str) -> None:
+    """Open an address and wait until nothing more is loaded."""
+    tab.goto(address)
+    tab.locator(".header-buttons button").first.wait_for(state="attached")
+    settle(tab)
+    tab.wait_for_load_state("networkidle")
 
 
 def open_view(tab: Page, address: str, view: str) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from imgsearch import Library, Settings
-from tests.browsing import NEEDS_BROWSER, PATIENCE_MS, TOKEN, settle
+from tests.browsing import NEEDS_BROWSER, PATIENCE_MS, TOKEN, WATCH_SHIFTS, open_whole
 from tests.counted_connections import counted
 from tests.page_traffic import Traffic
 
@@ -21,13 +21,6 @@ pytestmark = NEEDS_BROWSER
 VIEWS = ("/", "/?q=a+cat", "/timeline", "/albums", "/map", "/similar", "/library")
 MOST_SHIFT = 0.02  # a tenth of what Web Vitals call good
 MOST_BYTES_OF_TOOLS = 300_000  # beyond what the first page has loaded
-# Adds up how much of the window has moved without a click, as Web Vitals do.
-WATCH_SHIFTS = """
-    window.shift = 0;
-    new PerformanceObserver((list) => {
-        for (const each of list.getEntries()) if (!each.hadRecentInput) window.shift += each.value;
-    }).observe({ type: "layout-shift", buffered: true });
-"""
 
 
 @pytest.fixture(scope="module")
@@ -37,13 +30,6 @@ def place(demo_photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     with Library.open(Settings.load(data_dir=folder / "library", encoder="lite")) as library:
         library.index([folder / "photos"]).run()
     return folder
-
-
-def open_whole(tab: Page, address: str) -> None:
-    tab.goto(address)
-    tab.locator(".header-buttons button").first.wait_for(state="attached")
-    settle(tab)
-    tab.wait_for_load_state("networkidle")
 
 
 @pytest.mark.parametrize(
