@@ -128,7 +128,7 @@ def forget_people(data_dir: Path) -> None:
 def findings(settings: Settings, database: DatabaseState) -> list[Finding]:
     """Return a finding about the copies of a library, with what to do where it is damaged or gone.
 
-    None where there was never a library.
+    Where no library was ever made, there is no finding.
     """
     newest = next(filter(None, map(_readable, copies(settings.data_dir))), None)
     if newest is None:
