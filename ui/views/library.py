@@ -246,7 +246,12 @@ def _add_folder_form(busy: bool) -> None:
     can_wait = indexing is not None and indexing.running
     is_refused = busy and not can_wait
     _waiting_folders()
-    if st.button("Choose a folder …", icon=":material/create_new_folder:", disabled=is_refused):
+    if st.button(
+        "Choose a folder …",
+        icon=":material/create_new_folder:",
+        disabled=is_refused,
+        key="choose folder",
+    ):
         folder_picker.open_picker(lambda folder: session().index((folder,)))
     with st.form("add folder", border=False):
         box, button = st.columns([5, 1], vertical_alignment="bottom")
