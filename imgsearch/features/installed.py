@@ -42,6 +42,7 @@ OWN = (
     *("meaning", "people"),
     "duplicates",
     *("labels", "saved", "strips", "terminal", "text", "when", "around", "ask", "feedback"),
+    *("scripts", "vectors"),
 )
 GROUP = "imgsearch.features"  # of the entry points of other packages
 
