@@ -87,11 +87,18 @@ def test_without_pyarrow_it_is_named(demo: Library, monkeypatch: pytest.MonkeyPa
         demo.vectors.arrow()
 
 
-def test_the_programs_of_the_documentation_run(demo: Library) -> None:
-    notebook, vectors, tasks, retriever = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
-    assert "Library.open(Settings.load())" in notebook
-    names: dict[str, object] = {"library": demo, "Library": Library}
-    exec(notebook.partition("\n\n")[2].partition("\n")[2], names)
+def test_the_programs_of_the_documentation_run(
+    demo: Library, capsys: pytest.CaptureFixture[str]
+) -> None:
+    notebook, search, vectors, tasks, retriever = re.findall(
+        r"```python\n(.*?)```", PAGE, re.DOTALL
+    )
+    opening = "library = Library.open(Settings.load())\n"
+    assert opening in notebook
+    names: dict[str, object] = {"library": demo}
+    exec(notebook.replace(opening, ""), names)
+    exec(search.replace(" after:2023", ""), names)
+    assert "a dog" in capsys.readouterr().out
     exec(vectors.replace("in:/", "type:png"), names)
     batch = demo.vectors.of_photos([hit.photo.id for hit in demo.search("type:png", k=1000)])
     assert np.asarray(names["cosines"]).shape == (len(batch.ids),)
