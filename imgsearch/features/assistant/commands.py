@@ -16,9 +16,16 @@ IDLE_S = 600.0  # an assistant's program keeps its servers running for days
 
 @click.command("mcp")
 @click.option("--no-pictures", is_flag=True, help="Never send pictures, only facts about them.")
+@click.option(
+    "--allow-write",
+    is_flag=True,
+    help="Also let it propose changes: each asks you first, and can be undone.",
+)
 @archive_option
 @data_option
-def command(no_pictures: bool, address: str | None, data_dir: str | None) -> None:
+def command(
+    no_pictures: bool, allow_write: bool, address: str | None, data_dir: str | None
+) -> None:
     """Answer an AI assistant by the Model Context Protocol, at standard input and output.
 
     \b
@@ -27,6 +34,10 @@ def command(no_pictures: bool, address: str | None, data_dir: str | None) -> Non
     The program of the assistant starts this command; docs/mcp.md has the lines for its
     configuration. The assistant can search, and see dates, places, people, labels, text and the
     paths of photos, and a thumbnail on request. It cannot change anything.
+
+    With --allow-write it can also propose to make albums, give stars, hide photos, and correct
+    dates and places. The assistant's program asks you each time, with the photos by name; without
+    your consent nothing is changed, and imgsearch undo takes it back. Photos are never changed.
 
     Whatever the assistant sees goes to its provider, unless its model runs on your machine.
     """
@@ -45,4 +56,4 @@ def command(no_pictures: bool, address: str | None, data_dir: str | None) -> Non
                 "input: see docs/mcp.md. To end it: Ctrl-C"
             )
         idle = IdleTimer(IDLE_S, library.memory.release_encoder)
-        serve_stdio(PhotoTools(library, not no_pictures, idle.restart))
+        serve_stdio(PhotoTools(library, not no_pictures, idle.restart, allow_write))

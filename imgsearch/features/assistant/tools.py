@@ -1,6 +1,7 @@
 """The tools that `imgsearch mcp` offers to an assistant, made from the declared operations.
 
-All tools only read. They find photos of the library and return their data; no other files are read.
+They find photos of the library and return their data; no other files are read. Those that change
+something propose it: a person has to agree, and can undo it.
 Texts are escaped as for a terminal, unknown values are left out, and lists are cut to a length that
 an assistant can read.
 """
@@ -19,6 +20,7 @@ from msgspec.json import schema_components
 from msgspec.structs import replace
 
 from imgsearch.errors import QueryError, UsageError
+from imgsearch.features.assistant.proposals import Proposal, propose
 from imgsearch.language.fields import FIELDS
 from imgsearch.library import Library
 from imgsearch.operations.bodies import Body, KeptImages
@@ -30,6 +32,7 @@ from imgsearch.operations.records import (
 )
 from imgsearch.operations.requests import Operation, in_request, names_files, request_type
 from imgsearch.records.answer import Answer, Hit
+from imgsearch.records.changes import Change
 from imgsearch.records.query import Example, Query
 from imgsearch.service.api import Asking
 from imgsearch.service.refusals import converted
@@ -64,11 +67,19 @@ class Tool(Struct, frozen=True):
 
     @property
     def name(self) -> str:
+        """The name of a route, of which several methods may be: those that write have their own."""
+        if self.writes:
+            return f"{self.operation.part}_{self.operation.function.__name__}"
         return self.operation.name
 
     @property
     def title(self) -> str:
-        return self.operation.declared.tool or self.name
+        return self.operation.declared.tool or self.description.partition(".")[0]
+
+    @property
+    def writes(self) -> bool:
+        """Whether it changes the library, if a person agrees."""
+        return self.operation.declared.tool is None
 
     @property
     def description(self) -> str:
@@ -89,7 +100,8 @@ class PhotoTools:
     """The tools of one library.
 
     A running service answers what it can, as it does for the commands; for the rest, the library
-    stays open. Without `pictures`, no picture is ever sent. `on_call` is called at each use.
+    stays open. Without `pictures`, no picture is ever sent. `on_call` is called at each use. With
+    `may_write` there are tools for all changes that can be undone as well.
     """
 
     def __init__(
@@ -97,6 +109,7 @@ class PhotoTools:
         library: Library,
         pictures: bool = True,
         on_call: Callable[[], None] = lambda: None,
+        may_write: bool = False,
     ) -> None:
         self._library = library
         self._pictures = pictures
@@ -104,16 +117,48 @@ class PhotoTools:
         self.tools = tuple(
             Tool(each, request_type(each.function, each.name, _for_assistants))
             for each in operations_for(library)
-            if each.declared.tool is not None and (pictures or not each.is_picture)
+            if (may_write and each.result is Change)
+            or (each.declared.tool is not None and (pictures or not each.is_picture))
         )
         self._ask = Asking(library.settings, lambda: nullcontext(library), library.working_folder)
 
-    def call(self, name: str, form: Mapping[str, object]) -> ToolAnswer:
-        """Return the answer of a tool.
+    @property
+    def may_write(self) -> bool:
+        """Whether a tool changes the library."""
+        return any(tool.writes for tool in self.tools)
 
-        Raises UsageError for an unknown name and for invalid arguments,.
-        and as the library does. An argument that is null counts as absent.
+    def writes(self, name: str) -> bool:
+        """Return whether a tool changes the library; an unknown one does not."""
+        return any(tool.writes for tool in self.tools if tool.name == name)
+
+    def call(self, name: str, form: Mapping[str, object]) -> ToolAnswer:
+        """Return the answer of a tool that reads.
+
+        Raises UsageError for an unknown name, for a tool that writes and for invalid arguments, and
+        as the library does. An argument that is null counts as absent.
         """
+        if self.writes(name):
+            raise UsageError(f"The tool {name} needs the consent of the user.")
+        tool, arguments = self._read(name, form)
+        self._on_call()
+        if tool.operation.is_picture:
+            return self._look(tool.operation, arguments)
+        result = self._ask(tool.operation.function, **arguments)
+        return ToolAnswer(_content(tool.operation, result))
+
+    def propose(self, name: str, form: Mapping[str, object]) -> Proposal:
+        """Return the change that a tool would make; nothing is changed. Raises as `call` does."""
+        tool, arguments = self._read(name, form)
+        self._on_call()
+        return propose(self._library, tool.operation, arguments)
+
+    def change(self, proposal: Proposal) -> ToolAnswer:
+        """Make a change, to which a person has agreed. Raises as the library does."""
+        result = self._ask(proposal.operation.function, **proposal.arguments)
+        return ToolAnswer(_content(proposal.operation, result))
+
+    def _read(self, name: str, form: Mapping[str, object]) -> tuple[Tool, dict[str, Any]]:
+        """Return a tool and the arguments of its operation."""
         tool = next((tool for tool in self.tools if tool.name == name), None)
         if tool is None:
             known = ", ".join(tool.name for tool in self.tools)
@@ -127,11 +172,7 @@ class PhotoTools:
                 "An assistant cannot search by a file: image: is for the user. Use photo:ID, an "
                 "example from the library."
             )
-        self._on_call()
-        if tool.operation.is_picture:
-            return self._look(tool.operation, arguments)
-        result = self._ask(tool.operation.function, **arguments)
-        return ToolAnswer(_content(tool.operation, result))
+        return tool, arguments
 
     def _look(self, operation: Operation, arguments: Mapping[str, object]) -> ToolAnswer:
         picture = method_of(self._library, operation.function)(**arguments)
