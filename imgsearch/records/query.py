@@ -189,7 +189,9 @@ class FilterSpec(Struct, frozen=True):
     `meaning` completes the sentence "Photos …" of the help text. `units` maps the suffixes that a
     number may have to their size in the unit of the fact, for example {"s": 1, "ms": 0.001}; a
     number without a suffix is in that unit. With `fractions`, 1/250 is a number as well. A photo
-    that lacks the fact does not match, unless `missing_as` gives the value to assume.
+    that lacks the fact does not match, unless `missing_as` gives the value to assume. Where a value
+    narrows a long answer, `question` asks for it, with {} for the value: "Was it in {}?";
+    `asked_about` are the values that it asks for, if not all.
     """
 
     name: str
@@ -199,6 +201,8 @@ class FilterSpec(Struct, frozen=True):
     fractions: bool = False
     missing_as: float | None = None
     names: tuple[str, ...] = ()
+    question: str | None = None
+    asked_about: tuple[str, ...] = ()
 
 
 Sort: TypeAlias = Literal["relevance", "date", "path", "best"]
