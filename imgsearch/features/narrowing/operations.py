@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from imgsearch.features.narrowing.splitting import Split
+    from imgsearch.features.narrowing.splitting import ValueSplit
     from imgsearch.opened.library import OpenedLibrary
     from imgsearch.records.answer import FoundPhotos
     from imgsearch.search.context import SearchContext
@@ -83,7 +83,7 @@ class Narrowing:
         context: SearchContext,
         found: FoundPhotos,
         weights: NDArray[np.float64],
-        best: Sequence[Split],
+        best: Sequence[ValueSplit],
     ) -> Iterator[NarrowingQuestion]:
         """Yield the questions of splits, with the photos that the filters themselves find."""
         import numpy as np

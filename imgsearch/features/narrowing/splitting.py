@@ -12,7 +12,7 @@ WEIGHTS: Mapping[str | None, float] = {"sure": 0.95, "likely": 0.67, "possible":
 LEAST_SHARE = 0.1  # of the weight, on either side: less is not worth a question
 
 
-class Split(Struct, frozen=True):
+class ValueSplit(Struct, frozen=True):
     """A value of a filter, and the share of the weight of an answer that has it."""
 
     field: str
@@ -27,18 +27,18 @@ class Split(Struct, frozen=True):
 
 def splits(
     values: Mapping[str, Iterable[tuple[int, str]]], weights: Mapping[int, float]
-) -> Sequence[Split]:
+) -> Sequence[ValueSplit]:
     """Return the best split by each filter, nearest to halves first; none that splits off little.
 
     `values` has, by filter, pairs of a photo and a value, and `weights` those of all photos.
     """
     total = sum(weights.values())
-    best: list[Split] = []
+    best: list[ValueSplit] = []
     for field, pairs in values.items():
         by_value: dict[str, float] = {}
         for photo_id, value in set(pairs):
             by_value[value] = by_value.get(value, 0.0) + weights.get(photo_id, 0.0)
-        found = [Split(field, value, weight / total) for value, weight in by_value.items()]
+        found = [ValueSplit(field, value, weight / total) for value, weight in by_value.items()]
         if found:
             # Values of the same balance in an order that does not depend on the run.
             best.append(max(found, key=lambda each: (each.balance, each.share, each.value)))
