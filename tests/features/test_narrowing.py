@@ -9,6 +9,7 @@ import pytest
 
 from imgsearch import Library, QueryError, Settings
 from imgsearch.features import installed
+from imgsearch.features.declared import Feature
 from imgsearch.features.narrowing.operations import Narrowing
 from imgsearch.features.narrowing.splitting import splits
 from imgsearch.service.client import Client
@@ -100,7 +101,7 @@ def test_only_features_that_are_there_ask(
     assert left and not any("time:" in each.yes for each in left)
 
 
-def replace_narrowing(name: str, feature: installed.Feature) -> installed.Feature:
+def replace_narrowing(name: str, feature: Feature) -> Feature:
     return feature._replace(narrowing={}) if name == "when" else feature
 
 
