@@ -103,9 +103,12 @@ if TYPE_CHECKING:
         SavedSearchOutputs as SavedSearchOutputs,
         SavedSearchSummary as SavedSearchSummary,
     )
+    from imgsearch.features.scripts.running import script as script
     from imgsearch.features.strips.operations import Strips as Strips
     from imgsearch.features.strips.records import StripPeriod as StripPeriod
     from imgsearch.features.text.operations import PictureText as PictureText
+    from imgsearch.features.vectors.reading import LibraryVectors as LibraryVectors
+    from imgsearch.features.vectors.records import VectorBatch as VectorBatch
     from imgsearch.features.installed import (
         component_packages as component_packages,
         component_styles as component_styles,

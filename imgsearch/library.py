@@ -68,6 +68,7 @@ if TYPE_CHECKING:
     from imgsearch.features.saved.operations import Saved
     from imgsearch.features.strips.operations import Strips
     from imgsearch.features.text.operations import PictureText
+    from imgsearch.features.vectors.reading import LibraryVectors
     from imgsearch.index.policy import IndexPolicy
     from imgsearch.indexer.watch_loop import WatchSchedule
     from imgsearch.opened.library import OpenedLibrary
@@ -267,6 +268,7 @@ class Library:
         saved: Saved
         strips: Strips
         text: PictureText
+        vectors: LibraryVectors
 
         def ask(self, question: str, k: ResultCount = 20) -> QuestionAnswer: ...
 

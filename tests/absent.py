@@ -35,7 +35,7 @@ _COMMON_WORDS = {
     *("backup", "backups", "import", "imports", "restore"),
     *("when", "weekday", "time", "season", "around", "ask", "questions"),
     *("events", "faces", "label", "labels", "map", "meaning", "only", "people", "places", "saved"),
-    *("shows", "text", "feedback", "liked", "disliked", "shown"),
+    *("shows", "text", "feedback", "liked", "disliked", "shown", "run", "scripts", "vectors"),
     *("narrow", "narrowing"),
 }
 _PHRASES = {

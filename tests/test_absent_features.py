@@ -86,7 +86,7 @@ with Library.open(sys.argv[1]) as library:
         "manual": manual_page(commands, GROUPS),
         "OpenAPI": json.dumps(openapi_document(operations())),
         "tools": tools_of(library),
-        "names": " ".join([*imgsearch.__all__, *library.capabilities]),
+        "names": " ".join([*imgsearch.__all__, *(f"library.{x}" for x in library.capabilities)]),
         "completion": " ".join(COMPLETED),
         "suggestions": json.dumps([each.line for each in library.lines.suggest("b", 20)]),
         "views": " ".join(f"{name} {view.title}" for name, view in all_views().items()),

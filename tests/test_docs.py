@@ -27,6 +27,7 @@ PAGES = [
     *sorted((HOUSE / "docs").rglob("*.md")),
     *sorted((HOUSE / "research").rglob("*.md")),
 ]
+MAX_GUIDE_WORDS = 800
 DECISIONS = sorted((HOUSE / "docs" / "decisions").glob("0*.md"))
 _NUMBERS = r"\[\d+\]\(\d{4}-[\w-]+\.md\)(?:(?:, | and )\[\d+\]\(\d{4}-[\w-]+\.md\))*"
 STATUS = re.compile(
@@ -127,6 +128,15 @@ def test_every_setting_is_documented() -> None:
 def test_links_have_a_target(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text()):
         assert target.startswith("https://") or (page.parent / target).exists(), target
+
+
+def test_guides_are_short() -> None:
+    index = (HOUSE / "docs" / "index.md").read_text()
+    (guides,) = re.findall(r":caption: Guides\n:maxdepth: 1\n\n([^`]+)```", index)
+    words = {
+        name: len((HOUSE / "docs" / f"{name}.md").read_text().split()) for name in guides.split()
+    }
+    assert {name: count for name, count in words.items() if count > MAX_GUIDE_WORDS} == {}
 
 
 @pytest.mark.parametrize("page", DECISIONS, ids=lambda page: page.name)

@@ -29,7 +29,6 @@ PAGES = tuple(
     DOCS / f"{name}.md"
     for name in ("search", "query-language", "verdicts", "events", "ask", "labels", "concepts")
 )
-WITH_PYTHON = (DOCS / "search.md", DOCS / "concepts.md")
 HOME = "/home/ada"
 BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 HOLIDAYS = ("dog beach", "sunset", "dog snow", "pool", "bicycle", "football")
@@ -179,17 +178,11 @@ def test_every_example_prints_what_the_page_shows(
 
 
 @pytest.mark.slow  # needs the library that the test above makes
-@pytest.mark.parametrize("page_file", WITH_PYTHON, ids=[page.stem for page in WITH_PYTHON])
-def test_the_python_example_runs(
-    home: Path, capfd: pytest.CaptureFixture[str], page_file: Path
-) -> None:
-    (code,) = re.findall(r"^```python\n(.*?)^```$", page_file.read_text(), re.MULTILINE | re.DOTALL)
-    exec(compile(code, str(page_file), "exec"), {})
-    starts = {
-        "search": "(TermShare(term='2:\"a dog\"', ",
-        "concepts": "2 examples",
-    }
-    assert capfd.readouterr().out.startswith(starts[page_file.stem])
+def test_the_python_example_runs(home: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    page = DOCS / "concepts.md"
+    (code,) = re.findall(r"^```python\n(.*?)^```$", page.read_text(), re.MULTILINE | re.DOTALL)
+    exec(compile(code, str(page), "exec"), {})
+    assert capfd.readouterr().out.startswith("2 examples")
 
 
 @pytest.mark.features()

@@ -39,6 +39,15 @@ def test_a_misspelt_query_gets_a_suggestion(demo: Library) -> None:
         assert demo.find(known).suggestion is None, "it is English, or the name of a file"
 
 
+@pytest.mark.parametrize("line", ['2:"cofee" snow', "2:cofee snow", '-"cofee" snow'])
+def test_misspelt_words_with_a_weight_or_in_quotes_are_searched_for_as_typed(
+    demo: Library, line: str
+) -> None:
+    answer = demo.find(line)
+    assert answer.suggestion == line.replace('"', "").replace("cofee", "coffee")
+    assert not any("Searched" in each for each in answer.remarks)
+
+
 def test_a_suggestion_leaves_out_examples_that_a_line_cannot_express(demo: Library) -> None:
     (cat,) = demo.search("a cat", k=1)
     part = Example(cat.photo.id, Region(0, 0, 50, 50, percent=True))

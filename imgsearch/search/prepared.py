@@ -90,11 +90,14 @@ class PreparedQuery(Struct, frozen=True, dict=True):  # a dict for what is compu
 
     @lazily
     def embedded(self) -> Query:
-        """Return the exact query as it is embedded: misspelt words outside quotes are corrected."""
+        """Return the exact query as it is embedded: misspelt words are corrected.
+
+        Words in quotes and those with a minus or a weight stay as they were typed.
+        """
         if self.corrected is None or not self.exact.terms:  # all are in another language
             return self.exact
         terms = (
-            typed if typed.is_quoted else meant
+            typed if typed.is_quoted or typed.weight != 1 else meant
             for typed, meant in zip(self.exact.terms, self.corrected.terms, strict=True)
         )
         return replace(self.exact, terms=tuple(terms))
