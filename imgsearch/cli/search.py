@@ -147,7 +147,9 @@ def command(
         with asked.asking() as ask:
             stored = _stored_in(wanted, data_dir, address)
             page = _find(ask, stored, wanted, k, is_usual_k, cursor, is_look)
-            afterwards = _afterwards(ask, wanted, page.answer) if is_look else ()
+            # For somebody who reads it: they take longer than a query by filters alone.
+            is_read = is_look and sys.stderr.isatty()
+            afterwards = _afterwards(ask, wanted, page.answer) if is_read else ()
             return page._replace(afterwards=afterwards)
 
     page = find(query, k, asked.is_usual("k"), cursor)

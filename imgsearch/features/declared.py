@@ -261,8 +261,8 @@ class Feature(NamedTuple):
     `lacking` are values of the filter `no:`, such as "album", each with the name of a function that
     is called with the `ConditionContext` and returns the condition that a photo has none.
     `afterwards` names a function that yields sentences which `imgsearch search` prints for people
-    after the first page of an answer: it is called with what asks the library or its service
-    (`imgsearch.service.api.Asking`), the query, and the `Answer`.
+    after the first page of an answer, at a terminal: it is called with what asks the library or its
+    service (`imgsearch.service.api.Asking`), the query, and the `Answer`.
     `methods` are those of a part that a library has as well, with the part. `rows` names a function
     that returns names and texts among the facts of a photo, and `cards` those that return the rows
     of a card below them, or none; they are called with the open library and the hit of the photo

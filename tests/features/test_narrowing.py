@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
 from imgsearch import Library, QueryError, Settings
 from imgsearch.features import installed
 from imgsearch.features.declared import Feature
+from imgsearch.features.narrowing.afterwards import sentences
 from imgsearch.features.narrowing.operations import Narrowing
 from imgsearch.features.narrowing.splitting import splits
 from imgsearch.service.client import Client
 from tests.factories import run_cli
 from tests.services import serving
 from tests.travels import AREZZO, SYDNEY, write_taken
+
+if TYPE_CHECKING:
+    from imgsearch import Query
+    from imgsearch.service.api import Asking
 
 PHOTOS = 60
 
@@ -113,12 +119,20 @@ def test_the_commands_say_what_narrows(travels: Library) -> None:
     assert answer["photos"] == PHOTOS and answer["questions"][0]["no"].startswith("-")
     few = run_cli("narrow", "name:01", data=data)
     assert few.returncode == 1 and "more than 40" in few.stderr
-    searched = run_cli("search", "type:png", "-k", "3", data=data)
-    first = answer["questions"][0]
-    assert f"Narrow down: {first['yes']} ({first['photos']})" in searched.stderr
-    for quiet in (("--json",), ("--paths",)):
-        assert "Narrow" not in run_cli("search", "type:png", "-k", "3", *quiet, data=data).stderr
-    assert "Narrow" not in run_cli("search", "name:01", data=data).stderr
+    # Only a terminal has the line after an answer.
+    assert "Narrow" not in run_cli("search", "type:png", "-k", "3", data=data).stderr
+
+
+def test_a_long_answer_ends_with_the_filters_that_narrow_it(travels: Library) -> None:
+    def ask(operation: Any, query: str) -> Any:
+        assert operation is Narrowing.questions
+        return travels.narrowing.questions(query)
+
+    first = travels.narrowing.questions("type:png").questions[0]
+    long, short = (travels.find(line, 3) for line in ("type:png", "name:01"))
+    (sentence,) = sentences(cast("Asking", ask), cast("Query", "type:png"), long)
+    assert sentence.startswith(f"Narrow down: {first.yes} ({first.photos})")
+    assert not list(sentences(cast("Asking", ask), cast("Query", "name:01"), short))
 
 
 def test_a_service_asks_the_same(travels: Library) -> None:
