@@ -82,6 +82,11 @@ if TYPE_CHECKING:
         MeaningMap as MeaningMap,
         MeaningPoints as MeaningPoints,
     )
+    from imgsearch.features.narrowing.operations import Narrowing as Narrowing
+    from imgsearch.features.narrowing.records import (
+        NarrowingQuestion as NarrowingQuestion,
+        NarrowingQuestions as NarrowingQuestions,
+    )
     from imgsearch.features.people.operations import People as People
     from imgsearch.features.places.clusters import (
         cluster_photos as cluster_photos,

@@ -62,6 +62,7 @@ if TYPE_CHECKING:
     from imgsearch.features.labels.operations import Labels
     from imgsearch.features.labels.records import Classes, Label
     from imgsearch.features.meaning.operations import Meaning
+    from imgsearch.features.narrowing.operations import Narrowing
     from imgsearch.features.people.operations import People
     from imgsearch.features.places.operations import Places
     from imgsearch.features.saved.operations import Saved
@@ -260,6 +261,7 @@ class Library:
         imports: Imports
         labels: Labels
         meaning: Meaning
+        narrowing: Narrowing
         people: People
         places: Places
         questions: Questions

@@ -271,6 +271,7 @@ def main(arguments: Sequence[str]) -> None:
     run("events", "events")
     run("around", "around", f"{photos}/0.png")
     run("ask", "ask", "When did I see a red square?")
+    run("narrow", "narrow", "type:png")
     run("places", "places")
     run("cameras", "cameras")
     run("strip", "strip", "--by", "month")

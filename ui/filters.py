@@ -129,6 +129,11 @@ def chips_of(query: Query) -> Iterator[FilterChip]:
     """Yield a chip for each value of each filter, in their order."""
     for number, condition in enumerate(query.filters):
         before, after = query.filters[:number], query.filters[number + 1 :]
+        if condition.alone != (condition,):  # brackets are one chip
+            text = to_text(Query(filters=(condition,)))
+            rest = to_text(replace(query, filters=(*before, *after)))
+            yield FilterChip(condition.field, text, text, condition.negated, rest)
+            continue
         for place, value in enumerate(condition.values):
             others = condition.values[:place] + condition.values[place + 1 :]
             # What is excluded by several values is so by each of them.

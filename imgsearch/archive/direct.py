@@ -46,6 +46,8 @@ from imgsearch.records.names import NAME_FIELDS
 from imgsearch.records.photo import FACTS, Fact, facts_of
 from imgsearch.records.query import (
     FACT_TOLERANCE,
+    IN_BRACKETS,
+    AllOf,
     DirectionName,
     Filter,
     FilterSpec,
@@ -181,14 +183,24 @@ class DirectSearch:
 
     def _condition(self, column: _Column, condition: Filter) -> str:
         """Return the condition that a photo passes a filter, in the SQL of Lance."""
-        make = _CONDITIONS.get(condition.field)
-        if make is None:
-            self._refuse(f"{condition.field}:")
-        passes = " OR ".join(f"({make(column, value)})" for value in condition.values) or "false"
+        passes = " OR ".join(self._alternatives(column, condition)) or "false"
         if not condition.negated:
             return f"({passes})"
         read = [_was_read_for(column(READ_FACTS), fact) for fact in facts_of(condition)]
         return _all_of([f"({passes}) IS NOT TRUE", *read])
+
+    def _alternatives(self, column: _Column, condition: Filter) -> list[str]:
+        """Return a condition for each value of a filter, or for each alternative in brackets."""
+        if condition.field == IN_BRACKETS:
+            return [
+                _all_of([self._condition(column, each) for each in value.filters])
+                for value in condition.values
+                if isinstance(value, AllOf)
+            ]
+        make = _CONDITIONS.get(condition.field)
+        if make is None:
+            self._refuse(f"{condition.field}:")
+        return [f"({make(column, value)})" for value in condition.values]
 
 
 def _hit(row: Mapping[str, Any], score: float | None) -> Hit:

@@ -20,9 +20,9 @@ from imgsearch.cli.output import (
     print_paths,
 )
 from imgsearch.cli.terminal import Colour, TerminalText, standard_output
-from imgsearch.errors import CommandLine, Sentence
+from imgsearch.errors import CommandLine, MissingPackage, Sentence
 from imgsearch.features import installed
-from imgsearch.features.declared import load
+from imgsearch.features.declared import load, plugin_errors
 from imgsearch.language.grammar import is_expressible, parse, to_text
 from imgsearch.library import Library
 from imgsearch.records.answer import Answer, Hit, Level
@@ -146,7 +146,11 @@ def command(
     def find(wanted: Query, k: int, is_usual_k: bool, cursor: str | None = None) -> _Page:
         with asked.asking() as ask:
             stored = _stored_in(wanted, data_dir, address)
-            return _find(ask, stored, wanted, k, is_usual_k, cursor, is_look)
+            page = _find(ask, stored, wanted, k, is_usual_k, cursor, is_look)
+            # For somebody who reads it: they take longer than a query by filters alone.
+            is_read = is_look and sys.stderr.isatty()
+            afterwards = _afterwards(ask, wanted, page.answer) if is_read else ()
+            return page._replace(afterwards=afterwards)
 
     page = find(query, k, asked.is_usual("k"), cursor)
     answer = page.answer
@@ -161,6 +165,8 @@ def command(
         preview=preview,
     )
     found = _show(answer, output)
+    for sentence in page.afterwards:
+        info(sentence)
     if answer.suggestion is not None and _accepts(answer.suggestion, output):
         corrected = _corrected(query, answer.suggestion, page.stored_examples)
         found = _show(find(corrected, page.k, False).answer, output)
@@ -182,13 +188,27 @@ class _Page(NamedTuple):
     """An answer, and the requested number of results.
 
     `include_weak` says whether the query is a stored one with weak results, and `stored_examples`
-    are the examples of the queries that it names which a line cannot express.
+    are the examples of the queries that it names which a line cannot express. `afterwards` are
+    sentences of features for people, which follow the answer.
     """
 
     answer: Answer
     k: int
     include_weak: bool
     stored_examples: tuple[Term, ...]
+    afterwards: tuple[str, ...] = ()
+
+
+def _afterwards(ask: Asking, query: Query, answer: Answer) -> tuple[str, ...]:
+    """Return what features say after an answer; a plug-in that fails gets a sentence."""
+    sentences: list[str] = []
+    for named in installed.afterwards():
+        try:
+            with plugin_errors(named):
+                sentences += load(named)(ask, query, answer)
+        except MissingPackage as error:
+            sentences.append(str(error))
+    return tuple(sentences)
 
 
 def _stored_in(query: Query, data_dir: str | None, address: str | None) -> tuple[StoredQuery, ...]:

@@ -87,6 +87,18 @@ class ValueFilter(NamedTuple):
     reorders: str | None = None
 
 
+class NarrowingValues(NamedTuple):
+    """The values of a filter by which a long answer is narrowed, as in "Was it in the evening?".
+
+    `values` names a function that is called with the database and the ids of some photos of the
+    answer, and returns pairs of an id and a value, as it is typed: several for one photo, or none.
+    `question` names one that is called with such a value and returns a question for yes or no.
+    """
+
+    values: str
+    question: str
+
+
 class NamedQuery(NamedTuple):
     """Names that stand for whole queries in a query line, as `saved:beach` does.
 
@@ -245,8 +257,12 @@ class Feature(NamedTuple):
     names the groups of items by which an archive shares what people make with the feature, in the
     order in which their rows refer to each other: see `imgsearch.items.base`.
     `examples` are lines for the help of commands of others, by command.
+    `narrowing` has, by filter, the values by which long answers are narrowed.
     `lacking` are values of the filter `no:`, such as "album", each with the name of a function that
     is called with the `ConditionContext` and returns the condition that a photo has none.
+    `afterwards` names a function that yields sentences which `imgsearch search` prints for people
+    after the first page of an answer, at a terminal: it is called with what asks the library or its
+    service (`imgsearch.service.api.Asking`), the query, and the `Answer`.
     `methods` are those of a part that a library has as well, with the part. `rows` names a function
     that returns names and texts among the facts of a photo, and `cards` those that return the rows
     of a card below them, or none; they are called with the open library and the hit of the photo
@@ -281,12 +297,14 @@ class Feature(NamedTuple):
     filters: Mapping[str, NamedFilter | ValueFilter] = {}
     queries: Mapping[str, NamedQuery] = {}
     directions: Mapping[str, NamedDirection] = {}
+    narrowing: Mapping[str, NarrowingValues] = {}
     lacking: Mapping[str, str] = {}
     details: Mapping[str, Detail] = {}
     explained: Mapping[str, Explained] = {}
     rows: str | None = None
     cards: Mapping[str, str] = {}
     remarks: str | None = None
+    afterwards: str | None = None
     facts: Mapping[str, StatedFact] = {}
     packs: InPacks | None = None
     taken: Mapping[str, str] = {}

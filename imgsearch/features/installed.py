@@ -23,6 +23,7 @@ from imgsearch.features.declared import (
     NamedDirection,
     NamedFilter,
     NamedQuery,
+    NarrowingValues,
     Part,
     StatedFact,
     ValueFilter,
@@ -42,7 +43,7 @@ OWN = (
     *("meaning", "people"),
     "duplicates",
     *("labels", "saved", "strips", "terminal", "text", "when", "around", "ask", "feedback"),
-    *("scripts", "vectors"),
+    *("narrowing", "scripts", "vectors"),
 )
 GROUP = "imgsearch.features"  # of the entry points of other packages
 
@@ -229,6 +230,11 @@ def lacking() -> dict[str, str]:
     return _all(_lacking_values)
 
 
+def narrowing() -> dict[str, NarrowingValues]:
+    """Return the values of features by which long answers are narrowed, by filter."""
+    return _all(_narrowing)
+
+
 def queries() -> dict[str, NamedQuery]:
     """Return the names that stand for queries, of all features."""
     return _all(_queries)
@@ -262,6 +268,11 @@ def rows() -> tuple[str, ...]:
 def remarks() -> tuple[str, ...]:
     """Return the names of functions with remarks about a query: see `Feature.remarks`."""
     return _each(lambda feature: feature.remarks)
+
+
+def afterwards() -> tuple[str, ...]:
+    """Return the names of functions with sentences after an answer: see `Feature.afterwards`."""
+    return _each(lambda feature: feature.afterwards)
 
 
 def cards() -> tuple[tuple[str, str], ...]:
@@ -403,6 +414,10 @@ def _filters(feature: Feature) -> Mapping[str, NamedFilter | ValueFilter]:
 
 def _queries(feature: Feature) -> Mapping[str, NamedQuery]:
     return feature.queries
+
+
+def _narrowing(feature: Feature) -> Mapping[str, NarrowingValues]:
+    return feature.narrowing
 
 
 def _directions(feature: Feature) -> Mapping[str, NamedDirection]:

@@ -1,8 +1,9 @@
 """Parses a query line, from left to right; an error points at the character at fault.
 
 line    = item*
-item    = WORD | phrase | ["-"] [NUMBER ":"] (WORD | phrase | example) | ["-"] filter | setting
+item    = WORD | phrase | ["-"] [NUMBER ":"] (WORD | phrase | example) | condition | setting
 example = ("image:" | "plain:" | KIND ":") (WORD | phrase) | "photo:" DIGITS
+condition = ["-"] (filter | "(" condition+ (" | " condition+)* ")")
 filter  = NAME ":" value ("|" value)*         NAME is one of FIELDS, KIND a direction of a feature
 setting = "t:" NUMBER | "sort:" ("relevance" | "date" | "path" | "best")
 NUMBER  = a weight; a time of day such as 18:30 is a WORD
@@ -31,7 +32,9 @@ from imgsearch.language.phrasing import asks_for_any_photo
 from imgsearch.paths import absolute
 from imgsearch.records.ids import as_id
 from imgsearch.records.query import (
+    IN_BRACKETS,
     MINUS_WEIGHT,
+    AllOf,
     DirectionName,
     Example,
     Filter,
@@ -52,6 +55,10 @@ _NAME = re.compile(r"([^\W\d_]+):(?=\S)")
 _NAME_AND_GAP = re.compile(r"([^\W\d_]+):(?!\S)")
 _TO_SPACE = re.compile(r'[^\s"]+')
 _TO_SPACE_OR_BAR = re.compile(r'[^\s"|]+')
+_IN_BRACKETS = re.compile(r'[^\s"|()]+')  # a value within brackets
+# Brackets hold filters, if a filter is the first thing in them; "(brown)" is a word.
+_JOINED = re.compile(r"\|\s+-?([^\W\d_]+):(?=\S)")
+_OPENS = re.compile(r"\((?:\s|-|\()*([^\W\d_]+):(?=\S)")
 _PHRASE = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)
 _AFTER_PHRASE = re.compile(r"[.,;:!?]+(?=\s|$)")  # ends a sentence or a part of it: ignored
 _REGION = r"\s*,\s*".join([r"(\d+(?:\.\d+)?)(%?)"] * 4) + "$"
@@ -64,6 +71,7 @@ _SETTINGS = ("t", "sort")
 MAX_CHARS = 10_000  # of a line, and the total of all texts, paths and values of a query
 MAX_TERMS = 100
 MAX_RESULTS = 1_000_000_000  # in one answer; SQLite and Lance count no further than 2^63
+MAX_DEPTH = 10  # of brackets in brackets
 MAX_VALUES = 500  # of all filters together
 
 _EXAMPLE_QUERY = "Say what to look for, for example: a dog in snow"
@@ -101,15 +109,26 @@ def to_text(query: Query, exact: bool = False) -> str:
     for term in query.terms:
         is_unquoted = term is unquoted
         items.append(str(term.what) if is_unquoted else _term_text(term, exact))
-    for filter_ in query.filters:
-        write = FIELDS[filter_.field].write
-        values = "|".join(_quoted_if_needed(write(value), "|") for value in filter_.values)
-        items.append(f"{'-' if filter_.negated else ''}{filter_.field}:{values}")
+    items += map(_filter_text, query.filters)
     if query.min_score is not None:
         items.append(f"t:{decimal_text(query.min_score)}")
     if query.sort != "relevance":
         items.append(f"sort:{query.sort}")
     return " ".join(items)
+
+
+def _filter_text(condition: Filter) -> str:
+    sign = "-" if condition.negated else ""
+    if condition.field == IN_BRACKETS:
+        all_of = (
+            " ".join(map(_filter_text, value.filters))
+            for value in condition.values
+            if isinstance(value, AllOf)
+        )
+        return f"{sign}({' | '.join(all_of)})"
+    write = FIELDS[condition.field].write
+    values = "|".join(_quoted_if_needed(write(value), "|()") for value in condition.values)
+    return f"{sign}{condition.field}:{values}"
 
 
 def is_expressible(term: Term) -> bool:
@@ -208,6 +227,14 @@ class _Reader(Struct):
         self.at += negated
         if negated and self.line[self.at : self.at + 1].strip() == "":
             return  # a dash between words, as in "Paris - the tower"
+        joined = _JOINED.match(self.line, self.at)
+        if joined and joined[1].lower() in FIELDS and self.filters and not self.words:
+            self.fail(
+                "Different filters are joined by | in brackets: (camera:canon | place:Paris)", start
+            )
+        if self._opens_brackets():
+            self.filters.append(self._read_brackets(negated))
+            return
         weight_at = self.at
         weight = self._read_weight(MINUS_WEIGHT if negated else 1.0)
         self._refuse_gap_after_name()
@@ -224,17 +251,74 @@ class _Reader(Struct):
         else:
             self.filters.append(Filter(name, self.read_values(name), negated))
 
-    def read_values(self, name: str) -> tuple[FilterValue, ...]:
+    def _opens_brackets(self) -> bool:
+        found = _OPENS.match(self.line, self.at)
+        return found is not None and found[1].lower() in FIELDS
+
+    def _read_brackets(self, negated: bool, depth: int = 1) -> Filter:
+        """Return what brackets hold: alternatives of filters, separated by |."""
+        start, alternatives = self.at, [list[Filter]()]
+        self.at += 1
+        while True:
+            if not self.skip_space():
+                self.fail("This bracket is never closed.", start)
+            at, sign = self.at, self.line[self.at]
+            if sign in ")|":
+                if not alternatives[-1]:
+                    self.fail(f"A filter is missing before this {sign}", at)
+                self.at += 1
+                if sign == "|":
+                    alternatives.append([])
+                    continue
+                rest = self.line[self.at : self.at + 1]
+                if rest and not rest.isspace() and not (rest in ")|" and depth > 1):
+                    self.fail("A space is missing after the closing bracket.", self.at)
+                return Filter(IN_BRACKETS, tuple(AllOf(tuple(e)) for e in alternatives), negated)
+            alternatives[-1].append(self._read_condition(depth))
+
+    def _read_condition(self, depth: int) -> Filter:
+        """Return a filter within brackets, which may be brackets again."""
+        start = self.at
+        negated = self.line.startswith("-", self.at)
+        self.at += negated
+        if self.line.startswith("(", self.at):
+            if depth == MAX_DEPTH:
+                self.fail(f"Brackets are nested {MAX_DEPTH} deep at most.", self.at)
+            return self._read_brackets(negated, depth + 1)
+        self._refuse_gap_after_name()
+        name = self._read_name()
+        if name is None or name in (*_EXAMPLES, *_SETTINGS):
+            self.fail(
+                "Only filters can stand in brackets. Write words, examples and settings outside "
+                "of them: a dog (camera:canon | place:Paris)",
+                start,
+            )
+        if name in installed.queries() or name in installed.reorders():
+            self.fail(f"{name}: cannot stand in brackets. Write it outside of them.", start)
+        return Filter(name, self.read_values(name, _IN_BRACKETS), negated)
+
+    def read_values(
+        self, name: str, bare: re.Pattern[str] = _TO_SPACE_OR_BAR
+    ) -> tuple[FilterValue, ...]:
         """Return the values of a filter, separated by |."""
         values: list[FilterValue] = []
         while True:
             at = self.at
-            text = self._read_value(_TO_SPACE_OR_BAR, f"{name}: needs a value.")
+            text = self._read_value(bare, f"{name}: needs a value.")
+            if bare is _TO_SPACE_OR_BAR and text.count(")") > text.count("("):
+                self._refuse_closing(at)
             with _query_errors(self.line, at):
                 values.append(_filter_value(name, text))
             if not self.line.startswith("|", self.at):
                 return tuple(values)
             self.at += 1
+
+    def _refuse_closing(self, at: int) -> None:
+        """Fail at a bracket that closes nothing, of a value that is not quoted."""
+        if not self.line.startswith('"', at):
+            self.fail(
+                "This bracket closes nothing. Remove it, or put the value in quotes.", self.at - 1
+            )
 
     def _read_weight(self, default: float) -> float:
         found = _WEIGHT.match(self.line, self.at)
@@ -339,7 +423,8 @@ class _Reader(Struct):
                 'There is a quote inside a word. Put the whole word in quotes and write \\".',
                 self.at,
             )
-        if rest and not rest.isspace() and not (rest == "|" and bare is _TO_SPACE_OR_BAR):
+        ends = {_TO_SPACE_OR_BAR: "|", _IN_BRACKETS: "|)"}.get(bare, "")
+        if rest and not rest.isspace() and rest not in ends:
             self.fail("A space is missing after the closing quote.", self.at)
         return text
 
@@ -486,7 +571,8 @@ def check_size(query: Query, filters: int = 0) -> None:
 
     `filters` is the number of filters to be added to it, with one value each at least.
     """
-    values = [value for filter_ in query.filters for value in filter_.values]
+    alone = (each for filter_ in query.filters for each in filter_.alone)
+    values = [value for each in alone for value in each.values]
     sources = [_source_of(term) for term in query.terms]
     texts = [str(each) for each in (*sources, *values) if isinstance(each, str | Path)]
     _check_bound("terms", len(query.terms), MAX_TERMS)

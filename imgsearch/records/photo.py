@@ -168,7 +168,12 @@ class Facts(Struct, frozen=True):
         _fact(
             "Maker and model, without repeating the maker",
             "Camera",
-            filter=FilterSpec("camera", "text", "whose camera make and model contain TEXT"),
+            filter=FilterSpec(
+                "camera",
+                "text",
+                "whose camera make and model contain TEXT",
+                question="Was it taken with {}?",
+            ),
         ),
     ] = None
     lens: Annotated[
@@ -221,6 +226,7 @@ class Facts(Struct, frozen=True):
                 "person",
                 "words",
                 "that show this person, by a face or as named in a program; me is you",
+                question="Is {} in it?",
             ),
         ),
     ] = ()
@@ -264,7 +270,9 @@ class Facts(Struct, frozen=True):
         str | None,
         _fact(
             "Country",
-            filter=FilterSpec("country", "words", "taken in this country"),
+            filter=FilterSpec(
+                "country", "words", "taken in this country", question="Was it in {}?"
+            ),
         ),
     ] = None
     near_town: Annotated[bool, _fact("The coordinates are outside of the town, but near it")] = (
@@ -371,7 +379,13 @@ class Facts(Struct, frozen=True):
             "Colours that take a tenth of the picture or more, with their share: blue 42 %, …",
             "Colours",
             filter=FilterSpec(
-                "color", "share", "with at least a tenth in this colour", names=COLOR_NAMES
+                "color",
+                "share",
+                "with at least a tenth in this colour",
+                names=COLOR_NAMES,
+                question="Is there much {} in it?",
+                # Nobody remembers how much was grey.
+                asked_about=COLOR_NAMES[3:5] + COLOR_NAMES[6:],
             ),
             measured=True,
         ),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias
 
@@ -165,7 +165,15 @@ class Interval(Struct, frozen=True):
 FACT_TOLERANCE = 0.001
 
 
-FilterValue: TypeAlias = str | Place | NamedPlace | Interval
+class AllOf(Struct, frozen=True):
+    """Filters that must all match: one of the alternatives of brackets in a query."""
+
+    filters: tuple[Filter, ...]
+
+
+FilterValue: TypeAlias = str | Place | NamedPlace | Interval | AllOf
+# The field of a filter that stands for brackets, whose values are all `AllOf`. Nobody can type it.
+IN_BRACKETS = "()"
 
 
 class Filter(Struct, frozen=True):
@@ -178,6 +186,27 @@ class Filter(Struct, frozen=True):
     values: tuple[FilterValue, ...]
     negated: bool = False
 
+    @property
+    def alone(self) -> tuple[Filter, ...]:
+        """The filter itself, or those within its brackets at any depth."""
+        if self.field != IN_BRACKETS:
+            return (self,)
+        inside = (
+            each for value in self.values if isinstance(value, AllOf) for each in value.filters
+        )
+        return tuple(each for one in inside for each in one.alone)
+
+    def map(self, changed: Callable[[Filter], Filter]) -> Filter:
+        """Return what `changed` makes of this filter, or of each within its brackets."""
+        if self.field != IN_BRACKETS:
+            return changed(self)
+        values = tuple(
+            AllOf(tuple(each.map(changed) for each in value.filters))
+            for value in self.values
+            if isinstance(value, AllOf)
+        )
+        return replace(self, values=values)
+
 
 class FilterSpec(Struct, frozen=True):
     """A filter that compares one fact of a photo with words, a text or a number.
@@ -189,7 +218,9 @@ class FilterSpec(Struct, frozen=True):
     `meaning` completes the sentence "Photos …" of the help text. `units` maps the suffixes that a
     number may have to their size in the unit of the fact, for example {"s": 1, "ms": 0.001}; a
     number without a suffix is in that unit. With `fractions`, 1/250 is a number as well. A photo
-    that lacks the fact does not match, unless `missing_as` gives the value to assume.
+    that lacks the fact does not match, unless `missing_as` gives the value to assume. Where a value
+    narrows a long answer, `question` asks for it, with {} for the value: "Was it in {}?";
+    `asked_about` are the values that it asks for, if not all.
     """
 
     name: str
@@ -199,6 +230,8 @@ class FilterSpec(Struct, frozen=True):
     fractions: bool = False
     missing_as: float | None = None
     names: tuple[str, ...] = ()
+    question: str | None = None
+    asked_about: tuple[str, ...] = ()
 
 
 Sort: TypeAlias = Literal["relevance", "date", "path", "best"]

@@ -20,6 +20,7 @@ from imgsearch.search.hits import hits_on_page
 from imgsearch.search.prepared import PreparedQuery, prepare
 from imgsearch.search.ranking import Ranking, Scored, rank
 from imgsearch.search.remarks import with_remarks
+from imgsearch.search.reordering import refuse_reordering
 from imgsearch.search.stacking import hidden_by_stack, list_photos
 from imgsearch.search.worth import best_order
 
@@ -64,9 +65,13 @@ def found_ids(query: PreparedQuery, k: int | None, include_weak: bool = False) -
 
 
 def matching_ids(query: PreparedQuery, k: int) -> Ids:
-    """Return all photos that pass the filters; with terms, the best k that are not weak."""
+    """Return all photos that pass the filters; with terms, the best k that are not weak.
+
+    Raises QueryError for a filter that reorders: these photos have no order of an answer.
+    """
     import numpy as np
 
+    refuse_reordering(query.understanding.query, query.reordering)
     if query.exact.terms:
         return np.array(found_ids(query, k), np.int64)
     return query.context.photos.ids(query.context.selection(query.exact.filters))

@@ -47,8 +47,10 @@ def selection_of(
     Raises QueryError for an unknown town or name.
     """
     conditions = tuple(
-        located(reads.names, cache_dir, with_known_names(reads.definitions, each))
-        for each in filters
+        condition.map(
+            lambda each: located(reads.names, cache_dir, with_known_names(reads.definitions, each))
+        )
+        for condition in filters
     )
     return Selection(conditions, online, among)
 

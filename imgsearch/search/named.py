@@ -29,4 +29,9 @@ def with_known_names(definitions: DefinitionReads, condition: Filter) -> Filter:
 
 def names_hidden(filters: Iterable[Filter]) -> bool:
     """Return whether filters ask for hidden photos, which are left out otherwise."""
-    return any("hidden" in each.values for each in filters if each.field == "is")
+    return any(
+        "hidden" in each.values
+        for condition in filters
+        for each in condition.alone
+        if each.field == "is"
+    )

@@ -102,7 +102,7 @@ def _empty_dates(understanding: Understanding) -> Iterator[str]:
 
 def _unread_facts(context: SearchContext, query: Query) -> Iterator[str]:
     """Yield a remark for each filter on a fact that some photos were never read for."""
-    for condition in query.filters:
+    for condition in (each for grouped in query.filters for each in grouped.alone):
         for fact in facts_of(condition):
             unread = context.photos.without_fact(fact)
             if unread:
@@ -117,7 +117,8 @@ def _unread_facts(context: SearchContext, query: Query) -> Iterator[str]:
 
 def _without_value(context: SearchContext, query: Query) -> Iterator[str]:
     """Yield a remark for each filter of which some photos have no value at all."""
-    for field in dict.fromkeys(each.field for each in query.filters):
+    alone = (each for condition in query.filters for each in condition.alone)
+    for field in dict.fromkeys(each.field for each in alone):
         declared = installed.filters().get(field)
         if isinstance(declared, ValueFilter) and declared.known is not None:
             unknown = context.photos.without_value(declared.known)

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from imgsearch.errors import QueryError
 from imgsearch.features import installed
 from imgsearch.features.declared import load
+from imgsearch.language.grammar import is_expressible, to_text
 from imgsearch.records.query import Filter, Query
 
 if TYPE_CHECKING:
@@ -29,13 +30,33 @@ def without_reordering(query: Query) -> tuple[Query, tuple[Filter, ...]]:
     if not found:
         return query, ()
     if not query.terms:
-        names = " and ".join(dict.fromkeys(f"{each.field}:" for each in found))
+        names = _names_of(found)
         raise QueryError(
             f"{names} reorder the answer to words or an example, and this query has none. To find "
             "photos like the photo 12, write photo:12."
         )
     rest = tuple(each for each in query.filters if each not in found)
     return replace(query, filters=rest), found
+
+
+def refuse_reordering(query: Query, reordering: tuple[Filter, ...]) -> None:
+    """Raise QueryError, with the line to use instead, if a query has filters that reorder.
+
+    For what counts photos or has them in another order, such as a timeline.
+    """
+    if not reordering:
+        return
+    rest = tuple(each for each in query.filters if each not in reordering)
+    terms = tuple(filter(is_expressible, query.terms))
+    raise QueryError(
+        f"{_names_of(reordering)} reorder the photos of an answer, and have no effect where photos "
+        "are counted, or stand by date or place. Leave them out here.",
+        suggestion=to_text(replace(query, terms=terms, filters=rest)) or None,
+    )
+
+
+def _names_of(filters: Sequence[Filter]) -> str:
+    return " and ".join(dict.fromkeys(f"{each.field}:" for each in filters))
 
 
 def reordered_ids(

@@ -21,6 +21,8 @@ from imgsearch.records.names import NAME_FIELDS, NameField, names_of_keyword
 from imgsearch.records.photo import FACTS, LOOKS, Fact, facts_of
 from imgsearch.records.query import (
     FACT_TOLERANCE,
+    IN_BRACKETS,
+    AllOf,
     Filter,
     FilterSpec,
     FilterValue,
@@ -145,18 +147,32 @@ def _where(
     if selection.among is not None:
         conditions.append(_is_one_of("photos.id", selection.among.tolist()))
     for condition in selection.filters:
-        make = CONDITIONS[condition.field]
-        any_value = joined(" OR ", [make(context, value) for value in condition.values])
-        if condition.negated:
-            any_value = any_value._replace(text=f"NOT coalesce({any_value.text}, 0)")
-            conditions += _was_read_for(connection, condition)
-            conditions += _has_value(context, condition)
-        conditions.append(any_value)
+        conditions += _passes(context, condition)
     where = joined(" AND ", conditions)
     parameters = [
         text_parameter(each) if isinstance(each, str) else each for each in where.parameters
     ]
     return where._replace(parameters=tuple(parameters))
+
+
+def _passes(context: ConditionContext, condition: Filter) -> list[SqlCondition]:
+    """Return the conditions, all of which must hold, that a photo passes a filter."""
+    make = CONDITIONS[condition.field]
+    any_value = joined(" OR ", [make(context, value) for value in condition.values])
+    if not condition.negated:
+        return [any_value]
+    return [
+        *_was_read_for(context.connection, condition),
+        *_has_value(context, condition),
+        any_value._replace(text=f"NOT coalesce({any_value.text}, 0)"),
+    ]
+
+
+def _all_of(context: ConditionContext, value: FilterValue) -> SqlCondition:
+    """Return the condition that a photo passes all filters of one alternative in brackets."""
+    assert isinstance(value, AllOf)
+    passes = [each for condition in value.filters for each in _passes(context, condition)]
+    return joined(" AND ", passes)
 
 
 def _was_read_for(connection: sqlite3.Connection, condition: Filter) -> list[SqlCondition]:
@@ -533,6 +549,7 @@ CONDITIONS: dict[str, Condition] = {
     **{fact.filter.name: _of_fact(fact, fact.filter) for fact in FACTS if fact.filter is not None},
     "person": person_condition,
     "rating": _rating,
+    IN_BRACKETS: _all_of,
 }
 
 

@@ -51,6 +51,7 @@ TOOLS = {
     "albums",
     "around",
     "ask",
+    "narrow",
     "labels",
     "concepts",
     "people",
@@ -292,6 +293,7 @@ def test_nothing_changes_the_library(connected: Assistant, data: Path) -> None:
         "thumbnail": {"photo_id": 1},
         "around": {"photo": 1},
         "ask": {"question": "When did I see a red square?"},
+        "narrow": {"query": "a red square"},
     }
     for tool in sorted(TOOLS - {"search", "explain", "similar", "meaning", "duplicates"}):
         connected.ask(tool, **named.get(tool, {}))

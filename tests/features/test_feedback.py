@@ -73,6 +73,16 @@ def test_pages_follow_each_other_in_the_new_order(demo: Library) -> None:
         demo.find(f"{WORDS} liked:{whole[3]}", 3, cursor)
 
 
+def test_views_without_the_order_of_an_answer_refuse_thumbs_with_the_line_to_use(
+    demo: Library,
+) -> None:
+    (photo,) = ids_of(demo, WORDS, 1)
+    for ask in (demo.browse.timeline, demo.browse.days, demo.browse.cameras):
+        with pytest.raises(QueryError, match=r"liked: reorder .* Leave them out") as refused:
+            ask(f"{WORDS} orientation:landscape liked:{photo}")
+        assert refused.value.suggestion == f"{WORDS} orientation:landscape"
+
+
 def test_what_cannot_be_reordered_is_refused(demo: Library) -> None:
     (photo,) = ids_of(demo, WORDS, 1)
     for line, message in (

@@ -96,6 +96,7 @@ export interface PostOperations {
   "over-time/pictures": { request: { query?: string | QueryBody | null; k?: number; by?: "month" | "year" }; answer: (StripPicture)[] };
   "around": { request: { photo: number | string; k?: number }; answer: PhotosBeforeAfter };
   "ask": { request: { question: string; k?: number }; answer: QuestionAnswer };
+  "narrow": { request: { query: string | QueryBody }; answer: NarrowingQuestions };
 }
 
 /** What each operation by DELETE is given, and its answer. */
@@ -311,3 +312,7 @@ export type NearbyPhoto = { hit: Hit; apart_s: number; apart: string };
 export type QuestionAnswer = { question: string; asked: "ever" | "how long" | "how many photos" | "how many places" | "how often" | "look" | "other" | "when" | "where" | "which dates" | "who"; sentence: string; certainty: "known" | "likely" | "none" | "refused" | "unsure"; query: string; photos: number; occasions: (AnsweredOccasion)[]; hits: (Hit)[]; remarks: (string)[]; remark_commands: (string)[] };
 
 export type AnsweredOccasion = { start: string; end: string; title: string; place: string | null; photos: number; certainty: "known" | "likely" | "none" | "refused" | "unsure" };
+
+export type NarrowingQuestions = { photos: number; questions: (NarrowingQuestion)[] };
+
+export type NarrowingQuestion = { question: string; yes: string; no: string; photos: number; others: number };

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from imgsearch.features.declared import Detail, Feature, ListedCommand, Part, ValueFilter
+from imgsearch.features.declared import (
+    Detail,
+    Feature,
+    ListedCommand,
+    NarrowingValues,
+    Part,
+    ValueFilter,
+)
 
 FEATURE = Feature(
     name="labels",
@@ -24,6 +31,12 @@ FEATURE = Feature(
             suggested_as="label",
             suggested="imgsearch.features.labels.filters:suggested",
             choices="imgsearch.features.labels.filters:choices",
+        )
+    },
+    narrowing={
+        "label": NarrowingValues(
+            values="imgsearch.features.labels.filters:labels_of",
+            question="imgsearch.features.labels.filters:label_question",
         )
     },
     details={

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Sequence
 
 from imgsearch.features.labels.records import Classes
 from imgsearch.features.labels.store import LabelStore
 from imgsearch.records.browse import FilterChoice, KindOfChoices
 from imgsearch.store.database import Database
 from imgsearch.store.filters import ConditionContext, SqlCondition, joined
+from imgsearch.store.sql import IN_IDS, ids_parameter
 from imgsearch.text import plain_text
 
 
@@ -63,3 +65,19 @@ def class_names(database: Database) -> list[str]:
     """Return the names of all classes, as their user spells them."""
     rows = database.fetch_all("SELECT classes FROM facets ORDER BY name")
     return [name for (classes,) in rows for name in json.loads(classes)]
+
+
+def labels_of(database: Database, photo_ids: Sequence[int]) -> list[tuple[int, str]]:
+    """Return the labels of these photos, each with its facet."""
+    rows = database.fetch_all(
+        "SELECT photo_id, name || '/' || label FROM labels JOIN facets ON facets.id = facet_id "
+        f"WHERE photo_id {IN_IDS}",
+        ids_parameter(photo_ids),
+    )
+    return [(photo_id, label) for photo_id, label in rows]
+
+
+def label_question(value: str) -> str:
+    """Return the question whether a photo has this label of a facet."""
+    facet, _, label = value.partition("/")
+    return f"Does it show {label} ({facet})?"

@@ -7,6 +7,7 @@ from imgsearch.features.declared import (
     Feature,
     FeatureJob,
     ListedCommand,
+    NarrowingValues,
     Part,
     ValueFilter,
 )
@@ -42,6 +43,12 @@ FEATURE = Feature(
             read="imgsearch.features.people.filters:read_number",
             write="imgsearch.features.people.filters:write_number",
         ),
+    },
+    narrowing={
+        "people": NarrowingValues(
+            values="imgsearch.features.people.narrowing:numbers",
+            question="imgsearch.features.people.narrowing:question",
+        )
     },
     details={
         "faces": Detail(

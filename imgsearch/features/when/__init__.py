@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from imgsearch.features.declared import Feature, ValueFilter
+from imgsearch.features.declared import Feature, NarrowingValues, ValueFilter
 
 FEATURE = Feature(
     name="when",
@@ -31,6 +31,16 @@ FEATURE = Feature(
             "summer is June to August, and December to February in the south",
             condition="imgsearch.features.when.filters:in_season",
             read="imgsearch.features.when.values:read_season",
+        ),
+    },
+    narrowing={
+        "time": NarrowingValues(
+            values="imgsearch.features.when.narrowing:times",
+            question="imgsearch.features.when.narrowing:time_question",
+        ),
+        "weekday": NarrowingValues(
+            values="imgsearch.features.when.narrowing:weekdays",
+            question="imgsearch.features.when.narrowing:weekday_question",
         ),
     },
 )

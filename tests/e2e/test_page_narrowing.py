@@ -1,0 +1,57 @@
+"""Questions above a long answer in a real browser: yes and no by one click."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browsing import NEEDS_BROWSER, axe_violations, search, serving
+from tests.factories import run_cli
+from tests.travels import AREZZO, SYDNEY, write_taken
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+    from tests.e2e.conftest import OpenTab
+
+pytestmark = [*NEEDS_BROWSER, pytest.mark.features("narrowing")]
+PHOTOS = 60
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A page of 60 photos of two years and places."""
+    folder = tmp_path_factory.mktemp("narrowed")
+    (folder / "photos").mkdir()
+    for number in range(PHOTOS):
+        taken = f"{2008 + number % 2}-0{1 + number % 6}-07T{8 + number % 12:02}:30:00"
+        at = AREZZO if number % 3 == 0 else SYDNEY if number % 6 == 1 else None
+        write_taken(folder / "photos" / f"{number:02}.png", taken, at)
+    made = run_cli("index", folder / "photos", "--encoder", "lite", data=folder / "library")
+    assert made.returncode == 0, made.stderr
+    with serving(folder / "library") as page:
+        yield page
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+def test_a_click_on_yes_or_no_narrows_the_answer(
+    address: str, open_tab: OpenTab, width: int, screenshot: Callable[[Page, str], None]
+) -> None:
+    tab = open_tab(address, width=width, height=844)
+    tab.goto(address)
+    search(tab, "type:png")
+    asked = tab.locator(".st-key-questions_row")
+    expect(asked).to_contain_text("Was it in 200")
+    box, tile = asked.bounding_box(), tab.locator(".tile").first.bounding_box()
+    assert box is not None and tile is not None
+    assert box["y"] + box["height"] <= tile["y"] and box["x"] + box["width"] <= width
+    assert axe_violations(tab) == []
+    screenshot(tab, f"narrowing-{width}")
+    year = tab.locator('[class*="st-key-ask"]').filter(has_text="Was it in 200")
+    year.get_by_role("button", name="No").click()
+    expect(asked).to_have_count(0, timeout=20_000)  # 30 photos are few
+    expect(tab.get_by_text("of 60 photos").first).to_be_visible()
+    assert "-on%3A200" in tab.url and tab.locator(".tile").count() <= 30
