@@ -1,4 +1,4 @@
-"""Photos are shared with other people: by the system's share sheet or as a download, without places.
+"""Photos are shared with other people, by the share sheet or as a download, without places.
 
 No browser without a screen has a share sheet: a stand-in for `navigator.share` takes the files that
 the page gives it, as a browser of a phone does.
@@ -31,7 +31,7 @@ SHARE_SHEET = """
 window.shared = [];
 navigator.canShare = ({ files }) => files.every(({ type }) => type.startsWith("image/"));
 navigator.share = async ({ files }) => {
-  if (!navigator.userActivation.isActive) throw new DOMException("not after a click", "NotAllowedError");
+  if (!navigator.userActivation.isActive) throw new DOMException("too late", "NotAllowedError");
   for (const file of files) {
     const bytes = [...new Uint8Array(await file.arrayBuffer())];
     window.shared.push({ name: file.name, type: file.type, bytes });
