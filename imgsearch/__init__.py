@@ -22,7 +22,10 @@ if TYPE_CHECKING:
     from imgsearch.analysis.browse import version_of_days as version_of_days
     from imgsearch.caches import FileCache as FileCache, MemoryCache as MemoryCache
     from imgsearch.config import Settings as Settings
-    from imgsearch.decode.original import OriginalFile as OriginalFile
+    from imgsearch.decode.original import (
+        OriginalFile as OriginalFile,
+        location_refusal as location_refusal,
+    )
     from imgsearch.errors import (
         ImgsearchError as ImgsearchError,
         LibraryLocked as LibraryLocked,
@@ -249,7 +252,7 @@ _NAMES = {
     "imgsearch.analysis.browse": ("version_of_days",),
     "imgsearch.caches": ("FileCache", "MemoryCache"),
     "imgsearch.config": ("Settings",),
-    "imgsearch.decode.original": ("OriginalFile",),
+    "imgsearch.decode.original": ("OriginalFile", "location_refusal"),
     "imgsearch.errors": ("ImgsearchError", "LibraryLocked", "QueryError", "UsageError"),
     "imgsearch.features.installed": ("component_packages", "component_styles", "page_parts"),
     "imgsearch.indexer.folder_choices": (

@@ -27,8 +27,16 @@ _HARMLESS = (
 )
 
 
+def is_without_location(request: Request) -> bool:
+    """Return whether a request asks for copies without the location of the photos."""
+    return request.query_params.get("location") == "none"
+
+
 def original(request: Request) -> Response:
-    """Return the file of a photo; with `download` in the address, to be saved."""
+    """Return the file of a photo; with `download` in the address, to be saved.
+
+    With `location=none`, a copy of the picture without the location of the photo.
+    """
     return _response(request, moving_part=False)
 
 
@@ -43,7 +51,11 @@ def _response(request: Request, *, moving_part: bool) -> Response:
         found = (
             None
             if photo_id is None
-            else session().library.pictures.original(photo_id, moving_part=moving_part)
+            else session().library.pictures.original(
+                photo_id,
+                moving_part=moving_part,
+                without_location=not moving_part and is_without_location(request),
+            )
         )
     except ImgsearchError as error:
         return PlainTextResponse(str(error), 404, NOT_STORED)

@@ -16,7 +16,7 @@ from imgsearch.decode.motion import MOTION_BESIDE, MOTION_INSIDE, live_photo_vid
 from imgsearch.decode.request import content_hash, open_regular_file
 from imgsearch.errors import CommandLine, PhotoError, Reason, Sentence
 from imgsearch.records.files import FileStat
-from imgsearch.records.photo import IndexedFile, Photo
+from imgsearch.records.photo import Facts, IndexedFile, Photo
 
 _MAX_HASHES = 4096  # of files that were read for it; some 200 bytes each
 _hashes: dict[tuple[int, ...], str] = {}
@@ -94,6 +94,14 @@ def open_moving_part(photo: Photo, files: Iterable[IndexedFile]) -> OriginalFile
             size_bytes = os.fstat(moving.fileno()).st_size
             return OriginalFile(moving, video.name, "video/quicktime", 0, size_bytes)
     raise no_unchanged_file()
+
+
+def location_refusal(facts: Facts) -> str:
+    """Return why no copy without location can be made of a file; empty if one can."""
+    if facts.duration_s is None and not facts.animated:
+        return ""
+    kind = "a video" if facts.duration_s is not None else "an animation"
+    return f"Location cannot be left out of {kind}: leave it out, or copy it as it is."
 
 
 # ------------------------------------------------------------------------- still the photo

@@ -62,15 +62,20 @@ class Pictures:
         """Make a WebP picture of the image in a file's bytes. Raises PhotoError."""
         return self._opened.thumbnails().of_bytes(content, side_px)
 
-    def original(self, photo_id: int, *, moving_part: bool = False) -> OriginalFile | None:
+    def original(
+        self, photo_id: int, *, moving_part: bool = False, without_location: bool = False
+    ) -> OriginalFile | None:
         """Open the file of a photo as it is, for reading; None for an unknown id.
 
-        With `moving_part`, the video of a motion photo or Live Photo. Raises PhotoError if there
+        With `moving_part`, the video of a motion photo or Live Photo. With `without_location`, a
+        copy of the picture that keeps nothing of the metadata but date and camera, as a JPEG, never
+        with its moving part; PhotoError for videos and animations. Raises PhotoError if there
         is none, or if no file of the photo can be read or all have changed since they were indexed:
         a file that is no longer of the same size and time must have the same content, and so must
         one behind a link that leads out of its folder.
         """
         from imgsearch.decode.original import open_moving_part, open_original
+        from imgsearch.decode.without_location import open_without_location
 
         photo_id = as_id(photo_id)
         reads = self._opened.reads()
@@ -78,6 +83,9 @@ class Pictures:
         if photo is None:
             return None
         with closing(self._opened.origin.files_of(reads, photo_id, moving_part)) as files:
+            if without_location:
+                max_megapixels = self._opened.settings.max_megapixels
+                return open_without_location(photo, files, max_megapixels)
             return (open_moving_part if moving_part else open_original)(photo, files)
 
     def contact_sheet(

@@ -27,10 +27,18 @@ _CHUNK_BYTES = 1 << 18
 _FIRST_DATE, _LAST_DATE = datetime(1980, 1, 1), datetime(2107, 12, 31, 23, 59, 58)  # in a zip file
 
 
-def unreadable_photos(original: Original, photos: Mapping[int, str]) -> dict[str, str]:
-    """Return why photos cannot be copied now, by their paths, which `photos` has by id."""
+def unreadable_photos(
+    original: Original, photos: Mapping[int, str], refused: Mapping[int, str] | None = None
+) -> dict[str, str]:
+    """Return why photos cannot be copied now, by their paths, which `photos` has by id.
+
+    `refused` has why photos are not to be copied, by id; their files are not opened.
+    """
     missing = {}
     for photo_id, path in photos.items():
+        if refused is not None and photo_id in refused:
+            missing[path] = refused[photo_id]
+            continue
         found = opened(original, photo_id)
         if isinstance(found, str):
             missing[path] = found

@@ -150,6 +150,11 @@ def remove(asked: Asked[Change]) -> None:
     type=PATH,
     help="Make a contact sheet with names and dates: FILE ends with .pdf or .jpg.",
 )
+@click.option(
+    "--without-location",
+    is_flag=True,
+    help="Leave out of copies where photos were taken, with all metadata but date and camera.",
+)
 @json_option
 @archive_option
 @data_option
@@ -160,6 +165,7 @@ def export(
     links: str | None,
     playlist: str | None,
     sheet: str | None,
+    without_location: bool,
     as_json: bool,
     address: str | None,
     data_dir: str | None,
@@ -171,6 +177,7 @@ def export(
       imgsearch album export Book --zip ~/Desktop/Book.zip
       imgsearch album export Book --sheet ~/Desktop/Book.pdf
 
+    Copies for others can be made --without-location: date and camera stay, no other metadata does.
     Copies appear when all of them are made. Photos that cannot be reached now are left out and
     named, and the exit code is 5. If none can be reached, nothing is written.
     """
@@ -186,7 +193,12 @@ def export(
         raise click.UsageError("Choose one of --copies, --zip, --links, --list and --sheet.")
     ((kind, place),) = given
     with open_either(data_dir, address) as library:
-        report = library.albums.export(album_name, place, kind)  # type: ignore[arg-type]  # a key
+        report = library.albums.export(
+            album_name,
+            place,
+            kind,  # type: ignore[arg-type]  # a key
+            without_location=without_location,
+        )
     if as_json:
         print_json(report)
     else:

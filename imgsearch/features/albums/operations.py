@@ -6,6 +6,7 @@ without the writer's lock, also while another process indexes.
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NoReturn
 
@@ -21,6 +22,8 @@ from imgsearch.records.query import Query
 if TYPE_CHECKING:
     from imgsearch.features.albums.store import AlbumStore
     from imgsearch.opened.library import OpenedLibrary
+
+_NOT_COPIED = {"links": "links", "list": "a list of paths", "sheet": "a contact sheet"}
 
 
 class Albums:
@@ -140,6 +143,8 @@ class Albums:
         name: str,
         place: str | Path,
         kind: Literal["copies", "zip", "links", "list", "sheet"],
+        *,
+        without_location: bool = False,
     ) -> ExportReport:
         """Write the photos of an album to a place outside of the photo folders.
 
@@ -147,16 +152,23 @@ class Albums:
         symbolic links in step, "list" an M3U file of paths, and "sheet" makes a contact sheet with
         names and dates: a PDF or a JPEG, as the name of the file says. Copies, zip file and sheet
         appear when they are complete. Photos that cannot be reached now are left out and named in
-        the report.
+        the report. `without_location` is for copies and zip files: pictures without their location,
+        as `Pictures.original` makes them; videos and animations are left out.
 
         Raises QueryError for an unknown album; UsageError for a place in an indexed folder, or one
-        that is taken, and for an album without photos; PhotoError where no photo of it can be
-        reached now, and then nothing is written; DiskError where it cannot be written; and
-        ImgsearchError for a photo that changes while it is copied.
+        that is taken, for a kind that has no copies without location, and for an album without
+        photos; PhotoError where no photo of it can be reached now, and then nothing is written;
+        DiskError where it cannot be written; and ImgsearchError for a photo that changes while it
+        is copied.
         """
         from imgsearch.features.albums.export import export_photos
         from imgsearch.operations.pictures import Pictures
 
+        if without_location and kind not in ("copies", "zip"):
+            raise UsageError(
+                f"Location is left out of copies only, not of {_NOT_COPIED[kind]}: choose copies "
+                "or a zip file."
+            )
         opened, album = self._opened, self.photos(name)
         ids, pictures = (*album.photo_ids, *album.missing_ids), Pictures(opened)
         return export_photos(
@@ -165,7 +177,7 @@ class Albums:
             Path(absolute(place)),
             kind,
             opened.photos(),
-            pictures.original,
+            partial(pictures.original, without_location=without_location),
             pictures.thumbnail,
             opened.origin.photo_folders(opened.reads()),
             (opened.settings.data_dir, opened.settings.cache_dir),

@@ -14,7 +14,7 @@ const FEWEST_COMPARED = 2, MOST_COMPARED = 6; // as in compare.js, which is load
 const SELECTING = "imgsearch-selecting"; // class of the document while the bar is there
 const MOST_COPIED = 500, TOO_MANY = "Above 1 GB or 500 photos, create a folder of links instead."; // as ui/zip_copies.py
 const SHEETS = [["pdf", "PDF", "20 photos a page"], ["jpeg", "JPEG", "one picture, up to 200 photos"]];
-const NARROW = matchMedia("(max-width: 767px)"), ON_NARROW = ["close", "favorite", "visibility_off"]; // the others are behind a button
+const NARROW = matchMedia("(max-width: 767px)"), ON_NARROW = ["close", "favorite", "visibility_off", "share"]; // the others are behind a button
 const MINOR = ["folder_zip", "grid_on", "list", "data_object", "folder_special"]; // only icons where there is little room
 const TOLD_MS = 8000;
 const PICKED = "/?q=is%3Apicked";
@@ -89,6 +89,7 @@ export class TrayBar {
       ["compare", "Compare", () => this.compare(), true, this.canCompare ? "" : `Select ${FEWEST_COMPARED} to ${MOST_COMPARED} photos to compare them.`],
       ["favorite", "Favourite", () => tray.mark(photos(), { favourite: true }), has("marks")],
       ["visibility_off", "Hide", () => tray.mark(photos(), { hidden: true }), has("marks")],
+      ["share", "Share", () => this.share(ids()), has("files")],
       ["folder_zip", "Zip of copies", () => this.copy(ids()), has("files"), isFew ? "" : TOO_MANY],
       ["grid_on", "Contact sheet", () => this.askSheet(), true],
       ["list", "Paths", () => this.export("paths", "photos.txt"), true],
@@ -119,6 +120,12 @@ export class TrayBar {
     const ids = [...tray.ids], { Comparison } = await import("./compare.js");
     const box = this.bar.parentElement;
     if (box && !this.isAsking) new Comparison(box, ids);
+  }
+
+  /** @param {string[]} ids */
+  async share(ids) {
+    const { askShare } = await import("./share.js");
+    if (!this.isAsking) askShare(ids);
   }
 
   // Whether a dialog is open, or the bar has gone with the page.

@@ -73,6 +73,7 @@ class Viewer {
       moving: this.button("motion_photos_on", "Moving part", () => this.showMovingPart()),
       original: this.link("open_in_new", "Open the original"),
       download: this.link("download", "Download the original"),
+      share: this.button("share", "Share", () => this.share()),
       copy: this.button("content_copy", "Copy the path", () => this.copyPath()),
       similar: this.link("image_search", "Find similar", () => visit(this.similarAddress())),
     };
@@ -223,6 +224,11 @@ class Viewer {
     const link = element("a");
     Object.assign(link, { href: `${current.original}&download`, download: "" });
     link.click();
+  }
+
+  async share() {
+    const { askShare } = await import("../shell/share.js");
+    if (this.box.isConnected && this.current) askShare([String(this.current.id)]);
   }
 
   // Shows what is known of the photo, if there is a place for it.
