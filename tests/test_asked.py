@@ -38,7 +38,8 @@ WITHOUT = {
     "sidecars": "writes files of the user: no operation, since a service writes none",
 }
 
-OTHERWISE = {("correct", "shift_s")}  # parameters that a command reads in its own way
+# Parameters that a command reads in its own way.
+OTHERWISE = {("correct", "shift_s"), ("run", "k"), ("run", "cursor")}
 
 
 class Shelf:

@@ -30,7 +30,7 @@ WRITING = {
 }
 
 
-class Person:
+class Answerer:
     """Answers the questions of the assistant's program, and keeps them."""
 
     def __init__(self, action: str, before: Callable[[], None] = lambda: None) -> None:
@@ -38,9 +38,9 @@ class Person:
         self._action, self._before = action, before
 
     async def answer(
-        self, _context: object, asked: types.ElicitRequestParams
+        self, context: object, params: types.ElicitRequestParams
     ) -> types.ElicitResult:
-        self.questions.append(asked.message)
+        self.questions.append(params.message)
         self._before()
         return types.ElicitResult.model_validate(
             {"action": self._action, "content": {} if self._action == "accept" else None}
@@ -49,7 +49,7 @@ class Person:
 
 @contextmanager
 def connected(
-    data: Path, person: Person | None, mode: str, *options: str
+    data: Path, person: Answerer | None, mode: str, *options: str
 ) -> Iterator[tuple[BlockingPortal, Client]]:
     parameters = StdioServerParameters(
         command=sys.executable,
@@ -64,7 +64,7 @@ def connected(
 
 
 def change(
-    data: Path, person: Person | None, mode: str, tool: str, **arguments: object
+    data: Path, person: Answerer | None, mode: str, tool: str, **arguments: object
 ) -> types.CallToolResult:
     with connected(data, person, mode, "--allow-write") as (portal, client):
         result: types.CallToolResult = portal.call(client.call_tool, tool, arguments)
@@ -75,6 +75,11 @@ def text_of(result: types.CallToolResult) -> str:
     (first,) = result.content
     assert isinstance(first, types.TextContent)
     return first.text
+
+
+def writes(tool: types.Tool) -> bool:
+    assert tool.annotations is not None
+    return not tool.annotations.read_only_hint
 
 
 def albums(data: Path) -> dict[str, int]:
@@ -94,7 +99,7 @@ def data(tmp_path: Path, library: Library) -> Path:
 
 @BOTH
 def test_a_change_is_made_once_a_person_agrees_and_can_be_undone(data: Path, mode: str) -> None:
-    person = Person("accept")
+    person = Answerer("accept")
     result = change(data, person, mode, "albums_make", name="Book", query="type:png")
     assert not result.is_error, result.content
     content: dict[str, Any] = result.structured_content
@@ -113,7 +118,7 @@ def test_a_change_is_made_once_a_person_agrees_and_can_be_undone(data: Path, mod
 def test_nothing_is_changed_where_a_person_does_not_agree(
     data: Path, mode: str, action: str
 ) -> None:
-    person = Person(action)
+    person = Answerer(action)
     result = change(data, person, mode, "albums_make", name="Book")
     assert result.is_error and "did not agree, so nothing was changed" in text_of(result)
     assert len(person.questions) == 1 and albums(data) == {}
@@ -133,16 +138,16 @@ def test_nothing_is_changed_where_other_photos_would_be(data: Path, tmp_path: Pa
         done = run_cli("index", tmp_path / "more", data=data)
         assert done.returncode == 0, done.stderr
 
-    person = Person("accept", index_one_more)
+    person = Answerer("accept", index_one_more)
     result = change(data, person, MODERN, "albums_make", name="Book", query="type:png")
     assert result.is_error and "has changed since the user was asked" in text_of(result)
     assert albums(data) == {}
 
 
 def test_without_the_switch_no_tool_writes(data: Path) -> None:
-    with connected(data, Person("accept"), MODERN) as (portal, client):
+    with connected(data, Answerer("accept"), MODERN) as (portal, client):
         listed = portal.call(client.list_tools).tools
-        assert all(tool.annotations.read_only_hint for tool in listed)
+        assert not any(map(writes, listed))
         assert not {tool.name for tool in listed} & WRITING
         made = portal.call(client.call_tool, "albums_add", {"name": "Book"})
         assert made.is_error and "Unknown tool" in text_of(made)
@@ -150,11 +155,11 @@ def test_without_the_switch_no_tool_writes(data: Path) -> None:
 
 
 def test_all_changes_that_can_be_undone_are_tools(data: Path) -> None:
-    with connected(data, Person("accept"), MODERN, "--allow-write") as (portal, client):
+    with connected(data, Answerer("accept"), MODERN, "--allow-write") as (portal, client):
         listed = portal.call(client.list_tools).tools
     names = [tool.name for tool in listed]
     assert len(names) == len(set(names)), "each tool has a name of its own"
-    assert {tool.name for tool in listed if not tool.annotations.read_only_hint} == WRITING
+    assert {tool.name for tool in listed if writes(tool)} == WRITING
 
 
 @pytest.mark.parametrize(
@@ -170,7 +175,7 @@ def test_the_instructions_say_whether_tools_write(
 
 @BOTH
 def test_wrong_arguments_are_told_before_a_person_is_asked(data: Path, mode: str) -> None:
-    person = Person("accept")
+    person = Answerer("accept")
     for tool, arguments, said in (
         ("albums_make", {"name": 7}, "name"),
         ("marks_set", {"query": "colour:red"}, "Unknown filter"),

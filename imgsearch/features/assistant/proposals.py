@@ -24,7 +24,7 @@ _MOST_CHARACTERS = 300  # of a value, in the question
 _KEY = secrets.token_bytes(32)  # of this process, so that nobody can make a digest of their own
 
 
-class Proposal(Struct, frozen=True):
+class ProposedOperation(Struct, frozen=True):
     """An operation that changes the library, with its arguments: which photos is decided.
 
     `question` asks the user, in some lines. `digest` stands for exactly this change in this
@@ -37,7 +37,9 @@ class Proposal(Struct, frozen=True):
     digest: str
 
 
-def propose(library: Library, operation: Operation, arguments: Mapping[str, Any]) -> Proposal:
+def propose(
+    library: Library, operation: Operation, arguments: Mapping[str, Any]
+) -> ProposedOperation:
     """Return a change with the photos that a query finds now. Raises QueryError as a search."""
     decided = dict(arguments)
     if _PHOTOS in decided and decided.get("query") is not None:
@@ -47,7 +49,7 @@ def propose(library: Library, operation: Operation, arguments: Mapping[str, Any]
             del decided[name]
     form = json.dumps(to_json(decided), sort_keys=True)
     digest = hashlib.blake2b(f"{operation.name} {form}".encode(), key=_KEY).hexdigest()
-    return Proposal(operation, decided, _question(library, operation, decided), digest)
+    return ProposedOperation(operation, decided, _question(library, operation, decided), digest)
 
 
 def _found(library: Library, arguments: Mapping[str, Any]) -> list[int]:

@@ -20,7 +20,7 @@ from msgspec.json import schema_components
 from msgspec.structs import replace
 
 from imgsearch.errors import QueryError, UsageError
-from imgsearch.features.assistant.proposals import Proposal, propose
+from imgsearch.features.assistant.proposals import ProposedOperation, propose
 from imgsearch.language.fields import FIELDS
 from imgsearch.library import Library
 from imgsearch.operations.bodies import Body, KeptImages
@@ -146,13 +146,13 @@ class PhotoTools:
         result = self._ask(tool.operation.function, **arguments)
         return ToolAnswer(_content(tool.operation, result))
 
-    def propose(self, name: str, form: Mapping[str, object]) -> Proposal:
+    def propose(self, name: str, form: Mapping[str, object]) -> ProposedOperation:
         """Return the change that a tool would make; nothing is changed. Raises as `call` does."""
         tool, arguments = self._read(name, form)
         self._on_call()
         return propose(self._library, tool.operation, arguments)
 
-    def change(self, proposal: Proposal) -> ToolAnswer:
+    def change(self, proposal: ProposedOperation) -> ToolAnswer:
         """Make a change, to which a person has agreed. Raises as the library does."""
         result = self._ask(proposal.operation.function, **proposal.arguments)
         return ToolAnswer(_content(proposal.operation, result))
