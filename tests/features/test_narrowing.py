@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from imgsearch import Library, QueryError, Settings
+from imgsearch import Library, Query, QueryError, Settings
 from imgsearch.features import installed
 from imgsearch.features.declared import Feature
 from imgsearch.features.narrowing.afterwards import sentences
@@ -20,7 +20,6 @@ from tests.services import serving
 from tests.travels import AREZZO, SYDNEY, write_taken
 
 if TYPE_CHECKING:
-    from imgsearch import Query
     from imgsearch.service.api import Asking
 
 PHOTOS = 60
@@ -142,3 +141,14 @@ def test_a_service_asks_the_same(travels: Library) -> None:
         client = Client(Settings.load(data_dir=data, encoder="lite"))
         assert client.call(Narrowing.questions, "type:png") == expected
         assert client.call(Narrowing.questions, "type:png sort:best") == expected
+
+
+@pytest.mark.parametrize("line", ["sort:date", "sort:path", "sort:best"])
+def test_an_order_alone_is_a_query_of_all_photos(demo: Library, line: str) -> None:
+    """The page asks about each answer, and an order alone has one."""
+    assert demo.narrowing.questions(line).photos == demo.photo_count()
+
+
+def test_an_empty_query_is_refused_as_a_search_does(demo: Library) -> None:
+    with pytest.raises(QueryError, match="The query is empty"):
+        demo.narrowing.questions(Query())

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from imgsearch.features.narrowing.records import NarrowingQuestion, NarrowingQuestions
 from imgsearch.operations.declared import operation
-from imgsearch.records.query import Filter, Query
+from imgsearch.records.query import Filter, Query, Sort
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -46,8 +46,10 @@ class Narrowing:
         from imgsearch.search.kept_answers import kept_for_found
 
         opened = self._opened
-        # The same photos in any order.
-        wanted = replace(resolve_query(query), sort="relevance")
+        # The same photos in any order; an order alone is a query of all photos.
+        resolved = resolve_query(query)
+        order: Sort = "date" if replace(resolved, sort="relevance") == Query() else "relevance"
+        wanted = resolved if resolved == Query() else replace(resolved, sort=order)
         with opened.reads().recent.one_version():
             context = opened.context()
             return kept_for_found(
