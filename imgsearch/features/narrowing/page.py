@@ -34,7 +34,7 @@ def header(search_input: SearchInput) -> None:
         )
     if not narrowed.questions:
         return
-    # On a phone, the page lets a row of this name scroll sideways.
+    # The page lets a row of this name scroll sideways, so that it is one line on any screen.
     with st.container(horizontal=True, key="questions_row", gap="medium"):
         for number, each in enumerate(narrowed.questions):
             _show(number, each)
