@@ -18,6 +18,7 @@ from imgsearch import Library, Settings
 from imgsearch.decode.reader import decode_bytes
 from tests.browsing import NEEDS_BROWSER, axe_violations, settle
 from tests.clips import video
+from tests.e2e.test_page_tray import id_of
 from tests.factories import index_demo_photos, scene
 
 if TYPE_CHECKING:
@@ -57,10 +58,6 @@ def kept(place: Path) -> Iterator[Library]:
     with Library.open(Settings.load(data_dir=place / "library", encoder="lite")) as library:
         library.tray.clear()
         yield library
-
-
-def id_of(library: Library, name: str) -> int:
-    return library.find(f"name:{name}").hits[0].photo.id
 
 
 def position_in(content: bytes) -> tuple[float | None, float | None]:

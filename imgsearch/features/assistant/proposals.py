@@ -14,11 +14,11 @@ from imgsearch.library import Library
 from imgsearch.operations.records import to_json
 from imgsearch.operations.requests import Operation
 from imgsearch.records.query import Query
+from imgsearch.search.answers import MAX_RANKED
 from imgsearch.text import format_count, printable
 
 _PHOTOS = "photo_ids"
 _OF_QUERY = ("query", "k", "include_weak")  # the arguments by which a query finds photos to change
-_BEST = 1000  # photos of a query with words, where no number is given
 _NAMED = 3  # photos, in the question
 _MOST_CHARACTERS = 300  # of a value, in the question
 _KEY = secrets.token_bytes(32)  # of this process, so that nobody can make a digest of their own
@@ -55,9 +55,9 @@ def propose(
 def _found(library: Library, arguments: Mapping[str, Any]) -> list[int]:
     query, k = arguments["query"], arguments["k"]
     assert isinstance(query, Query)
-    found = library.find_all(query, k or _BEST)
+    found = library.find_all(query, k or MAX_RANKED)
     chosen = found if arguments["include_weak"] else found.without_weak()
-    most = k if k is not None else _BEST if chosen.query.terms else None
+    most = k if k is not None else MAX_RANKED if chosen.query.terms else None
     ids: list[int] = chosen.ids[:most].tolist()
     return ids
 

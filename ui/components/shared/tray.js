@@ -16,6 +16,7 @@ const PENDING = "imgsearch.pending"; // in the storage of the tab
 const RETRY_MS = 1000, MOST_UNDONE = 200;
 /** @type {Marks} */
 const NO_MARKS = { favourite: false, rating: null, hidden: false, of_file: null };
+export const MOST_COPIED = 500; // photos of a zip file, as ui/zip_copies.py
 export const CHANGED = "changed"; // the photos that are selected
 export const MARKED = "marked"; // marks of photos; `detail` has their ids
 export const TOLD = "told"; // a sentence for the visitor: `detail` has it, and the change that can be undone

@@ -3,12 +3,11 @@
 
 import { NO_SERVER, ask } from "../shared/ask.js";
 import { countOf, element } from "../shared/dom.js";
-import { tray } from "../shared/tray.js";
+import { MOST_COPIED, tray } from "../shared/tray.js";
 
 /** @import { Response } from "../types.d.ts" */
 
 export const MOST_SHARED = 10; // of one share: Chromium takes no more files
-const MOST_COPIED = 500; // as ui/zip_copies.py
 const WITH_PLACES = "imgsearch.share-places"; // in the storage of the browser: "1" where locations are shared, too
 const WITHOUT = "location=none";
 

@@ -6,13 +6,13 @@ import { NO_SERVER, ask } from "../shared/ask.js";
 import { countOf, element, find, focusIn, icon, innermost, listen } from "../shared/dom.js";
 import { isTyping } from "../shared/page.js";
 import { Menu } from "./menu.js";
-import { ASKED_CHANGES, ASKED_FORM, CHANGED, TOLD, tray } from "../shared/tray.js";
+import { ASKED_CHANGES, ASKED_FORM, CHANGED, MOST_COPIED, TOLD, tray } from "../shared/tray.js";
 
 /** @import { FeatureAction, Response, Told } from "../types.d.ts" */
 
 const FEWEST_COMPARED = 2, MOST_COMPARED = 6; // as in compare.js, which is loaded when it is needed
 const SELECTING = "imgsearch-selecting"; // class of the document while the bar is there
-const MOST_COPIED = 500, TOO_MANY = "Above 1 GB or 500 photos, create a folder of links instead."; // as ui/zip_copies.py
+const TOO_MANY = `Above 1 GB or ${MOST_COPIED} photos, create a folder of links instead.`; // as ui/zip_copies.py
 const SHEETS = [["pdf", "PDF", "20 photos a page"], ["jpeg", "JPEG", "one picture, up to 200 photos"]];
 const NARROW = matchMedia("(max-width: 767px)"), ON_NARROW = ["close", "favorite", "visibility_off", "share"]; // the others are behind a button
 const MINOR = ["folder_zip", "grid_on", "list", "data_object", "folder_special"]; // only icons where there is little room
