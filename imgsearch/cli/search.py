@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import click
@@ -136,40 +136,29 @@ def command(
             standard_output().print(printable(library.lines.exact(query)))
         return
     is_look = cursor is None and not (paths or as_json)
+    output = _Output(show_all, as_json, paths, signed, nul, data_dir, address, preview)
     if direct and address is not None:
-        answer = _directly(query, k, address, data_dir)
-        options = _Output(show_all, as_json, paths, signed, nul, data_dir, address, preview)
-        if not _show(answer, options):
+        if not _show(_directly(query, k, address, data_dir), output):
             sys.exit(NO_RESULT)
         return
 
-    def find(wanted: Query, k: int, is_usual_k: bool, cursor: str | None = None) -> _Page:
+    def look(wanted: Query, k: int, is_usual_k: bool, cursor: str | None) -> tuple[_Page, bool]:
+        """Show an answer, and after it what features say; return whether it has results."""
         with asked.asking() as ask:
             stored = _stored_in(wanted, data_dir, address)
             page = _find(ask, stored, wanted, k, is_usual_k, cursor, is_look)
+            found = _show(page.answer, output._replace(show_all=show_all or page.include_weak))
             # For somebody who reads it: they take longer than a query by filters alone.
-            is_read = is_look and sys.stderr.isatty()
-            afterwards = _afterwards(ask, wanted, page.answer) if is_read else ()
-            return page._replace(afterwards=afterwards)
+            if is_look and sys.stderr.isatty():
+                sys.stdout.flush()
+                for sentence in _afterwards(ask, wanted, page.answer):
+                    info(sentence)
+        return page, found
 
-    page = find(query, k, asked.is_usual("k"), cursor)
-    answer = page.answer
-    output = _Output(
-        show_all=show_all or page.include_weak,
-        as_json=as_json,
-        paths=paths,
-        signed=signed,
-        nul=nul,
-        data_dir=data_dir,
-        address=address,
-        preview=preview,
-    )
-    found = _show(answer, output)
-    for sentence in page.afterwards:
-        info(sentence)
-    if answer.suggestion is not None and _accepts(answer.suggestion, output):
-        corrected = _corrected(query, answer.suggestion, page.stored_examples)
-        found = _show(find(corrected, page.k, False).answer, output)
+    page, found = look(query, k, asked.is_usual("k"), cursor)
+    suggestion = page.answer.suggestion
+    if suggestion is not None and _accepts(suggestion, output):
+        _, found = look(_corrected(query, suggestion, page.stored_examples), page.k, False, None)
     if not found:
         sys.exit(NO_RESULT)
 
@@ -188,27 +177,23 @@ class _Page(NamedTuple):
     """An answer, and the requested number of results.
 
     `include_weak` says whether the query is a stored one with weak results, and `stored_examples`
-    are the examples of the queries that it names which a line cannot express. `afterwards` are
-    sentences of features for people, which follow the answer.
+    are the examples of the queries that it names which a line cannot express.
     """
 
     answer: Answer
     k: int
     include_weak: bool
     stored_examples: tuple[Term, ...]
-    afterwards: tuple[str, ...] = ()
 
 
-def _afterwards(ask: Asking, query: Query, answer: Answer) -> tuple[str, ...]:
-    """Return what features say after an answer; a plug-in that fails gets a sentence."""
-    sentences: list[str] = []
+def _afterwards(ask: Asking, query: Query, answer: Answer) -> Iterator[str]:
+    """Yield what features say after an answer; a plug-in that fails gets a sentence."""
     for named in installed.afterwards():
         try:
             with plugin_errors(named):
-                sentences += load(named)(ask, query, answer)
+                yield from load(named)(ask, query, answer)
         except MissingPackage as error:
-            sentences.append(str(error))
-    return tuple(sentences)
+            yield str(error)
 
 
 def _stored_in(query: Query, data_dir: str | None, address: str | None) -> tuple[StoredQuery, ...]:

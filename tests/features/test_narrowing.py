@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from imgsearch import Library, Query, QueryError, Settings
+from imgsearch import Answer, Library, Query, QueryError, Settings
+from imgsearch.cli.search import command as search
 from imgsearch.features import installed
 from imgsearch.features.declared import Feature
+from imgsearch.features.narrowing import afterwards
 from imgsearch.features.narrowing.afterwards import sentences
 from imgsearch.features.narrowing.operations import Narrowing
 from imgsearch.features.narrowing.splitting import splits
@@ -132,6 +136,24 @@ def test_a_long_answer_ends_with_the_filters_that_narrow_it(travels: Library) ->
     (sentence,) = sentences(cast("Asking", ask), cast("Query", "type:png"), long)
     assert sentence.startswith(f"Narrow down: {first.yes} ({first.photos})")
     assert not list(sentences(cast("Asking", ask), cast("Query", "name:01"), short))
+
+
+def test_the_answer_is_shown_before_anything_is_asked(
+    travels: Library, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shown: list[str] = []
+
+    def read_the_terminal(ask: Any, query: Query, answer: Answer) -> Iterator[str]:
+        shown.append(capsys.readouterr().out)
+        yield from sentences(ask, query, answer)
+
+    monkeypatch.setattr(afterwards, "sentences", read_the_terminal)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    search.main(
+        ["type:png", "-k", "3", "--data", str(travels.settings.data_dir)], standalone_mode=False
+    )
+    assert len(shown) == 1 and shown[0].count(".png") == 3
+    assert "Narrow down: " in capsys.readouterr().err
 
 
 def test_a_service_asks_the_same(travels: Library) -> None:
