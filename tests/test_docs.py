@@ -139,6 +139,10 @@ def test_guides_are_short() -> None:
     assert {name: count for name, count in words.items() if count > MAX_GUIDE_WORDS} == {}
 
 
+def test_the_architecture_fits_two_screens() -> None:
+    assert len((HOUSE / "docs" / "architecture.md").read_text().split()) <= MAX_GUIDE_WORDS
+
+
 @pytest.mark.parametrize("page", DECISIONS, ids=lambda page: page.name)
 def test_decisions_are_short_and_have_one_form(page: Path) -> None:
     title, empty, status, *rest = page.read_text().splitlines()
