@@ -208,7 +208,7 @@ def test_the_best_photos_are_found_however_hubness_reorders_them(
             best[photo_id] = max(score, best.get(photo_id, -9.0))
         expected = sorted(best, key=lambda each: (-best[each], each))
         for k in (1, 20, len(best) + 3):
-            found = photos.nearest(rows[0], k, kind="text", hubness_share=share)
+            found = photos.nearest_neighbours(rows[0], k, kind="text", hubness_share=share)
             assert found.ids.tolist()[:20] == expected[:k][:20]  # later ones may be equal
             assert len(set(found.ids.tolist())) == min(k, len(best))
             assert np.allclose(found.scores, [best[each] for each in expected[:k]], atol=1e-5)
@@ -248,7 +248,7 @@ def test_an_index_that_may_miss_photos_is_asked_once_and_for_fewer(
     for is_exact in (True, False):
         index = CountedTexts(LiveIndex(reads, library.row.key), is_exact)
         photos = LibraryPhotos(reads, library.row, index, {1: True})
-        found = photos.nearest(rows[0], 10, kind="text", hubness_share=0.5)
+        found = photos.nearest_neighbours(rows[0], 10, kind="text", hubness_share=0.5)
         assert len(found.ids) == 10 and sorted(found.scores.tolist())[::-1] == found.scores.tolist()
         asked[is_exact] = index.fetched
     assert len(asked[False]) == 1 < len(asked[True]) and asked[False][0] < asked[True][0]
@@ -262,7 +262,7 @@ def test_a_photo_that_was_not_compared_yet_is_a_usual_one(
     library.add([40])
     ids, rows = library.vectors()
     new = int(ids[-1])
-    found = library.photos().nearest(rows[-1], 50, kind="text", hubness_share=0.5)
+    found = library.photos().nearest_neighbours(rows[-1], 50, kind="text", hubness_share=0.5)
     scores = dict(zip(found.ids.tolist(), found.scores.tolist(), strict=True))
     assert scores[new] == pytest.approx((rows[ids == new] @ rows[-1]).max(), abs=1e-5)
 

@@ -195,7 +195,7 @@ def assert_answer(
     numbers = list(numbers)
     for seed, k in enumerate((1, 7, len(numbers) + 5)):
         query = a_query(seed)
-        found = photos.nearest(query, k, among, kind="text")
+        found = photos.nearest_neighbours(query, k, among, kind="text")
         expected = exact_answer(photos, numbers, query, k)
         assert found.ids.tolist() == [photo_id for photo_id, _ in expected]
         np.testing.assert_allclose(found.scores, [score for _, score in expected], atol=2e-6)
@@ -239,7 +239,9 @@ def test_the_nearest_photos_are_exact_and_each_is_found_once(
     assert photos.count(among).photos == len(inside)
     some = np.array([id_in(photos, number) for number in (3, 4, 5, 7)], np.int64)
     assert_answer(photos, (4, 7), replace(among, among=some))
-    assert not len(photos.nearest(a_query(1), 5, Selection(among=some[:0]), kind="image").ids)
+    assert not len(
+        photos.nearest_neighbours(a_query(1), 5, Selection(among=some[:0]), kind="image").ids
+    )
     assert photos.within(some.tolist(), among) == {id_in(photos, 4), id_in(photos, 7)}
 
 
@@ -248,7 +250,7 @@ def test_equal_scores_are_in_the_order_of_ids(engine: LibraryKind) -> None:
     engine.put([replace(each, vectors=same, times_s=()) for each in some_photos(30)])
     photos = engine.photos()
     ids = sorted(id_in(photos, number) for number in range(30))
-    assert photos.nearest(same[0], 12, kind="image").ids.tolist() == ids[:12]
+    assert photos.nearest_neighbours(same[0], 12, kind="image").ids.tolist() == ids[:12]
 
 
 def test_a_photo_is_known_with_all_that_was_put(engine: LibraryKind) -> None:
@@ -484,7 +486,7 @@ def test_filters_pick_what_the_oracle_picks(
     assert photos.within([photo.id for photo in known], selection) == expected
     assert photos.count(selection).photos == len(expected)
     assert photos.ids(selection).tolist() == sorted(expected)
-    assert photos.names.has_any(wanted) == bool(expected)
+    assert photos.names.any_passes(wanted) == bool(expected)
 
 
 @pytest.mark.parametrize("line", ["camera:canon", "in:Holidays -rating:>=3", "person:anna",

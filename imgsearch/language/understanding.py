@@ -401,7 +401,7 @@ class _Words:
         is_before_picture = end < len(self._lower) and self._lower[end] in PICTURES
         is_after_in = state == "bw" and self._before(at, taken) == "in"
         filters = (Filter("is", (state,)),)
-        if not (is_all or is_before_picture or is_after_in) or not self._names.has_any(filters):
+        if not (is_all or is_before_picture or is_after_in) or not self._names.any_passes(filters):
             return None
         return _Match(at - 1 if is_after_in else at, at, end, filters)
 
@@ -425,7 +425,7 @@ class _Words:
         ]
         if any(self._knows_name(field, word) for word in foreign for field in _CALLED):
             return None
-        if not (phrase.is_relative or self._names.has_any(phrase.filters)):
+        if not (phrase.is_relative or self._names.any_passes(phrase.filters)):
             if not phrase.stays:  # else the photos that show it are the answer
                 start = at
                 while start + 1 < phrase.end and self._lower[start] in LINKS | ARTICLES:
@@ -517,7 +517,7 @@ class _Words:
         is_whole = filters == period.filters() and period.kind == "on"
         if is_whole and filters[0].field != "season":
             return any(self._names.has_date_from(first, end) for first, end in period.spans())
-        return self._names.has_any(filters)
+        return self._names.any_passes(filters)
 
     # ------------------------------------------------------------------ names
 

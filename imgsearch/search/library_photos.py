@@ -94,7 +94,7 @@ class LibraryPhotos:
         """The names of its photos."""
         return self._reads.names
 
-    def nearest(
+    def nearest_neighbours(
         self,
         query: Vector,
         k: int,
@@ -304,7 +304,7 @@ class LibraryPhotos:
 
     def raw_pairs(self, ids: Iterable[int]) -> list[tuple[int, int]]:
         """Return pairs (JPEG, RAW) of one shot in which one of these photos occurs."""
-        return self._reads.photos.raw_pairs(ids)
+        return self._reads.photos.jpegs_with_raw(ids)
 
     def baseline(self) -> ScoreBaseline | None:
         """Return the scores of unrelated queries with these photos; None for too few photos."""

@@ -113,7 +113,7 @@ def _nearest(query: PreparedQuery, among: Selection | None, limit: int) -> _Near
     """
     context, vector = query.context, query.vector
     k = limit + len(vector.example_ids)
-    found = context.photos.nearest(
+    found = context.photos.nearest_neighbours(
         vector.vector, k, among, kind=vector.kind, hubness_share=vector.hubness_share
     )
     ids = found.ids.tolist()

@@ -88,7 +88,7 @@ def matching(connection: sqlite3.Connection, selection: Selection) -> Ids:
     return ids
 
 
-def has_any(connection: sqlite3.Connection, selection: Selection) -> bool:
+def any_passes(connection: sqlite3.Connection, selection: Selection) -> bool:
     """Return whether a selection has a photo."""
     where = _where(connection, selection)
     query = f"SELECT 1 FROM photos WHERE {where.text} LIMIT 1"

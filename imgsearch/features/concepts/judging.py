@@ -54,7 +54,7 @@ def photos_to_judge(context: SearchContext, name: str, k: int) -> list[int]:
     concept = reading.direction(database, context.row, name)
     judged = reading.judgements(database, name)
     wanted = _CANDIDATES + len(judged) + reading.photo_count(database, name)
-    found = context.photos.nearest(concept.direction, wanted, kind="text")
+    found = context.photos.nearest_neighbours(concept.direction, wanted, kind="text")
     scored = [
         (abs(concept.probability(score) - 0.5), photo_id)
         for photo_id, score in zip(found.ids.tolist(), found.scores.tolist(), strict=True)

@@ -117,12 +117,12 @@ class NameReads:
         times_ns = [int(datetime.fromisoformat(day).timestamp() * 1e9) for day in (first, end)]
         return self._database.fetch_one(by_file, *times_ns) is not None
 
-    def has_any(self, conditions: Sequence[Filter]) -> bool:
+    def any_passes(self, conditions: Sequence[Filter]) -> bool:
         """Return whether some photo passes all these filters; none names a town or root."""
         from imgsearch.store import filters
 
         with self._database.reading() as connection:
-            return filters.has_any(connection, Selection(tuple(conditions)))
+            return filters.any_passes(connection, Selection(tuple(conditions)))
 
     def words_of_names(self, limit: int) -> list[str]:
         """Return the words of all names, of three letters or more and without digits.

@@ -249,7 +249,7 @@ class PhotoReads:
                 )
             }
 
-    def raw_pairs(self, ids: Iterable[int]) -> list[tuple[int, int]]:
+    def jpegs_with_raw(self, ids: Iterable[int]) -> list[tuple[int, int]]:
         """Return pairs of photos (developed, RAW) of one exposure, of which one is among `ids`.
 
         Their files are in one folder and have one name up to the suffix; where both state a time,
