@@ -272,6 +272,12 @@ def main(arguments: Sequence[str]) -> None:
     run("around", "around", f"{photos}/0.png")
     run("ask", "ask", "When did I see a red square?")
     run("narrow", "narrow", "type:png")
+    script = work / "tmp" / "count.py"
+    script.write_text(
+        "from imgsearch import script\n\n\n"
+        "@script\ndef main(library, hits):\n    print(len(hits))\n"
+    )
+    run("run", "run", str(script), "type:png")
     run("places", "places")
     run("cameras", "cameras")
     run("strip", "strip", "--by", "month")

@@ -262,3 +262,8 @@ def test_scripts_of_the_documentation_tell_places_and_lenses(
 def test_the_help_of_the_command_names_the_guide() -> None:
     command = commands.get_command(commands.make_context("x", [], resilient_parsing=True), "run")
     assert command is not None and "docs/scripts.md" in (command.help or "")
+
+
+def test_a_name_that_is_too_long_for_a_file_is_no_file(library: Library) -> None:
+    with pytest.raises(UsageError, match="There is no file xxx"):
+        run_script(library, Path("x" * 5000), Query(), None, {})

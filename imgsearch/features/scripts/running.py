@@ -73,7 +73,7 @@ def run_script(
 
 def _function_of(place: Path) -> Callable[..., object]:
     """Run a file and return the function that it marks."""
-    if not place.is_file():
+    if not _is_file(place):
         raise UsageError(f"There is no file {printable(str(place))}. {_WRITE_ONE}")
     with _script_errors(place), _importing_beside(place):
         names = runpy.run_path(str(place))
@@ -86,6 +86,13 @@ def _function_of(place: Path) -> Callable[..., object]:
             f"and needs one. {_WRITE_ONE}"
         )
     return marked.pop()
+
+
+def _is_file(place: Path) -> bool:
+    try:
+        return place.is_file()
+    except OSError:  # a name that is too long, or a folder that may not be read
+        return False
 
 
 def _arguments(function: Callable[..., object], given: Mapping[str, str]) -> dict[str, object]:
