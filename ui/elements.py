@@ -131,7 +131,7 @@ class ViewerOptions(Struct, frozen=True):
     results: str  # address of the view with the results
     search: Mapping[str, str]  # parameters of the search that found the photos
     parts: Sequence[str]  # modules of features that draw parts of the details
-    strips: Sequence[str]  # modules of features that draw strips below the photo
+    strip_modules: Sequence[str]  # of features: what they draw below the photo
     sections: Sequence[Mapping[str, object]]  # of features: name, module and data
     map_address: str | None  # see `ui.features.PageFeature`
     photo_parameters: Mapping[str, str]  # of the addresses of all photos
@@ -228,7 +228,7 @@ def viewer(hits: Sequence[Hit], shown: Hit, options: ViewerOptions) -> tuple[str
             "has_desktop": has_desktop(),
             "map_address": options.map_address,
             "parts": list(options.parts),
-            "strips": list(options.strips),
+            "strip_modules": list(options.strip_modules),
             "sections": list(options.sections),
         },
         on_form_change=query_line().note_click,

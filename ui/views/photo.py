@@ -57,7 +57,7 @@ def show() -> None:
             results=_results_address(parameters, search_input, hit.photo.id),
             search=search_input.parameters,
             parts=[each.viewer for each in shown_features() if each.viewer is not None],
-            strips=[each.strip for each in shown_features() if each.strip is not None],
+            strip_modules=[each.strip for each in shown_features() if each.strip is not None],
             sections=_sections(search_input),
             map_address=map_address(),
             photo_parameters=parameters,

@@ -16,8 +16,8 @@ import { pictureOf, preload } from "./media.js";
 /**
  * A part of a list of photos, of which `first` is the place of the first slide, and `index` that of the photo to show.
  * `keeps` says whether marks are kept, `total` how many photos there are, `parts` are modules of features that draw parts of the
- * details, and `sections` are those of features among them, and `strips` modules of features that draw a strip below the photo. `map_address` is that of a map at a point: see ui/features.py.
- * @typedef {{ slides: Slide[], first: number, index: number, list: string, total: string, results: string, search: Parameters, keeps: boolean, has_files: boolean, has_desktop: boolean, map_address: string | null, parts: string[], strips: string[], sections: { name: string, module: string, data: unknown }[] }} Data
+ * details, and `sections` are those of features among them, and `strip_modules` those that draw a strip below the photo. `map_address` is that of a map at a point: see ui/features.py.
+ * @typedef {{ slides: Slide[], first: number, index: number, list: string, total: string, results: string, search: Parameters, keeps: boolean, has_files: boolean, has_desktop: boolean, map_address: string | null, parts: string[], strip_modules: string[], sections: { name: string, module: string, data: unknown }[] }} Data
  */
 
 const FOLLOW_AFTER_MS = 150; // after the last step, so that a key held down does not queue up runs
@@ -109,9 +109,9 @@ class Viewer {
     this.remarks = element("div", "remarks"); // why the file cannot be read now
     this.remarks.role = "status";
     /** @type {{ strip: ViewerStrip, button: HTMLButtonElement }[]} */
-    this.strips = []; // of features, once they have come
+    this.stripButtons = []; // of features, once they have come
     box.replaceChildren(bar, this.remarks, this.stage);
-    modulesOf(data.strips).then((modules) => {
+    modulesOf(data.strip_modules).then((modules) => {
       for (const module of /** @type {StripModule[]} */ (modules)) this.addStrip(module.makeStrip());
     });
     this.links.details.classList.add("details");
@@ -190,7 +190,7 @@ class Viewer {
     for (const by of AHEAD) preload(this.slides[this.index + by]);
     this.showMarks();
     this.describe();
-    for (const { strip } of this.strips) if (!strip.node.hidden) strip.show(current.id);
+    for (const { strip } of this.stripButtons) if (!strip.node.hidden) strip.show(current.id);
   }
 
   // Says why the file of the photo cannot be read, if it cannot, also while the details are not shown.
@@ -300,7 +300,7 @@ class Viewer {
     const button = this.button(strip.icon, `${strip.name} (${strip.key})`, () => this.toggleStrip(strip, button));
     this.links.details.after(button);
     this.below.append(strip.node);
-    this.strips.push({ strip, button });
+    this.stripButtons.push({ strip, button });
     this.showStrip(strip, button, isStored(STRIP + strip.key));
   }
 
@@ -308,7 +308,7 @@ class Viewer {
   showStrip(strip, button, isShown) {
     strip.node.hidden = !isShown;
     button.ariaExpanded = String(isShown);
-    this.below.hidden = this.strips.every((each) => each.strip.node.hidden);
+    this.below.hidden = this.stripButtons.every((each) => each.strip.node.hidden);
     if (isShown && this.current) strip.show(this.current.id);
     this.fit();
   }
@@ -395,7 +395,7 @@ class Viewer {
       D: () => this.links.download.click(),
     })[event.key];
     if (event.key === "Enter" && event.repeat) return; // it has opened this photo
-    const below = this.strips.find(({ strip }) => strip.key === event.key);
+    const below = this.stripButtons.find(({ strip }) => strip.key === event.key);
     if (below) { event.preventDefault(); this.toggleStrip(below.strip, below.button); return; }
     const ofSection = this.details.actOf(event.key, this.current, this.data);
     if (ofSection) { event.preventDefault(); ofSection(); return; }
