@@ -290,7 +290,7 @@ def test_large_channels_do_not_coarsen_the_others(transposed: bool, tmp_path: Pa
     smoothed = error("int8.onnx")
     onnx.save(normed_product(transposed, shared=True), tmp_path / "shared.onnx")
     int8.convert(tmp_path / "shared.onnx", tmp_path / "coarse.onnx", samples)
-    assert smoothed < 0.01
+    assert smoothed < 0.015  # 0.010 to 0.011 where the processor has AVX512-VNNI
     assert smoothed < 0.7 * error("coarse.onnx")
 
 
