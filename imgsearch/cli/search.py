@@ -142,23 +142,25 @@ def command(
             sys.exit(NO_RESULT)
         return
 
-    def look(wanted: Query, k: int, is_usual_k: bool, cursor: str | None) -> tuple[_Page, bool]:
+    def look(
+        wanted: Query, k: int, is_usual_k: bool, cursor: str | None, with_weak: bool
+    ) -> tuple[_Page, bool]:
         """Show an answer, and after it what features say; return whether it has results."""
         with asked.asking() as ask:
             stored = _stored_in(wanted, data_dir, address)
             page = _find(ask, stored, wanted, k, is_usual_k, cursor, is_look)
-            found = _show(page.answer, output._replace(show_all=show_all or page.include_weak))
+            found = _show(page.answer, output._replace(show_all=with_weak or page.include_weak))
             # For somebody who reads it: they take longer than a query by filters alone.
             if is_look and sys.stderr.isatty():
-                sys.stdout.flush()
                 for sentence in _afterwards(ask, wanted, page.answer):
                     info(sentence)
         return page, found
 
-    page, found = look(query, k, asked.is_usual("k"), cursor)
+    page, found = look(query, k, asked.is_usual("k"), cursor, show_all)
     suggestion = page.answer.suggestion
     if suggestion is not None and _accepts(suggestion, output):
-        _, found = look(_corrected(query, suggestion, page.stored_examples), page.k, False, None)
+        corrected = _corrected(query, suggestion, page.stored_examples)
+        _, found = look(corrected, page.k, False, None, show_all or page.include_weak)
     if not found:
         sys.exit(NO_RESULT)
 

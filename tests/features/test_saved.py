@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
+import sys
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
+import click
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from imgsearch import Example, Library, Query, Region, Term, parse
+from imgsearch.cli import commands
 from imgsearch.errors import QueryError, UsageError
 from imgsearch.features.saved.queries import query_of
 from imgsearch.features.saved.store import pack_ids, unpack_ids
@@ -64,6 +68,24 @@ def test_it_finds_what_its_query_finds(library: Library, demo_photos: Path) -> N
     counts = {each.name: each.photos for each in library.saved.all()}
     pngs = len(library.find("type:png", 30).hits)
     assert counts == {"all pets": pngs, "pets": summary.photos, "some pets": 1}
+
+
+def test_a_correction_that_is_accepted_shows_weak_results_as_the_saved_search_does(
+    library: Library,
+    demo_photos: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    library.index([demo_photos]).run()
+    library.saved.save("launch", "a rockett", k=15, include_weak=True)
+    for stream in (sys.stdin, sys.stdout, sys.stderr):
+        monkeypatch.setattr(stream, "isatty", lambda: True)
+    monkeypatch.setattr(click, "getchar", lambda: "y")
+    data = str(library.settings.data_dir)
+    commands.main(["search", "saved:launch", "--data", data], standalone_mode=False)
+    shown = capsys.readouterr()
+    assert "Did you mean a rocket?" in shown.err
+    assert len(re.findall(r"^ *15  ", shown.out, re.M)) == 2, "both answers have weak results"
 
 
 @pytest.mark.parametrize(
