@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from imgsearch import Answer, Library, Query, QueryError, Settings
-from imgsearch.cli.search import command as search
+from imgsearch.cli import commands
 from imgsearch.features import installed
 from imgsearch.features.declared import Feature
 from imgsearch.features.narrowing import afterwards
@@ -149,8 +149,9 @@ def test_the_answer_is_shown_before_anything_is_asked(
 
     monkeypatch.setattr(afterwards, "sentences", read_the_terminal)
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
-    search.main(
-        ["type:png", "-k", "3", "--data", str(travels.settings.data_dir)], standalone_mode=False
+    commands.main(
+        ["search", "type:png", "-k", "3", "--data", str(travels.settings.data_dir)],
+        standalone_mode=False,
     )
     assert len(shown) == 1 and shown[0].count(".png") == 3
     assert "Narrow down: " in capsys.readouterr().err
