@@ -17,6 +17,7 @@ from PIL.TiffImagePlugin import IFDRational
 
 from imgsearch import Library, Query, Settings, UsageError, script
 from imgsearch.cli import commands
+from imgsearch.errors import DiskError
 from imgsearch.features.scripts.running import ScriptError, run_script
 from tests.factories import CHECKOUT, run_cli, save_taken
 from tests.travels import write_taken
@@ -264,6 +265,6 @@ def test_the_help_of_the_command_names_the_guide() -> None:
     assert command is not None and "docs/scripts.md" in (command.help or "")
 
 
-def test_a_name_that_is_too_long_for_a_file_is_no_file(library: Library) -> None:
-    with pytest.raises(UsageError, match="There is no file xxx"):
+def test_a_name_that_is_too_long_for_a_file_is_refused(library: Library) -> None:
+    with pytest.raises(DiskError, match=r"Cannot read x+ \(File name too long\)"):
         run_script(library, Path("x" * 5000), Query(), None, {})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import runpy
+import stat
 import sys
 import traceback
 from collections.abc import Callable, Mapping
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from msgspec.structs import replace
 
-from imgsearch.errors import ImgsearchError, UsageError
+from imgsearch.errors import DiskError, ImgsearchError, UsageError
 from imgsearch.records.query import Query
 from imgsearch.text import printable
 
@@ -60,7 +61,8 @@ def run_script(
     the type that their defaults have.
 
     Raises UsageError for a file that is no script, and for other arguments than the function takes;
-    ScriptError where the script fails; and as `Library.find_all` does.
+    DiskError for a file that cannot be read; ScriptError where the script fails; and as
+    `Library.find_all` does.
     """
     function = _function_of(place)
     arguments = _arguments(function, given)
@@ -73,7 +75,15 @@ def run_script(
 
 def _function_of(place: Path) -> Callable[..., object]:
     """Run a file and return the function that it marks."""
-    if not _is_file(place):
+    try:
+        is_file = stat.S_ISREG(place.stat().st_mode)
+    except (FileNotFoundError, NotADirectoryError, ValueError):  # the last for a zero byte
+        is_file = False
+    except OSError as error:
+        raise DiskError(
+            f"Cannot read {printable(str(place))} ({error.strerror}). Choose another file."
+        ) from error
+    if not is_file:
         raise UsageError(f"There is no file {printable(str(place))}. {_WRITE_ONE}")
     with _script_errors(place), _importing_beside(place):
         names = runpy.run_path(str(place))
@@ -86,13 +96,6 @@ def _function_of(place: Path) -> Callable[..., object]:
             f"and needs one. {_WRITE_ONE}"
         )
     return marked.pop()
-
-
-def _is_file(place: Path) -> bool:
-    try:
-        return place.is_file()
-    except OSError:  # a name that is too long, or a folder that may not be read
-        return False
 
 
 def _arguments(function: Callable[..., object], given: Mapping[str, str]) -> dict[str, object]:
