@@ -284,13 +284,15 @@ def test_large_channels_do_not_coarsen_the_others(transposed: bool, tmp_path: Pa
     assert factors[::64].min() >= 4 * np.median(factors)
 
     def error(file: str) -> float:
-        vectors = openvino.OpenVinoModel(tmp_path / file, WIDTH, threads=1).run(TOKENS)[0]
+        # In one form: OpenVinoModel chooses the fastest, and bfloat16 rounds more.
+        graph = openvino.compiled(tmp_path / file, WIDTH, openvino.Form("f32"))
+        vectors = graph.create_infer_request().infer({0: TOKENS})[0]
         return float(np.linalg.norm(vectors - expected) / np.linalg.norm(expected))
 
     smoothed = error("int8.onnx")
     onnx.save(normed_product(transposed, shared=True), tmp_path / "shared.onnx")
     int8.convert(tmp_path / "shared.onnx", tmp_path / "coarse.onnx", samples)
-    assert smoothed < 0.015  # 0.010 to 0.011 where the processor has AVX512-VNNI
+    assert smoothed < 0.01
     assert smoothed < 0.7 * error("coarse.onnx")
 
 
