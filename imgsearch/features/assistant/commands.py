@@ -35,9 +35,9 @@ def command(
     configuration. The assistant can search, and see dates, places, people, labels, text and the
     paths of photos, and a thumbnail on request. It cannot change anything.
 
-    With --allow-write it can also propose all changes that imgsearch undo takes back. Its program
-    asks you each time, with the photos by name; without your consent nothing is changed. Photos
-    are never changed.
+    With --allow-write it can also propose any change that imgsearch undo can take back. The
+    assistant's program asks you each time, with the photos by name; without your consent nothing
+    is changed. The photo files are never changed.
 
     Whatever the assistant sees goes to its provider, unless its model runs on your machine.
     """
