@@ -37,6 +37,7 @@ from imgsearch import (
     ConnectionLimits,
     Connections,
     ImgsearchError,
+    QuietCollections,
     RequestDeadlines,
     Settings,
     page_key,
@@ -310,7 +311,7 @@ def _run(app: App, host: str, port: int) -> None:
     limits = ConnectionLimits(min(MAX_CONNECTIONS, open_files // 4))
     bootstrap.load_config_options(streamlit_options(host, port))
     config = uvicorn.Config(
-        RequestDeadlines(app),
+        QuietCollections(RequestDeadlines(app)),
         log_config=None,
         log_level="error",
         access_log=False,
