@@ -272,6 +272,7 @@ def main(arguments: Sequence[str]) -> None:
     run("around", "around", f"{photos}/0.png")
     run("ask", "ask", "When did I see a red square?")
     run("narrow", "narrow", "type:png")
+    run("wall", "wall", "type:png")
     script = work / "tmp" / "count.py"
     script.write_text(
         "from imgsearch import script\n\n\n"

@@ -43,7 +43,7 @@ OWN = (
     *("meaning", "people"),
     "duplicates",
     *("labels", "saved", "strips", "terminal", "text", "when", "around", "ask", "feedback"),
-    *("narrowing", "scripts", "vectors"),
+    *("narrowing", "scripts", "vectors", "wall"),
 )
 GROUP = "imgsearch.features"  # of the entry points of other packages
 
