@@ -248,6 +248,16 @@ class WhileWatching(NamedTuple):
     module: str
 
 
+class LineForm(NamedTuple):
+    """Lines of a form of their own, such as "A ~> B": they are no query, and have their own answer.
+
+    A word with its sign, the key, tells such a line from a query, which cannot have it: `cure`
+    says what answers it.
+    """
+
+    cure: str
+
+
 class Feature(NamedTuple):
     """What a feature brings. Of each field, the keys are the names that users see.
 
@@ -257,7 +267,8 @@ class Feature(NamedTuple):
     names the groups of items by which an archive shares what people make with the feature, in the
     order in which their rows refer to each other: see `imgsearch.items.base`.
     `examples` are lines for the help of commands of others, by command.
-    `narrowing` has, by filter, the values by which long answers are narrowed.
+    `narrowing` has, by filter, the values by which long answers are narrowed, and `forms` has lines
+    that are no queries, by their sign.
     `lacking` are values of the filter `no:`, such as "album", each with the name of a function that
     is called with the `ConditionContext` and returns the condition that a photo has none.
     `afterwards` names a function that yields sentences which `imgsearch search` prints for people
@@ -298,6 +309,7 @@ class Feature(NamedTuple):
     queries: Mapping[str, NamedQuery] = {}
     directions: Mapping[str, NamedDirection] = {}
     narrowing: Mapping[str, NarrowingValues] = {}
+    forms: Mapping[str, LineForm] = {}
     lacking: Mapping[str, str] = {}
     details: Mapping[str, Detail] = {}
     explained: Mapping[str, Explained] = {}
