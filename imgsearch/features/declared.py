@@ -252,10 +252,17 @@ class LineForm(NamedTuple):
     """Lines of a form of their own, such as "A ~> B": they are no query, and have their own answer.
 
     A word with its sign, the key, tells such a line from a query, which cannot have it: `cure`
-    says what answers it.
+    says what answers it. `reads` names a function that is called with any line, and returns it
+    with its signs where it is of this form, perhaps in words only, and None otherwise; it loads
+    little. `search` names a function that answers such a line in place of `imgsearch search`: it is
+    called with the context of that command (`click.Context`) and the line as it was typed, after
+    options that are for queries alone were refused. Where output is for programs, and with such
+    options, lines without a sign are queries.
     """
 
     cure: str
+    reads: str
+    search: str
 
 
 class Feature(NamedTuple):

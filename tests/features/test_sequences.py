@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from imgsearch import Library, QueryError, SequenceAnswer
 from imgsearch.features.sequences.finding import Candidates, bounds, find_sequences
 from imgsearch.features.sequences.reading import read_parts, with_sign
+from tests.factories import run_cli
 from tests.stand_in import StandIn
 from tests.travels import state_beside, write_taken
 
@@ -286,3 +288,50 @@ def test_what_pictures_show_in_order(day_out: Library) -> None:
     nothing = day_out.sequences.find(f"{words[first]} ~> sheep on a meadow")
     assert nothing.state != "found" and "looks like" in nothing.remarks[0]
     assert nothing.parts[0].state == "found" and nothing.parts[1].state == "nothing"
+
+
+# ------------------------------------------------------------------------- the command
+
+
+def test_the_command(day_out: Library) -> None:
+    data = day_out.settings.data_dir
+    cat, coffee = (day_out.search(words, k=1)[0].path.name for words in ("a cat", "a coffee cup"))
+    first, last = ("a cat", "a coffee cup") if cat < coffee else ("a coffee cup", "a cat")
+    shown = run_cli("search", f"{first} ~> {last}", "-k", "1", data=data)
+    assert shown.returncode == 0 and "15 June 2019  (likely)" in shown.stdout
+    assert shown.stdout.index(min(cat, coffee)) < shown.stdout.index(max(cat, coffee))
+    assert " after" in shown.stdout and "1 sequence" in shown.stderr
+    paths = run_cli("search", f"{first} ~> {last}", "-k", "1", "--paths", data=data)
+    assert [Path(line).name for line in paths.stdout.split()] == sorted((cat, coffee))
+    as_json = run_cli("search", f"{first} ~> {last}", "--json", data=data)
+    answer = json.loads(as_json.stdout)
+    assert answer["parts"][0] == {
+        "query": first,
+        "state": "found",
+        "understood": [],
+        "window": None,
+    }
+    in_words = run_cli("search", "first", first, "then", last, data=data)
+    assert f"Understood as {first} ~> {last}. To undo it, write plain:" in in_words.stderr
+    assert in_words.stdout.startswith(shown.stdout)
+    # Programs that read the answer of a search get one, unless they write the sign.
+    words_alone = run_cli("search", f"first {first} then {last}", "--json", data=data)
+    assert "hits" in json.loads(words_alone.stdout)
+
+
+def test_the_command_with_filters_and_wrong_options(day_out: Library) -> None:
+    data = day_out.settings.data_dir
+
+    def searched(*options: str) -> tuple[int, str]:
+        done = run_cli("search", "name:03 ~6h~> name:05", *options, data=data)
+        return done.returncode, done.stdout + done.stderr
+
+    assert searched("--on", "2019-06-15")[0] == 0
+    code, text = searched("--on", "2018")
+    assert code == 1 and "No photo passes the filters" in text
+    code, text = searched("--preview")
+    assert code == 2 and "A line with ~> has no --preview" in text
+    code, text = searched("--min-score", "0.3")
+    assert code == 2 and "no minimum score" in text
+    code, text = searched("--json", "--paths")
+    assert code == 2 and "one of --paths and --json" in text

@@ -8,10 +8,14 @@ FEATURE = Feature(
     name="sequences",
     needs=("events", "around"),
     parts={"sequences": Part("imgsearch.features.sequences.operations:Sequences")},
+    examples={"search": ('imgsearch search "a church ~> ice cream"',)},
     forms={
         "~>": LineForm(
             cure="A line with ~> asks for one thing and then another, and finds pairs of photos. "
-            "library.sequences.find answers it: write one of its parts here.",
+            "Only imgsearch search and library.sequences.find answer it: write one of its parts "
+            "here.",
+            reads="imgsearch.features.sequences.reading:with_sign",
+            search="imgsearch.features.sequences.commands:search",
         )
     },
     exports={
