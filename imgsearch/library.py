@@ -66,6 +66,7 @@ if TYPE_CHECKING:
     from imgsearch.features.people.operations import People
     from imgsearch.features.places.operations import Places
     from imgsearch.features.saved.operations import Saved
+    from imgsearch.features.sequences.operations import Sequences
     from imgsearch.features.strips.operations import Strips
     from imgsearch.features.text.operations import PictureText
     from imgsearch.features.vectors.reading import LibraryVectors
@@ -267,6 +268,7 @@ class Library:
         places: Places
         questions: Questions
         saved: Saved
+        sequences: Sequences
         strips: Strips
         text: PictureText
         vectors: LibraryVectors

@@ -96,6 +96,7 @@ export interface PostOperations {
   "over-time": { request: { query?: string | QueryBody | null; k?: number; by?: "month" | "year" }; answer: (StripPeriod)[] };
   "over-time/pictures": { request: { query?: string | QueryBody | null; k?: number; by?: "month" | "year" }; answer: (StripPicture)[] };
   "around": { request: { photo: number | string; k?: number }; answer: PhotosBeforeAfter };
+  "sequences": { request: { line: string; k?: number; weak?: boolean }; answer: SequenceAnswer };
   "ask": { request: { question: string; k?: number }; answer: QuestionAnswer };
   "narrow": { request: { query: string | QueryBody }; answer: NarrowingQuestions };
   "walls": { request: { line: string; seconds?: number; pause?: string | null }; answer: Wall };
@@ -311,6 +312,12 @@ export type StripPicture = { period: string; photos: number; photo_id: number | 
 export type PhotosBeforeAfter = { hit: Hit; event: EventSummary | null; before: (NearbyPhoto)[]; after: (NearbyPhoto)[]; more_before: number; more_after: number };
 
 export type NearbyPhoto = { hit: Hit; apart_s: number; apart: string };
+
+export type SequenceAnswer = { line: string; is_from_words: boolean; parts: (SequencePart)[]; state: "found" | "nothing" | "unsure" | null; sequences: (PhotoSequence)[]; remarks: (string)[]; remark_commands: (string)[] };
+
+export type SequencePart = { query: string; state: "found" | "nothing" | "unsure" | null; understood: (UnderstoodPart)[]; window: string | null };
+
+export type PhotoSequence = { hits: (Hit)[]; score: number; level: "likely" | "possible" | "sure" | "weak" | null; apart_s: (number)[]; apart: (string)[]; event: EventSummary | null };
 
 export type QuestionAnswer = { question: string; asked: "ever" | "how long" | "how many photos" | "how many places" | "how often" | "look" | "other" | "when" | "where" | "which dates" | "who"; sentence: string; certainty: "known" | "likely" | "none" | "refused" | "unsure"; query: string; photos: number; occasions: (AnsweredOccasion)[]; hits: (Hit)[]; remarks: (string)[]; remark_commands: (string)[] };
 
