@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # No test asks a model hub.
 export HF_HUB_OFFLINE ?= 1
 
-.PHONY: help demo test test-all test-page test-archives test-service test-indexes test-models test-absence test-long test-research test-fast absent gpu soak soak-hour random-steps scale-test crash fuzz mutants bench bench-full bench-index objectives check check-js newer audit licences release release-test lowest docs site format install clean
+.PHONY: help demo test test-all test-page test-archives test-service test-indexes test-features test-models test-absence test-long test-research test-fast absent gpu soak soak-hour random-steps scale-test crash fuzz mutants bench bench-full bench-index objectives check check-js newer audit licences release release-test lowest docs site format install clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
@@ -38,7 +38,7 @@ demo: $(VENV)/.demo  ## Index about 20 real photos and search them, in a small e
 # In parallel, then those that run alone; one that fails is tried again (tests/run.py).
 RUN_TESTS := $(BIN)/python -m tests.run
 
-test: install  ## Run the tests of a library on one machine, its commands, and the main paths of its page
+test: install  ## Run the tests of the core: a library on one machine, its commands, main paths of its page
 	$(RUN_TESTS) library
 
 test-page: install  ## Run the tests of all views of the page, each in a real browser
@@ -52,6 +52,9 @@ test-service: install  ## Run the tests of the service and of the server for ass
 
 test-indexes: install  ## Run the tests of indexes at the sizes at which they differ
 	$(RUN_TESTS) indexes
+
+test-features: install  ## Run the tests of features: albums, people, labels, saved searches, and so on
+	$(RUN_TESTS) each_feature
 
 test-models: install  ## Run the tests of encoders: their contract, conversions, and the hub of models
 	$(RUN_TESTS) models

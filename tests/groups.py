@@ -83,6 +83,8 @@ GROUPS = {
         "test_querybank.py",
         "test_towns.py",
     ),
+    # What each feature does, but for what a group before has.
+    "each_feature": ("features/test_*.py",),
 }
 _TESTS = Path(__file__).parent
 
