@@ -120,9 +120,9 @@ def ids_of(library: Library) -> dict[str, int]:
 def test_a_key_reaches_the_photos_of_its_wall_and_nothing_else(
     place: Path, library: Library, secured_by: str
 ) -> None:
-    environment = {"IMGSEARCH_UI_PASSWORD": "correct horse"} if secured_by == "password" else {}
+    password = "correct horse" if secured_by == "password" else ""
     wall, ids = library.walls.add("in:shown"), ids_of(library)
-    with serving(place / "library", **environment) as page:
+    with serving(place / "library", IMGSEARCH_UI_PASSWORD=password) as page:
         start = f"{page}{wall.path}"
         status, _, document = asked(start)
         assert status == 200 and b"<main>" in document
