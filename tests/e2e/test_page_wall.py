@@ -21,13 +21,17 @@ from tests.browsing import (
     NEEDS_BROWSER,
     PATIENCE_MS,
     axe_violations,
+    choose_in_menu,
     page_server,
     serving,
+    wait_for_count,
     wait_until_noticed,
 )
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
+
+    from tests.e2e.conftest import OpenTab
 
 pytestmark = [*NEEDS_BROWSER, pytest.mark.features("wall")]
 COLOURS = {
@@ -120,9 +124,9 @@ def ids_of(library: Library) -> dict[str, int]:
 def test_a_key_reaches_the_photos_of_its_wall_and_nothing_else(
     place: Path, library: Library, secured_by: str
 ) -> None:
-    environment = {"IMGSEARCH_UI_PASSWORD": "correct horse"} if secured_by == "password" else {}
+    password = "correct horse" if secured_by == "password" else ""
     wall, ids = library.walls.add("in:shown"), ids_of(library)
-    with serving(place / "library", **environment) as page:
+    with serving(place / "library", IMGSEARCH_UI_PASSWORD=password) as page:
         start = f"{page}{wall.path}"
         status, _, document = asked(start)
         assert status == 200 and b"<main>" in document
@@ -206,6 +210,30 @@ def test_photos_follow_each_other_and_new_ones_come_first(
         finally:
             new.unlink()
             library.index(accept_removals=True).run()
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+def test_the_menu_of_an_answer_makes_and_deletes_a_wall(
+    library: Library, browser: Browser, address: str, open_tab: OpenTab, width: int
+) -> None:
+    tab = open_tab(address, width, 844)
+    tab.goto(f"{address}/?q=in:shown")
+    wait_for_count(tab, 2)
+    choose_in_menu(tab, "Show on a frame or television")
+    dialog = tab.get_by_role("dialog")
+    dialog.get_by_role("textbox", name="Dark").fill("noon")
+    dialog.get_by_role("button", name="Make an address").click()
+    expect(dialog).to_contain_text("are no hours of a day")
+    dialog.get_by_role("textbox", name="Dark").fill("3-4")
+    dialog.get_by_role("button", name="Make an address").click()
+    expect(dialog.locator("code").first).to_contain_text(f"{address}/wall/")
+    (wall,) = library.walls.all()
+    assert (wall.line, wall.pause, wall.photos) == ("in:shown", "03:00-04:00", 2)
+    expect(dialog.locator("code").first).to_have_text(f"{address}{wall.path}")
+    assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    dialog.get_by_role("button", name="Delete").click()
+    expect(dialog.get_by_role("button", name="Delete")).to_have_count(0)
+    assert library.walls.all() == ()
 
 
 def test_a_wall_that_was_taken_back_goes_dark(

@@ -20,11 +20,12 @@ from starlette.routing import Route
 
 from imgsearch.errors import ImgsearchError, QueryError, UsageError
 from imgsearch.features.wall.operations import PATH
+from imgsearch.features.wall.page_form import can_be_shown, wall_form
 from imgsearch.features.wall.records import StoredWall
 from imgsearch.language.grammar import resolve_query
 from ui import component_files
 from ui.addresses import number_of
-from ui.features import PageFeature
+from ui.features import PageFeature, SearchForm
 from ui.plain_pages import plain_page
 from ui.responses import NOT_STORED, no_picture
 from ui.session import CONTENTS_S, session
@@ -61,6 +62,9 @@ def page() -> PageFeature:
     of_key = f"{PATH}/{{key}}"
     return PageFeature(
         part="walls",
+        search_forms={
+            "wall": SearchForm("Show on a frame or television", "cast", can_be_shown, wall_form)
+        },
         keyed_routes=(
             Route(of_key, _for_wall(_document, _NONE)),
             Route(f"{of_key}/photos", _for_wall(_photos)),

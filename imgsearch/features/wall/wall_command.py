@@ -109,17 +109,17 @@ def _print_all(walls: Sequence[Wall], start: str, as_json: bool) -> None:
 
 def _say_where(wall: Wall, page: str | None) -> None:
     shown = f"Wall {wall.number} shows {format_count(wall.photos, 'photo')}"
-    where = "" if page else f" Their addresses begin with http://{socket.gethostname()}:{_PORT}."
     info(
         Sentence(
             f"{shown} to everybody who knows this address, while the page runs: ",
             CommandLine("ui"),
         )
     )
-    info(
-        Sentence(
-            "For other devices of your network, with a password for all but the walls: ",
-            CommandLine("ui --host 0.0.0.0"),
-            where,
+    if page is None:
+        info(
+            Sentence(
+                f"On other devices it begins with http://{socket.gethostname()}:{_PORT}, and the "
+                "page needs a password for all but the walls: ",
+                CommandLine("ui --host 0.0.0.0"),
+            )
         )
-    )
