@@ -107,6 +107,12 @@ if TYPE_CHECKING:
         SavedSearchSummary as SavedSearchSummary,
     )
     from imgsearch.features.scripts.running import script as script
+    from imgsearch.features.sequences.operations import Sequences as Sequences
+    from imgsearch.features.sequences.records import (
+        PhotoSequence as PhotoSequence,
+        SequenceAnswer as SequenceAnswer,
+        SequencePart as SequencePart,
+    )
     from imgsearch.features.strips.operations import Strips as Strips
     from imgsearch.features.strips.records import StripPeriod as StripPeriod
     from imgsearch.features.text.operations import PictureText as PictureText
