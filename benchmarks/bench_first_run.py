@@ -2,12 +2,14 @@
 
     .venv/bin/python -m benchmarks.bench_first_run
     .venv/bin/python -m benchmarks.bench_first_run --photos 8000
+    .venv/bin/python -m benchmarks.bench_first_run --encoder openclip:ARCH/random --cache DIR
 
 Copies photos of Flickr8k into a folder, with dates of ten years, and runs `imgsearch index FOLDER`
 in an empty home: no library, no cache, no prepared model. Meanwhile a second process, which holds
 the same library open, asks for `a dog` ten times a second, as the page does while it waits. A
 result is true if a caption of the photo names a dog. Prints a table and, with --json FILE, writes
-it. All times are seconds from the start of the command:
+it. With --cache, models that were prepared in DIR are taken from there, and what is measured about
+int8 is forgotten first. All times are seconds from the start of the command:
 
 - "first photo": a search finds any photo;
 - "first true result": the best photo shows a dog;
@@ -61,25 +63,34 @@ def copy_photos(data: Path, count: int, folder: Path) -> dict[str, int]:
     return places
 
 
-def empty_home(home: Path) -> dict[str, str]:
-    """The environment of a user who has never used imgsearch."""
+def empty_home(home: Path, cache: Path | None) -> dict[str, str]:
+    """The environment of a user who has never used imgsearch, but has prepared models."""
     home.mkdir()
     kept = {key: value for key, value in os.environ.items() if not key.startswith("IMGSEARCH_")}
     places = {name: str(home / name.lower()) for name in ("XDG_CACHE_HOME", "XDG_DATA_HOME")}
+    if cache is not None:
+        places["IMGSEARCH_CACHE"] = str(cache.resolve())
+        (cache / "openclip" / "int8.json").unlink(missing_ok=True)
     return {**kept, **places, "HOME": str(home), "IMGSEARCH_DATA": str(home / "library")}
 
 
 def watch(
-    folder: Path, home: Path, true: frozenset[str], newest: frozenset[str]
+    folder: Path,
+    home: Path,
+    true: frozenset[str],
+    newest: frozenset[str],
+    encoder: str,
+    prepared: Path | None,
 ) -> dict[str, float]:
     """Index the folder and ask meanwhile; the times at which answers got better."""
-    environment = empty_home(home)
-    command = [sys.executable, "-m", "imgsearch", "index", str(folder), "--encoder", "lite"]
+    environment = empty_home(home, prepared)
+    command = [sys.executable, "-m", "imgsearch", "index", str(folder), "--encoder", encoder]
     times: dict[str, float] = {}
     started = time.perf_counter()
     with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE) as indexing:
-        cache = home / "asking"  # a cache of its own: the command prepares what it needs itself
-        settings = Settings.load(data_dir=home / "library", encoder="lite", cache_dir=cache)
+        # A cache of its own: the command prepares what it needs itself.
+        cache = prepared or home / "asking"
+        settings = Settings.load(data_dir=home / "library", encoder=encoder, cache_dir=cache)
         with Library.open(settings) as library:
             while indexing.poll() is None:
                 note(times, ask(library), time.perf_counter() - started, true, newest)
@@ -133,13 +144,17 @@ def main() -> None:
     )
     parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--photos", type=int, default=1_500)
+    parser.add_argument("--encoder", default="lite")
+    parser.add_argument("--cache", type=Path, help="folder of prepared models")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place) / "photos"
         places = copy_photos(options.data, options.photos, folder)
         newest = frozenset(name for name, at in places.items() if at < len(places) / 10)
-        results = watch(folder, Path(place) / "home", true_photos(options.data), newest)
+        true = true_photos(options.data)
+        home = Path(place) / "home"
+        results = watch(folder, home, true, newest, options.encoder, options.cache)
     sys.stdout.write(printed(results))
     if options.json is not None:
         options.json.write_text(json.dumps(results, indent=2) + "\n")

@@ -580,9 +580,17 @@ class SlowEncoder(StandIn):
 
 
 def compare(
-    files: list[Path], float32_s: float = 0.3, int8_s: float = 0.1, noise: float = 0.0
+    files: list[Path],
+    float32_s: float = 0.3,
+    int8_s: float = 0.1,
+    noise: float = 0.0,
+    stops_early: bool = False,
+    used: list[Path] | None = None,
 ) -> Int8Comparison | None:
-    """The result for encoders whose batches take these times, after one step a file."""
+    """The result for encoders whose batches take these times, after one step a file.
+
+    The files of the steps are added to `used`. With `stops_early` there may be fewer.
+    """
     clock = SimulatedClock()
     float32 = SlowEncoder(float32_s, sleep=clock.sleep)
     in_int8 = SlowEncoder(int8_s, noise, sleep=clock.sleep)
@@ -592,9 +600,11 @@ def compare(
         try:
             step = next(steps)
         except StopIteration as end:
-            assert done == len(files)
+            assert done == len(files) or stops_early
             return cast("Int8Comparison | None", end.value)
         done += 1
+        if used is not None and step.path is not None:
+            used.append(Path(step.path))
         assert (step.done, step.total, step.part) == (done, len(files), "Trying int8")
 
 
@@ -610,6 +620,27 @@ def test_a_trial_measures_similarity_and_speed(views: Path) -> None:
     assert dissimilar is not None and dissimilar.cosine_mean < 0.99 and not dissimilar.favours_int8
 
 
+def test_a_clear_result_ends_a_trial(views: Path) -> None:
+    files = sorted(views.iterdir()) * 8
+    used: list[Path] = []
+
+    def comparison(**encoders: float) -> Int8Comparison:
+        result = compare(files, stops_early=True, used=used, **encoders)
+        assert result is not None
+        return result
+
+    clear = comparison()
+    assert clear.favours_int8 and 64 <= clear.photos < 100
+    kinds = {path.name for path in used}
+    assert len(kinds) > PHOTOS / 2, "photos of all folders are among the first"
+    slow = comparison(float32_s=0.1)
+    assert not slow.favours_int8 and slow.photos < 100
+    dissimilar = comparison(noise=0.1)
+    assert not dissimilar.favours_int8 and dissimilar.photos < 100
+    assert comparison(float32_s=0.13).photos == len(files), "1.3 times as fast is not clear"
+    assert comparison(noise=0.02).photos == len(files), "nor is a cosine near the limit"
+
+
 def test_photos_that_cannot_be_read_are_left_out_of_a_trial(views: Path, tmp_path: Path) -> None:
     (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8\xff no photo")
     files = [*sorted(views.iterdir()), tmp_path / "broken.jpg", tmp_path / "gone.jpg"]
@@ -623,6 +654,7 @@ def test_a_single_dissimilar_photo_decides_against_int8() -> None:
     assert not Int8Comparison(512, 0.9999, 0.97, 1.3).favours_int8
     assert not Int8Comparison(512, 0.985, 0.98, 1.3).favours_int8
     assert not Int8Comparison(512, 0.9999, 0.9999, 1.2).favours_int8
+    assert not Int8Comparison(48, 0.9999, 0.9999, 2.5).is_clear, "more photos may tell more"
 
 
 def test_a_comparison_is_kept_for_one_model_and_from_enough_photos(tmp_path: Path) -> None:
@@ -631,6 +663,8 @@ def test_a_comparison_is_kept_for_one_model_and_from_enough_photos(tmp_path: Pat
     cache.put(Int8Comparison(60, 0.999, 0.99, 2.0))
     assert cache.get(60) == cache.get(40) == Int8Comparison(60, 0.999, 0.99, 2.0)
     assert cache.get(61) is None, "more photos can be compared now"
+    cache.put(Int8Comparison(64, 0.999, 0.995, 2.0))
+    assert cache.get(1_000_000) == Int8Comparison(64, 0.999, 0.995, 2.0), "it was clear"
     cache.put(GOOD)
     assert ComparisonCache(tmp_path, "m@1", OPTION).get(1_000_000) == GOOD
     assert ComparisonCache(tmp_path, "m@2", OPTION).get(40) is None

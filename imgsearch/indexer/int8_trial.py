@@ -29,6 +29,12 @@ MAX_PHOTOS = 512  # a comparison over as many is not repeated
 MIN_PHOTOS = 32  # over fewer, the lowest cosine says little
 _MIN_MEAN_COSINE, _MIN_COSINE = 0.99, 0.98  # to float32; fast decoding may cost as much
 _MIN_SPEEDUP = 1.25  # less is not worth an encoder of its own
+# After so many photos a result ends the comparison if it is far from the limits: the next hundreds
+# would keep the first photos of a library waiting, and change nothing.
+_CLEAR_PHOTOS = 64
+_CLEAR_SHARE = 0.5  # of what the cosines may lack at most
+_CLEAR_SPEEDUP, _CLEAR_SLOWNESS = 1.5, 1.1
+_GOLDEN = 0.6180339887  # its multiples fill the range from 0 to 1 evenly, however many are taken
 
 
 class Int8Comparison(Struct, frozen=True):
@@ -47,6 +53,19 @@ class Int8Comparison(Struct, frozen=True):
         """Whether int8 finds the same and is worth having."""
         same = self.cosine_mean >= _MIN_MEAN_COSINE and self.cosine_least >= _MIN_COSINE
         return same and self.times_faster >= _MIN_SPEEDUP
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether more photos would hardly change the decision."""
+        if self.photos < _CLEAR_PHOTOS:
+            return False
+        if self.times_faster < _CLEAR_SLOWNESS or self.cosine_least < _MIN_COSINE:
+            return True
+        return (
+            self.times_faster >= _CLEAR_SPEEDUP
+            and 1 - self.cosine_mean <= _CLEAR_SHARE * (1 - _MIN_MEAN_COSINE)
+            and 1 - self.cosine_least <= _CLEAR_SHARE * (1 - _MIN_COSINE)
+        )
 
     def sentence(self, option: Int8Option) -> str:
         """Return the result and what follows, for a person."""
@@ -68,10 +87,10 @@ class ComparisonCache:
         self._key = f"{encoder_id}, {option.conditions()}"
 
     def get(self, photos: int) -> Int8Comparison | None:
-        """Return an earlier result, if it is over as many photos as could be compared now."""
+        """Return an earlier result if it is clear, or over as many photos as there are now."""
         with suppress(TypeError):
             comparison = Int8Comparison(**self._cache.get(self._key))
-            if comparison.photos >= min(photos, MAX_PHOTOS):
+            if comparison.is_clear or comparison.photos >= min(photos, MAX_PHOTOS):
                 return comparison
         return None
 
@@ -89,11 +108,12 @@ def compare(
 ) -> Generator[Progress, None, Int8Comparison | None]:
     """Embed photos with both encoders; one Progress a photo. None where too few can be read.
 
-    Takes up to `MAX_PHOTOS` of the files, evenly spread, to include every kind of photo. Both
-    encoders embed each batch in turn, so that the load of the machine affects both alike.
+    Takes up to `MAX_PHOTOS` of the files, and no more once the result is clear. They are evenly
+    spread at any time, to include every kind of photo. Both encoders embed each batch in turn, so
+    that the load of the machine affects both alike.
     """
-    count = min(MAX_PHOTOS, len(files))
-    chosen = [files[number * len(files) // count] for number in range(count)]
+    chosen = _spread(files, MAX_PHOTOS)
+    count = len(chosen)
     seconds = [0.0, 0.0]
     cosines: list[float] = []
     batch: list[Pixels] = []
@@ -116,6 +136,16 @@ def compare(
             seconds[number] += clock() - started
         cosines.extend((rows[0] * rows[1]).sum(axis=1).tolist())
 
+    def result() -> Int8Comparison | None:
+        if len(cosines) < MIN_PHOTOS:
+            return None
+        return Int8Comparison(
+            photos=len(cosines),
+            cosine_mean=round(sum(cosines) / len(cosines), 5),
+            cosine_least=round(min(cosines), 5),
+            times_faster=round(seconds[0] / seconds[1], 2),
+        )
+
     tasks = (partial(prepare, path) for path in chosen)
     with prefetch(2 * float32.batch_size + threads, threads, tasks) as photos:
         for done, (path, pixels) in enumerate(zip(chosen, photos, strict=True), 1):
@@ -125,11 +155,15 @@ def compare(
                 embed(cast("PixelBatch", np.stack(batch)))
                 batch = []
             yield Progress(done, count, path, "Trying int8")
-    if len(cosines) < MIN_PHOTOS:
-        return None
-    return Int8Comparison(
-        photos=len(cosines),
-        cosine_mean=round(sum(cosines) / len(cosines), 5),
-        cosine_least=round(min(cosines), 5),
-        times_faster=round(seconds[0] / seconds[1], 2),
-    )
+            comparison = result()
+            if comparison is not None and comparison.is_clear:
+                return comparison
+    return result()
+
+
+def _spread(files: Sequence[Path], most: int) -> list[Path]:
+    """Choose up to `most` files so that any number of them from the first on are evenly spread."""
+    count = min(most, len(files))
+    chosen = [files[number * len(files) // count] for number in range(count)]
+    order = sorted(range(count), key=lambda place: (place + 1) * _GOLDEN % 1)
+    return [chosen[place] for place in order]
