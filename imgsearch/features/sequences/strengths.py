@@ -27,9 +27,10 @@ _UNRELATED = 8  # queries in place of each part
 _UNRELATED_OF_THREE = 4
 _FIRST_YEAR = datetime(1, 1, 1)
 _MIN_DEVIATION = 1e-4
-# Standard deviations above what unrelated lines reach: see benchmarks/bench_sequences.py.
-FOUND_FROM = 2.0
-UNSURE_FROM = 0.0
+# Standard deviations above what unrelated lines reach: see benchmarks/bench_sequences.py. Below the
+# second one, a sequence with a photo that is weak for its part is weak.
+FOUND_FROM = 0.0
+WEAK_BELOW = 1.5
 LIKELY_SHARE = 0.8  # of the way from an unrelated line to the best sequence
 
 
@@ -53,6 +54,11 @@ class PartPhotos(Struct, frozen=True, eq=False):
     def is_weak(self) -> bool:
         """Whether nothing is found for it alone, or the encoder cannot read it."""
         return self.state == "nothing" or not self.query.is_read
+
+    @property
+    def is_found(self) -> bool:
+        """Whether photos are found for it alone, or it has filters alone."""
+        return self.query.is_read and self.state in ("found", None)
 
     def score_and_level(self, photo_id: int) -> tuple[float | None, Level | None]:
         """Return what its answer would say of a photo."""
@@ -197,6 +203,10 @@ class UnrelatedLines(Struct, frozen=True):
 
     mean: float
     deviation: float
+
+    def above(self, score: float) -> float:
+        """Return how far a sequence stands above them, in standard deviations."""
+        return (score - self.mean) / self.deviation
 
 
 def unrelated_lines(
