@@ -236,6 +236,7 @@ if TYPE_CHECKING:
         RequestDeadlines as RequestDeadlines,
         deadline_of as deadline_of,
     )
+    from imgsearch.service.quiet_collections import QuietCollections as QuietCollections
     from imgsearch.store.stated_facts import as_stated as as_stated
     from imgsearch.store.page_key import page_key as page_key
     from imgsearch.text import (
@@ -333,6 +334,7 @@ _NAMES = {
         "RequestDeadlines",
         "deadline_of",
     ),
+    "imgsearch.service.quiet_collections": ("QuietCollections",),
     "imgsearch.store.stated_facts": ("as_stated",),
     "imgsearch.store.page_key": ("page_key",),
     "imgsearch.text": (

@@ -70,6 +70,7 @@ if TYPE_CHECKING:
     from imgsearch.features.strips.operations import Strips
     from imgsearch.features.text.operations import PictureText
     from imgsearch.features.vectors.reading import LibraryVectors
+    from imgsearch.features.wall.operations import Walls
     from imgsearch.index.policy import IndexPolicy
     from imgsearch.indexer.watch_loop import WatchSchedule
     from imgsearch.opened.library import OpenedLibrary
@@ -271,6 +272,7 @@ class Library:
         strips: Strips
         text: PictureText
         vectors: LibraryVectors
+        walls: Walls
 
         def ask(self, question: str, k: ResultCount = 20) -> QuestionAnswer: ...
 

@@ -34,7 +34,7 @@ QUERIES = ("a cat", "flowers", "type:jpeg", "buildings at night", "after:2015")
 # Places and views of the page, by what the navigation calls them.
 VIEWS = (
     *("Photos", "By date", "Albums", "Map", "By meaning"),
-    *("Tools", "Near-duplicates", "Labels", "Library"),
+    *("Tools", "Near-duplicates", "Labels", "Library", "Last changes"),
 )
 # What a person sees in the middle of the page, without what differs by itself: the time that a
 # search took, and the places of a map that its animation has not reached.

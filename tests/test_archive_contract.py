@@ -387,6 +387,13 @@ def chosen_duplicate(library: Library) -> object:
     return list(library.duplicates.choices().values())
 
 
+def on_a_wall(library: Library) -> object:
+    wall = library.walls.add("name:a1.png", 30, "22-7")
+    shown = library.walls.with_key(wall.path.rpartition("/")[2])
+    library.walls.remove(wall.number)
+    return shown and (shown.line, shown.pause), wall.photos, library.walls.all()
+
+
 def without_a_map(library: Library) -> object:
     return library.meaning.exists()
 
@@ -403,6 +410,7 @@ MADE: dict[str, Callable[[Library], object]] = {
     "events_title": titled,
     "duplicates_choices": chosen_duplicate,
     "meaning": without_a_map,
+    "walls": on_a_wall,
 }
 
 

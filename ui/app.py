@@ -19,6 +19,7 @@ from ui.session import session
 from ui.view_table import ShownPlace, all_views, places_of, views_of
 from ui.views import (
     archive,
+    changes,
     library,
     photo,
     search,
@@ -31,6 +32,7 @@ _SHOW: Mapping[str, Callable[[], None]] = {  # by the names of the views
     "timeline": timeline.show,
     "library": library.show,
     "archive": archive.show,
+    "changes": changes.show,
     "photo": photo.show,
 }
 # Of views of which the title says more than their name.

@@ -83,7 +83,7 @@ _visit = st.components.v2.component("imgsearch_visit", js=_asset(_HISTORY, "visi
 _chips = component("chips")
 _choices = component("choices")
 _period = component("period")
-_shell = component("shell")
+_shell = component("shell", "shared/change_list.css")
 _search_field = component("search_field", is_isolated=False)
 
 

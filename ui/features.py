@@ -118,6 +118,17 @@ class SearchForm(Struct, frozen=True):
     show: Callable[[SearchInput], None]
 
 
+class LaterHeader(Struct, frozen=True):
+    """Something above the photos of a long answer that takes time to compute.
+
+    The photos are shown first, and one line above them is kept free until `show` has drawn it. It
+    is asked only about answers of more than `few` photos.
+    """
+
+    few: int
+    show: Callable[[SearchInput], None]
+
+
 class PageFeature(Struct, frozen=True):
     """The share of one feature in the page.
 
@@ -129,17 +140,19 @@ class PageFeature(Struct, frozen=True):
     that keeps a state of its own. `keys` are keys for photos in a grid, with what they do, and
     `photo_keys` those for one photo.
     `map_address` is the address of a map at a point, with `{lat}`, `{lon}` and `{zoom}`, to which
-    others lead. `header` draws something above the results of a search. `answer` draws the answer
-    to a line that is no query, in place of results, and returns whether it did: see `LineForm`.
-    `shelf` returns links for the start page, to what `shelf_title` names. `search_forms` are
-    dialogs about the present search, by name. `forms` are dialogs of Python by name, which are
-    called with the ids of photos: `actions` ask for one for the selected photos by the event
-    ASKED_FORM of the tray, a section for the photo that is shown. `views` are by the path of their
-    address, and `jobs` by their names in `imgsearch.features.declared.Feature`. `library_section`
-    draws a section in the view of the library; it is called with the status, and whether something
-    changes the library. `commands` are by the beginning of a command: "imgsearch read-text".
-    `icons` are those of its kinds of suggestions, and `filter_nouns` the words for values of its
-    filters.
+    others lead. `header` draws something above the results of a search, `later_header` when these
+    are shown, and `shelf` returns links for the start page, to what `shelf_title` names. `answer` draws
+    the answer to a line that is no query, in place of results, and returns whether it did: see
+    `LineForm` of `imgsearch.features.declared`.
+    `search_forms` are dialogs about the present search, by name. `forms` are dialogs of Python by
+    name, which are called with the ids of photos: `actions` ask for one for the selected photos by
+    the event ASKED_FORM of the tray, a section for the photo that is shown. `views` are by the path
+    of their address, and `jobs` by their names in `imgsearch.features.declared.Feature`. `routes`
+    need a login; `keyed_routes` are served to everybody, so each of them looks for a key of its own
+    in the request first. `library_section` draws a section in the view of the library; it is called
+    with the status, and whether something changes the library. `commands` are by the beginning of a
+    command: "imgsearch read-text". `icons` are those of its kinds of suggestions, and
+    `filter_nouns` the words for values of its filters.
     """
 
     part: str | None = None
@@ -152,6 +165,7 @@ class PageFeature(Struct, frozen=True):
     map_address: str | None = None
     header: Callable[[SearchInput], None] | None = None
     answer: Callable[[SearchInput], bool] | None = None
+    later_header: LaterHeader | None = None
     shelf: Callable[[], Sequence[ShelfEntry]] | None = None
     shelf_title: str = ""
     section: ViewerSection | None = None
@@ -159,6 +173,7 @@ class PageFeature(Struct, frozen=True):
     forms: Mapping[str, Callable[[Sequence[int]], None]] = {}
     views: Mapping[str, ShownView] = {}
     routes: Sequence[Route] = ()
+    keyed_routes: Sequence[Route] = ()
     jobs: Mapping[str, PageJob] = {}
     library_section: Callable[[Status, bool], None] | None = None
     commands: Mapping[str, CommandButton] = {}

@@ -79,6 +79,9 @@ CORE_VIEWS: Mapping[str, PageView] = {  # by the path of their address, but for 
         shows_progress=True,
     ),
     "archive": PageView("Archive", "database", "none", (), "fleet", needs_photos=False),
+    "changes": PageView(
+        "Last changes", "history", "none", ("changes",), "changes", needs_photos=False
+    ),
     "photo": PageView(
         "Photo",
         "image",

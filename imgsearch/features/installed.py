@@ -44,7 +44,7 @@ OWN = (
     *("meaning", "people"),
     "duplicates",
     *("labels", "saved", "strips", "terminal", "text", "when", "around", "sequences", "ask"),
-    *("feedback", "narrowing", "scripts", "vectors"),
+    *("feedback", "narrowing", "scripts", "vectors", "wall"),
 )
 GROUP = "imgsearch.features"  # of the entry points of other packages
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -116,6 +117,60 @@ def test_many_changes_are_listed_part_by_part(page: Page, address: str, library:
     dialog.get_by_role("button", name="Older").click()
     expect(rows).to_have_count(60)
     expect(dialog.get_by_role("button", name="Older")).to_have_count(0)
+
+
+def test_the_view_among_the_tools_follows_other_tabs_and_commands(
+    page: Page, open_tab: OpenTab, address: str, library: Library
+) -> None:
+    library.marks.set([1], rating=3)
+    page.goto(f"{address}/library")
+    page.get_by_role("navigation", name="Views").get_by_role("link", name="Last changes").click()
+    rows = page.locator(".st-key-changes").get_by_role("listitem")
+    expect(rows).to_have_text([re.compile("Gave 1 photo 3 stars")])
+    albums, other = page.context.new_page(), page.context.new_page()
+    albums.goto(f"{address}/albums")
+    albums.get_by_role("button", name="New album").wait_for()
+    other.goto(f"{address}/?q=type:png")
+    other.locator(".tile a").first.wait_for()
+    settle(other)
+    other.locator(".tile a").first.focus()
+    other.keyboard.press("f")
+    expect(rows).to_have_count(2)
+    expect(rows.first).to_contain_text("favourite")
+    other.keyboard.press("x")
+    other.get_by_role("button", name="Add to album").click()
+    other.get_by_role("textbox", name="Name of a new album").fill("Winter")
+    other.keyboard.press("Enter")
+    expect(rows.first).to_contain_text("Made the album Winter")
+    albums.get_by_role("link", name="Winter").wait_for()
+    library.albums.make("Summer", [2])
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    expect(rows.first).to_contain_text("Made the album Summer")
+    rows.first.get_by_role("button", name="Undo").click()
+    expect(rows.first.get_by_role("button", name="Do again")).to_be_focused()
+    assert [album.name for album in library.albums.all()] == ["Winter"]
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1440, "light"), (390, "dark")])
+def test_everybody_can_use_the_view(
+    open_tab: OpenTab,
+    address: str,
+    library: Library,
+    width: int,
+    scheme: Any,
+    screenshot: Callable[..., None],
+) -> None:
+    library.marks.set([1], rating=3)
+    undone = library.albums.make("A long name of an album " * 3, [1, 2])
+    library.changes.undo(undone.id)
+    tab = open_tab(address, width, 860, scheme)
+    tab.goto(f"{address}/changes")
+    expect(tab.locator(".st-key-changes").get_by_role("listitem")).to_have_count(2)
+    settle(tab)
+    screenshot(tab, f"last-changes-{width}-{scheme}")
+    assert not axe_violations(tab)
+    assert width > 390 or not small_targets(tab)
+    assert tab.evaluate("document.documentElement.scrollWidth") <= width
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1440, "light"), (390, "dark")])

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from playwright.sync_api import expect
 
-from tests.browsing import NEEDS_BROWSER, axe_violations, search, serving
+from tests.browsing import NEEDS_BROWSER, axe_violations, page_server, search, serving, settle
 from tests.factories import run_cli
 from tests.travels import AREZZO, SYDNEY, write_taken
 
@@ -19,11 +20,29 @@ if TYPE_CHECKING:
 
 pytestmark = [*NEEDS_BROWSER, pytest.mark.features("narrowing")]
 PHOTOS = 60
+# A page that asks no questions before the file HELD is there.
+HELD_PAGE = """
+import functools, os, sys, time
+from pathlib import Path
+from imgsearch.features.narrowing.operations import Narrowing
+
+questions = Narrowing.questions
+
+@functools.wraps(questions)
+def questions_late(self, query):
+    while not Path(os.environ["HELD"]).exists():
+        time.sleep(.02)
+    return questions(self, query)
+
+Narrowing.questions = questions_late
+from ui.server import main
+main(sys.argv[1:])
+"""
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A page of 60 photos of two years and places."""
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A library of 60 photos of two years and places."""
     folder = tmp_path_factory.mktemp("narrowed")
     (folder / "photos").mkdir()
     for number in range(PHOTOS):
@@ -32,8 +51,35 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         write_taken(folder / "photos" / f"{number:02}.png", taken, at)
     made = run_cli("index", folder / "photos", "--encoder", "lite", data=folder / "library")
     assert made.returncode == 0, made.stderr
-    with serving(folder / "library") as page:
+    return folder
+
+
+@pytest.fixture(scope="module")
+def address(place: Path) -> Iterator[str]:
+    """The page of that library."""
+    with serving(place / "library") as page:
         yield page
+
+
+def test_the_photos_are_shown_before_the_questions_and_do_not_move_for_them(
+    place: Path, open_tab: OpenTab, tmp_path: Path
+) -> None:
+    held = tmp_path / "counted"
+    served = page_server(
+        place / "library", program=("-c", HELD_PAGE), environment={"HELD": str(held)}
+    )
+    with served as (address, _):
+        tab = open_tab(address)
+        tab.goto(address)
+        search(tab, "type:png")
+        first = tab.locator(".tile").first
+        expect(tab.get_by_text("of 60 photos").first).to_be_visible()
+        before, asked = first.bounding_box(), tab.locator(".st-key-questions_row")
+        assert asked.count() == 0
+        held.touch()
+        expect(asked).to_contain_text("Was it in 200")
+        settle(tab)
+        assert first.bounding_box() == before
 
 
 @pytest.mark.parametrize("width", [1440, 390])

@@ -31,6 +31,7 @@ export interface GetOperations {
   "duplicates/choices": { request: {}; answer: Record<string, boolean> };
   "labels": { request: {}; answer: (SavedLabels)[] };
   "saved": { request: {}; answer: (SavedSearchSummary)[] };
+  "walls": { request: {}; answer: (Wall)[] };
 }
 
 /** What each operation by POST is given, and its answer. */
@@ -98,6 +99,8 @@ export interface PostOperations {
   "sequences": { request: { line: string; k?: number; weak?: boolean }; answer: SequenceAnswer };
   "ask": { request: { question: string; k?: number }; answer: QuestionAnswer };
   "narrow": { request: { query: string | QueryBody }; answer: NarrowingQuestions };
+  "walls": { request: { line: string; seconds?: number; pause?: string | null }; answer: Wall };
+  "walls/remove": { request: { number: number }; answer: null };
 }
 
 /** What each operation by DELETE is given, and its answer. */
@@ -323,3 +326,5 @@ export type AnsweredOccasion = { start: string; end: string; title: string; plac
 export type NarrowingQuestions = { photos: number; questions: (NarrowingQuestion)[] };
 
 export type NarrowingQuestion = { question: string; yes: string; no: string; photos: number; others: number };
+
+export type Wall = { number: number; line: string; path: string; seconds: number; pause: string | null; made_at: string; photos: number; problem: string | null };

@@ -102,6 +102,7 @@ export interface TrayEvents {
   changed: undefined;
   marked: string[];
   told: Told;
+  "made-change": undefined;
   "other-photos": undefined;
   "asked-changes": undefined;
   "asked-form": string;

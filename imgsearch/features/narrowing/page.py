@@ -5,12 +5,12 @@ from __future__ import annotations
 import streamlit as st
 from msgspec.structs import replace
 
-from imgsearch.features.narrowing.operations import Narrowing
+from imgsearch.features.narrowing.operations import FEW, Narrowing
 from imgsearch.features.narrowing.records import NarrowingQuestion
 from imgsearch.language.grammar import parse, to_text
 from imgsearch.records.query import Query
 from imgsearch.text import format_count
-from ui.features import PageFeature
+from ui.features import LaterHeader, PageFeature
 from ui.formatting import escape_markdown
 from ui.query_line import query_line
 from ui.search_state import SearchInput
@@ -19,19 +19,18 @@ from ui.session import session
 
 def page() -> PageFeature:
     """Return the share of the feature in the page."""
-    return PageFeature(part="narrowing", header=header)
+    return PageFeature(part="narrowing", later_header=LaterHeader(FEW, show_questions))
 
 
-def header(search_input: SearchInput) -> None:
+def show_questions(search_input: SearchInput) -> None:
     """Show the questions about the answer to a search; each button adds a filter to the line.
 
     Raises as the search does.
     """
     here, query = session(), search_input.query()
-    with st.spinner("Searching…", show_time=True):  # here first, for all that follows
-        narrowed = here.cached(
-            f"narrowing {search_input.token}", lambda: here.ask(Narrowing.questions, query)
-        )
+    narrowed = here.cached(
+        f"narrowing {search_input.token}", lambda: here.ask(Narrowing.questions, query)
+    )
     if not narrowed.questions:
         return
     # The page lets a row of this name scroll sideways, so that it is one line on any screen.

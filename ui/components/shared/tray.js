@@ -20,6 +20,7 @@ export const MOST_COPIED = 500; // photos of a zip file, as ui/zip_copies.py
 export const CHANGED = "changed"; // the photos that are selected
 export const MARKED = "marked"; // marks of photos; `detail` has their ids
 export const TOLD = "told"; // a sentence for the visitor: `detail` has it, and the change that can be undone
+export const MADE_CHANGE = "made-change"; // the library was changed, by this tab or another one
 export const OTHER_PHOTOS = "other-photos"; // lists of photos may be others
 export const ASKED_CHANGES = "asked-changes"; // for the list of all that was changed
 export const ASKED_FORM = "asked-form"; // of Python, for the selected photos or the search; `detail` is its name: see ui/tray.py
@@ -135,7 +136,6 @@ class Tray extends EventTarget {
     }
     this.keepPending();
     this.isSending = false;
-    this.channel?.postMessage({});
   }
 
   // Whether the server has the photos of a batch that are selected, or that are not any more.
@@ -203,14 +203,18 @@ class Tray extends EventTarget {
 
   // Lists of photos may be others now, in all tabs.
   changedPhotos() {
-    this.channel?.postMessage({ marks: [], isOther: true });
+    this.tellTabs();
     this.tell(OTHER_PHOTOS);
   }
+
+  // Lists of photos may be others now, in the other tabs.
+  tellTabs() { this.channel?.postMessage({ isOther: true }); }
 
   // What another tab has changed: the selection, or marks, and whether lists of photos may be others.
   /** @param {{ marks?: [string, Partial<Marks>][], isOther?: boolean }} message */
   hear({ marks = [], isOther = false }) {
     this.load();
+    this.tell(MADE_CHANGE);
     for (const [id, changed] of marks) this.marks.set(id, changed);
     if (marks.length) this.tell(MARKED, marks.map(([id]) => id));
     if (isOther) this.tell(OTHER_PHOTOS);
@@ -278,18 +282,21 @@ class Tray extends EventTarget {
     const made = this.changed.then(async () => {
       await this.ready;
       const answer = await askOperation(path, body);
-      if (answer?.ok) { this.remember(answer.content); this.channel?.postMessage({}); }
+      if (answer?.ok) this.remember(answer.content);
       return answer;
     });
     this.changed = made;
     return made;
   }
 
+  // A change that this tab has made: it can be undone, and other tabs hear of it.
   /** @param {Pick<Change, "id">} change */
   remember({ id }) {
     if (id === null) return;
     this.done.push(id);
     if (this.done.length > MOST_UNDONE) this.done.shift();
+    this.channel?.postMessage({});
+    this.tell(MADE_CHANGE);
   }
 
   /** @param {Changed} answer @param {string} [text] */

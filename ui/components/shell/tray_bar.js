@@ -132,8 +132,8 @@ export class TrayBar {
   get isAsking() { return !this.bar.isConnected || Boolean(this.bar.parentElement?.querySelector("dialog[open]")); }
 
   async showChanges() {
-    const { Changes } = await import("./changes.js");
-    if (!this.isAsking) new Changes(this.dialog);
+    const { showChanges } = await import("./changes.js");
+    if (!this.isAsking) showChanges(this.dialog);
   }
 
   // The forms of Python take the photos from the library.

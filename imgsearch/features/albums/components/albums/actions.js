@@ -55,7 +55,7 @@ async function askAlbum(ids) {
 async function addToAlbum(name, ids, isNew) {
   await tray.settled();
   const answer = await tray.change(isNew ? "albums" : "albums/add", { name, photo_ids: ids.map(Number) });
-  if (answer?.ok) tray.say(answer); // the question for the album says what is wrong
+  if (answer?.ok) { tray.say(answer); tray.changedPhotos(); } // else the question for the album says what is wrong
   return answer;
 }
 

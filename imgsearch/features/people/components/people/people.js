@@ -505,6 +505,7 @@ class People {
     const { person: id, done, change, now } = answer;
     if (decision.action === "undo") tray.done = tray.done.filter((each) => each !== change.id);
     else tray.remember({ id: change.id });
+    tray.tellTabs(); // names are in details of photos, and in lists
     if (place === null && now) { // the next person is shown already: nothing else has changed
       this.people = [...this.people.filter((each) => each.id !== id && each.id !== decision.person), now];
       this.last = change;
