@@ -261,16 +261,16 @@ def _unrelated_to(part: PartPhotos, count: int) -> list[Mapping[int, float]]:
         return [part.strengths]
     rows = unrelated_queries(baseline.scores, query.vector.scored)
     chosen = rows[np.linspace(0, len(rows) - 1, count).astype(np.int64)]
+    nearest = query.context.photos.nearest_to_each(
+        chosen,
+        RANKED,
+        query.among,
+        kind=query.vector.kind,
+        hubness_share=query.vector.hubness_share,
+    )
     found: list[Mapping[int, float]] = []
-    for row in chosen:
-        nearest = query.context.photos.nearest_neighbours(
-            row,
-            RANKED,
-            query.among,
-            kind=query.vector.kind,
-            hubness_share=query.vector.hubness_share,
-        )
+    for row, each in zip(chosen, nearest, strict=True):
         usual = baseline.scores.photos @ row
-        scores = (nearest.scores - usual.mean()) / max(float(usual.std()), _MIN_DEVIATION)
-        found.append(dict(zip(nearest.ids.tolist(), scores.tolist(), strict=True)))
+        scores = (each.scores - usual.mean()) / max(float(usual.std()), _MIN_DEVIATION)
+        found.append(dict(zip(each.ids.tolist(), scores.tolist(), strict=True)))
     return found
