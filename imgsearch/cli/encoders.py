@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 import click
@@ -97,22 +98,34 @@ def _list(library: Library, as_json: bool) -> None:
     if as_json:
         print_json(_as_json(choices, stored, used.name))
         return
-    for encoder in choices:
-        mark = "*" if encoder.name == used.name else " "
-        weights = "on this machine" if encoder.weights_here else "to download"
-        if encoder.disk_mb:
-            weights = f"{weights}, {encoder.disk_mb / 1000:.1f} GB of disk in all"
-        click.echo(f"{mark} {encoder.name}")
-        click.echo(
-            f"    {encoder.size_mb} MB, {weights}; {encoder.dim} dimensions; {encoder.licence}; "
-            f"{encoder.accuracy}"
-        )
-        if encoder.note:
-            click.echo(f"    {encoder.note}")
+    by_test = groupby(choices, lambda encoder: (encoder.test, encoder.is_published))
+    for (test, is_published), encoders in by_test:
+        whose = "Published by others" if is_published else "Measured here"
+        click.echo(f"{whose}, {test}" if test else "Others")
+        for encoder in encoders:
+            _print_choice(encoder, encoder.name == used.name)
     click.echo(f"* in use. {used.why}")
     for each in stored:
         if each.state != "current":
             click.echo(stored_line(each))
+    info(
+        Sentence(
+            "Shares of one test can be compared, those of two cannot. To compare a model with the "
+            "one in use, on your own photos, and to learn what it takes: ",
+            CommandLine("rebuild --encoder NAME --trial 2000"),
+        )
+    )
+
+
+def _print_choice(encoder: EncoderInfo, is_used: bool) -> None:
+    weights = "on this machine" if encoder.weights_here else "to download"
+    if encoder.disk_mb:
+        weights = f"{weights}, {encoder.disk_mb / 1000:.1f} GB of disk in all"
+    share = encoder.accuracy if encoder.share_right is None else f"{encoder.share_right:.1%}"
+    click.echo(f"{'*' if is_used else ' '} {encoder.name}  {share}")
+    click.echo(f"    {encoder.size_mb} MB, {weights}; {encoder.dim} dimensions; {encoder.licence}")
+    if encoder.note:
+        click.echo(f"    {encoder.note}")
 
 
 def stored_line(stored: StoredEncoder) -> str:

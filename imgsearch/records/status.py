@@ -25,7 +25,11 @@ class Counts(Struct, frozen=True):
 
 
 class EncoderInfo(Struct, frozen=True):
-    """One encoder to choose, as `imgsearch encoders` shows it."""
+    """One encoder to choose, as `imgsearch encoders` shows it.
+
+    `share_right` is how often its first answer is right in `test`; figures of two tests cannot be
+    compared. `is_published` says that others have measured it. Without a test, `accuracy` says all.
+    """
 
     name: str  # the value of --encoder: "lite", "openclip:ARCH/PRETRAINED"
     dim: int
@@ -35,6 +39,9 @@ class EncoderInfo(Struct, frozen=True):
     weights_here: bool
     note: str = ""
     disk_mb: int = 0  # once it is prepared, the download included; 0: no more than the download
+    test: str = ""
+    share_right: float | None = None
+    is_published: bool = False
 
 
 class StoredEncoder(Struct, frozen=True):

@@ -184,6 +184,11 @@ def test_status_and_encoders(demo: Path, demo_photos: Path) -> None:
     names = json.loads(run_cli("encoders", "--json", data=demo).stdout)
     assert [row["name"] for row in names if row["in_use"]] == ["lite"]
     assert all(row["licence"] and row["dim"] and row["accuracy"] for row in names)
+    listed = run_cli("encoders", data=demo)
+    measured, published = listed.stdout.split("Published by others, COCO", 1)
+    assert measured.startswith("Measured here, Flickr8k") and "* lite  27.7%" in measured
+    assert "lite" not in published.split("* in use")[0] and "MobileCLIP" in published
+    assert "--trial 2000" in listed.stderr
 
 
 def test_failures_are_listed_and_retried(demo_photos: Path, tmp_path: Path) -> None:

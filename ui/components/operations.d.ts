@@ -211,7 +211,7 @@ export type PickedPhotos = { name: string; photo_ids: (number)[]; missing_ids: (
 
 export type Change = { id: number | null; title: string; photos: number; changed_at: string; undone: boolean };
 
-export type EncoderInfo = { name: string; dim: number; size_mb: number; licence: string; accuracy: string; weights_here: boolean; note: string; disk_mb: number };
+export type EncoderInfo = { name: string; dim: number; size_mb: number; licence: string; accuracy: string; weights_here: boolean; note: string; disk_mb: number; test: string; share_right: number | null; is_published: boolean };
 
 export type StoredEncoder = { name: string; encoder_id: string; state: "building" | "current" | "kept"; photos: number; missing: number; vectors: number; size_bytes: number };
 

@@ -35,6 +35,21 @@ GPU_DEFAULT = "openclip:ViT-B-16-SigLIP2-256/webli"
 _DISK_RATIO = 2.3  # of the download: itself, both towers in float32, the image tower in int8
 
 
+class PublishedTest(Struct, frozen=True):
+    """A test whose figures others have published: its name and figure in short, and in words."""
+
+    short: str
+    words: str
+
+
+COCO = PublishedTest(
+    "COCO R@1", "COCO's test split: captions whose photo comes first, of 5,000 photos"
+)
+IMAGENET = PublishedTest(
+    "ImageNet top-1", "ImageNet: photos that get the right one of 1,000 classes"
+)
+
+
 class RecommendedModel(Struct, frozen=True):
     """A recommended model and where its files are on the model hub."""
 
@@ -43,9 +58,15 @@ class RecommendedModel(Struct, frozen=True):
     dim: int
     size_mb: int
     licence: str
-    accuracy: str
+    share_right: float  # in `test`
     note: str
     layout: Layout | None  # None: only torch and open_clip can prepare it
+    test: PublishedTest = COCO
+
+    @property
+    def accuracy(self) -> str:
+        """The figure with the name of the test."""
+        return f"{self.test.short} {f'{self.share_right:.3f}'.removeprefix('0')}"
 
     @property
     def disk_mb(self) -> int:
@@ -60,7 +81,7 @@ MODELS = (
         512,
         605,
         "MIT",
-        "COCO R@1 .399",
+        0.399,
         "English; the default on a CPU",
         "clip",
     ),
@@ -70,7 +91,7 @@ MODELS = (
         512,
         599,
         "MIT",
-        "COCO R@1 .402",
+        0.402,
         "English; sees finer detail, about three times slower than the default",
         "clip",
     ),
@@ -80,7 +101,7 @@ MODELS = (
         768,
         1710,
         "MIT",
-        "COCO R@1 .457",
+        0.457,
         "English; fast only on a GPU",
         "clip",
     ),
@@ -90,7 +111,7 @@ MODELS = (
         768,
         1535,
         "Apache-2.0",
-        "COCO R@1 .532",
+        0.532,
         "many languages; the default on a GPU",
         "siglip",
     ),
@@ -100,7 +121,7 @@ MODELS = (
         1024,
         3560,
         "Apache-2.0",
-        "COCO R@1 .547",
+        0.547,
         "many languages; fast only on a GPU",
         "siglip",
     ),
@@ -110,9 +131,10 @@ MODELS = (
         512,
         397,
         "Apple AMLR",
-        "ImageNet top-1 .744",
+        0.744,
         "English; weights for research only; prepared by torch",
         None,
+        IMAGENET,
     ),
 )
 

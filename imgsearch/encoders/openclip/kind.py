@@ -96,6 +96,9 @@ def _choices() -> tuple[EncoderInfo, ...]:
             weights_here=is_downloaded(model),
             note=model.note,
             disk_mb=model.disk_mb,
+            test=model.test.words,
+            share_right=model.share_right,
+            is_published=True,
         )
         for model in catalogue.MODELS
     )
