@@ -142,6 +142,8 @@ class PageFeature(Struct, frozen=True):
     `map_address` is the address of a map at a point, with `{lat}`, `{lon}` and `{zoom}`, to which
     others lead. `header` draws something above the results of a search, `later_header` when these
     are shown, and `shelf` returns links for the start page, to what `shelf_title` names.
+    `answer` draws the answer to a line that is no query, in place of results, and returns whether
+    it did: see `imgsearch.features.declared.LineForm`.
     `search_forms` are dialogs about the present search, by name. `forms` are dialogs of Python by
     name, which are called with the ids of photos: `actions` ask for one for the selected photos by
     the event ASKED_FORM of the tray, a section for the photo that is shown. `views` are by the path
@@ -162,6 +164,7 @@ class PageFeature(Struct, frozen=True):
     photo_keys: Sequence[tuple[str, str]] = ()
     map_address: str | None = None
     header: Callable[[SearchInput], None] | None = None
+    answer: Callable[[SearchInput], bool] | None = None
     later_header: LaterHeader | None = None
     shelf: Callable[[], Sequence[ShelfEntry]] | None = None
     shelf_title: str = ""

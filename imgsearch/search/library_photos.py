@@ -123,6 +123,27 @@ class LibraryPhotos:
                 return Neighbours(best.ids[:k], best.scores[:k])
             fetched *= _FETCHED_GROWTH
 
+    def nearest_to_each(
+        self,
+        queries: Vectors,
+        k: int,
+        among: Selection | None = None,
+        *,
+        kind: Literal["text", "image"],
+        hubness_share: float = 0.0,
+    ) -> list[Neighbours]:
+        """Find the k photos nearest to each query (n, dim), in little more time than to one.
+
+        As `nearest_neighbours`, but with a share of hubness the last of the k photos may be others.
+        """
+        only = None if among is None else self.ids(among)
+        if not hubness_share or not len(self._hubness[0]):
+            return self._vectors.search(queries, k, only, kind=kind)
+        of_each, more = _FETCHED if self._vectors.is_exact else _FETCHED_BY_CODES
+        fetched = self._vectors.search(queries, of_each * k + more, only, kind=kind)
+        best = (self._less_hubness(each, hubness_share) for each in fetched)
+        return [Neighbours(each.ids[:k], each.scores[:k]) for each in best]
+
     def _is_settled(self, found: Neighbours, last_score: float, share: float) -> bool:
         """Return whether no photo that was not fetched can pass the last of the best k.
 

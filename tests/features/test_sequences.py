@@ -290,6 +290,17 @@ def test_what_pictures_show_in_order(day_out: Library) -> None:
     assert nothing.parts[0].state == "found" and nothing.parts[1].state == "nothing"
 
 
+@pytest.mark.parametrize("share", [0.0, 0.5])
+def test_the_photos_nearest_to_each_of_several_vectors(demo: Library, share: float) -> None:
+    photos = demo._opened.context().photos
+    vectors = np.stack([demo.vectors.of_query(words) for words in ("a cat", "a rocket", "text")])
+    each = photos.nearest_to_each(vectors, 5, kind="text", hubness_share=share)
+    for vector, found in zip(vectors, each, strict=True):
+        alone = photos.nearest_neighbours(vector, 5, kind="text", hubness_share=share)
+        assert found.ids.tolist() == alone.ids.tolist()
+        assert found.scores == pytest.approx(alone.scores, abs=1e-5)
+
+
 # ------------------------------------------------------------------------- the command
 
 

@@ -44,7 +44,10 @@ def show() -> None:
     search_input = SearchInput.of_address()
     show_coming_photos(query_line().note_click)
     if search_input:
-        for feature in shown_features():
+        features = shown_features()
+        if any(each.answer is not None and each.answer(search_input) for each in features):
+            return
+        for feature in features:
             if feature.header is not None:
                 feature.header(search_input)
         with st.spinner("Searching…", show_time=True):

@@ -12,12 +12,13 @@ FEATURE = Feature(
     forms={
         "~>": LineForm(
             cure="A line with ~> asks for one thing and then another, and finds pairs of photos. "
-            "Only imgsearch search and library.sequences.find answer it: write one of its parts "
-            "here.",
+            "Only the search field, imgsearch search and library.sequences.find answer it: write "
+            "one of its parts here.",
             reads="imgsearch.features.sequences.reading:with_sign",
             search="imgsearch.features.sequences.commands:search",
         )
     },
+    page="imgsearch.features.sequences.page:page",
     exports={
         "imgsearch.features.sequences.operations": ("Sequences",),
         "imgsearch.features.sequences.records": (

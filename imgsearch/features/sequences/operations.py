@@ -75,8 +75,7 @@ class Sequences:
             )
             unrelated = strengths.unrelated_lines(opened.database(), events, parts, windows_s)
             found = _best(of_line, k)
-            state = _state(parts, found, unrelated)
-            levels = [_level(each, found, state, unrelated) for each in found]
+            state, levels = _states(of_line, parts, found, unrelated)
             made = [
                 _sequence(context, parts, events, of_line, each, level)
                 for each, level in zip(found, levels, strict=True)
@@ -127,38 +126,45 @@ def _best(of_line: LineStrengths, k: int) -> list[FoundSequence]:
     return find_sequences(of_line.candidates, of_line.strengths, of_line.between, k)
 
 
-def _state(
-    parts: Sequence[PartPhotos], found: Sequence[FoundSequence], unrelated: UnrelatedLines | None
-) -> State | None:
-    """Return the verdict on the best sequence; a part that nothing shows leaves it unsure."""
-    from imgsearch.features.sequences.strengths import FOUND_FROM, UNSURE_FROM
+def _states(
+    of_line: LineStrengths,
+    parts: Sequence[PartPhotos],
+    found: Sequence[FoundSequence],
+    unrelated: UnrelatedLines | None,
+) -> tuple[State | None, list[Level | None]]:
+    """Return the verdict on the best sequence, and the level of each.
+
+    One is likely where each part is found alone, no photo is weak for its part, and it is near the
+    best and above what unrelated lines reach. It is weak with a weak photo, unless the photos
+    together are far above these lines.
+    """
+    from imgsearch.features.sequences.strengths import FOUND_FROM, LIKELY_SHARE, WEAK_BELOW
 
     if not found:
-        return "nothing"
+        return "nothing", []
     if unrelated is None:
-        return None
-    above = (found[0].score - unrelated.mean) / unrelated.deviation
-    if above < UNSURE_FROM:
-        return "nothing"
-    is_found = above >= FOUND_FROM and not any(part.is_weak for part in parts)
-    return "found" if is_found else "unsure"
-
-
-def _level(
-    sequence: FoundSequence,
-    found: Sequence[FoundSequence],
-    state: State | None,
-    unrelated: UnrelatedLines | None,
-) -> Level | None:
-    """Return the level of a sequence: by its place between an unrelated line and the best one."""
-    from imgsearch.features.sequences.strengths import LIKELY_SHARE
-
-    if unrelated is None or state is None:
-        return None
-    if state == "nothing" or sequence.score < unrelated.mean:
-        return "weak"
-    from_score = unrelated.mean + LIKELY_SHARE * (found[0].score - unrelated.mean)
-    return "likely" if state == "found" and sequence.score >= from_score else "possible"
+        return None, [None] * len(found)
+    all_found = all(part.is_found for part in parts)
+    best = found[0].score
+    likely_from = max(
+        unrelated.mean + LIKELY_SHARE * (best - unrelated.mean),
+        unrelated.mean + FOUND_FROM * unrelated.deviation,
+    )
+    levels: list[Level | None] = []
+    for each in found:
+        ids = [int(of_line.candidates.photo_ids[place]) for place in each.places]
+        has_weak = any(
+            part.score_and_level(photo_id)[1] == "weak"
+            for part, photo_id in zip(parts, ids, strict=True)
+        )
+        if has_weak and unrelated.above(each.score) < WEAK_BELOW:
+            levels.append("weak")
+        elif all_found and not has_weak and each.score >= likely_from:
+            levels.append("likely")
+        else:
+            levels.append("possible")
+    state: State = "nothing" if set(levels) == {"weak"} else "unsure"
+    return "found" if "likely" in levels else state, levels
 
 
 def _sequence(

@@ -27,9 +27,10 @@ _UNRELATED = 8  # queries in place of each part
 _UNRELATED_OF_THREE = 4
 _FIRST_YEAR = datetime(1, 1, 1)
 _MIN_DEVIATION = 1e-4
-# Standard deviations above what unrelated lines reach: see benchmarks/bench_sequences.py.
-FOUND_FROM = 2.0
-UNSURE_FROM = 0.0
+# Standard deviations above what unrelated lines reach: see benchmarks/bench_sequences.py. Below the
+# second one, a sequence with a photo that is weak for its part is weak.
+FOUND_FROM = 0.0
+WEAK_BELOW = 1.5
 LIKELY_SHARE = 0.8  # of the way from an unrelated line to the best sequence
 
 
@@ -53,6 +54,11 @@ class PartPhotos(Struct, frozen=True, eq=False):
     def is_weak(self) -> bool:
         """Whether nothing is found for it alone, or the encoder cannot read it."""
         return self.state == "nothing" or not self.query.is_read
+
+    @property
+    def is_found(self) -> bool:
+        """Whether photos are found for it alone, or it has filters alone."""
+        return self.query.is_read and self.state in ("found", None)
 
     def score_and_level(self, photo_id: int) -> tuple[float | None, Level | None]:
         """Return what its answer would say of a photo."""
@@ -198,6 +204,10 @@ class UnrelatedLines(Struct, frozen=True):
     mean: float
     deviation: float
 
+    def above(self, score: float) -> float:
+        """Return how far a sequence stands above them, in standard deviations."""
+        return (score - self.mean) / self.deviation
+
 
 def unrelated_lines(
     database: Database,
@@ -251,16 +261,16 @@ def _unrelated_to(part: PartPhotos, count: int) -> list[Mapping[int, float]]:
         return [part.strengths]
     rows = unrelated_queries(baseline.scores, query.vector.scored)
     chosen = rows[np.linspace(0, len(rows) - 1, count).astype(np.int64)]
+    nearest = query.context.photos.nearest_to_each(
+        chosen,
+        RANKED,
+        query.among,
+        kind=query.vector.kind,
+        hubness_share=query.vector.hubness_share,
+    )
     found: list[Mapping[int, float]] = []
-    for row in chosen:
-        nearest = query.context.photos.nearest_neighbours(
-            row,
-            RANKED,
-            query.among,
-            kind=query.vector.kind,
-            hubness_share=query.vector.hubness_share,
-        )
+    for row, each in zip(chosen, nearest, strict=True):
         usual = baseline.scores.photos @ row
-        scores = (nearest.scores - usual.mean()) / max(float(usual.std()), _MIN_DEVIATION)
-        found.append(dict(zip(nearest.ids.tolist(), scores.tolist(), strict=True)))
+        scores = (each.scores - usual.mean()) / max(float(usual.std()), _MIN_DEVIATION)
+        found.append(dict(zip(each.ids.tolist(), scores.tolist(), strict=True)))
     return found
