@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # No test asks a model hub.
 export HF_HUB_OFFLINE ?= 1
 
-.PHONY: help demo test test-all test-page test-archives test-models test-absence test-long test-research test-fast absent gpu soak soak-hour random-steps scale-test crash fuzz mutants bench bench-full bench-index objectives check check-js newer audit licences release release-test lowest docs site format install clean
+.PHONY: help demo test test-all test-page test-archives test-service test-indexes test-models test-absence test-long test-research test-fast absent gpu soak soak-hour random-steps scale-test crash fuzz mutants bench bench-full bench-index objectives check check-js newer audit licences release release-test lowest docs site format install clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
@@ -38,26 +38,32 @@ demo: $(VENV)/.demo  ## Index about 20 real photos and search them, in a small e
 # In parallel, then those that run alone; one that fails is tried again (tests/run.py).
 RUN_TESTS := $(BIN)/python -m tests.run
 
-test: install  ## Run the tests of a library on one machine, its service, and the main paths of its page
-	$(RUN_TESTS) "not page and not archives and not models and not absence and not long and not research"
+test: install  ## Run the tests of a library on one machine, its commands, and the main paths of its page
+	$(RUN_TESTS) library
 
 test-page: install  ## Run the tests of all views of the page, each in a real browser
-	$(RUN_TESTS) "page"
+	$(RUN_TESTS) page
 
 test-archives: install  ## Run the tests of archives, fleets and object storage
-	$(RUN_TESTS) "archives"
+	$(RUN_TESTS) archives
+
+test-service: install  ## Run the tests of the service and of the server for assistants
+	$(RUN_TESTS) service
+
+test-indexes: install  ## Run the tests of indexes at the sizes at which they differ
+	$(RUN_TESTS) indexes
 
 test-models: install  ## Run the tests of encoders: their contract, conversions, and the hub of models
-	$(RUN_TESTS) "models"
+	$(RUN_TESTS) models
 
 test-absence: install  ## Run the tests in checkouts that lack a feature, each in turn
-	$(RUN_TESTS) "absence"
+	$(RUN_TESTS) absence
 
 test-long: install  ## Run the tests that take minutes: random steps, odd values, what leaves this machine
-	$(RUN_TESTS) "long"
+	$(RUN_TESTS) long
 
 test-research: install  ## Run the tests of training and of comparisons with other programs
-	$(RUN_TESTS) "research"
+	$(RUN_TESTS) research
 
 test-all: check newer lowest release-test  ## Run all that CI runs in parts, and all tests
 	$(RUN_TESTS)

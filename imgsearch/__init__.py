@@ -107,6 +107,12 @@ if TYPE_CHECKING:
         SavedSearchSummary as SavedSearchSummary,
     )
     from imgsearch.features.scripts.running import script as script
+    from imgsearch.features.sequences.operations import Sequences as Sequences
+    from imgsearch.features.sequences.records import (
+        PhotoSequence as PhotoSequence,
+        SequenceAnswer as SequenceAnswer,
+        SequencePart as SequencePart,
+    )
     from imgsearch.features.strips.operations import Strips as Strips
     from imgsearch.features.strips.records import StripPeriod as StripPeriod
     from imgsearch.features.text.operations import PictureText as PictureText
@@ -230,6 +236,7 @@ if TYPE_CHECKING:
         RequestDeadlines as RequestDeadlines,
         deadline_of as deadline_of,
     )
+    from imgsearch.service.quiet_collections import QuietCollections as QuietCollections
     from imgsearch.store.stated_facts import as_stated as as_stated
     from imgsearch.store.page_key import page_key as page_key
     from imgsearch.text import (
@@ -327,6 +334,7 @@ _NAMES = {
         "RequestDeadlines",
         "deadline_of",
     ),
+    "imgsearch.service.quiet_collections": ("QuietCollections",),
     "imgsearch.store.stated_facts": ("as_stated",),
     "imgsearch.store.page_key": ("page_key",),
     "imgsearch.text": (

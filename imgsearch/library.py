@@ -66,9 +66,11 @@ if TYPE_CHECKING:
     from imgsearch.features.people.operations import People
     from imgsearch.features.places.operations import Places
     from imgsearch.features.saved.operations import Saved
+    from imgsearch.features.sequences.operations import Sequences
     from imgsearch.features.strips.operations import Strips
     from imgsearch.features.text.operations import PictureText
     from imgsearch.features.vectors.reading import LibraryVectors
+    from imgsearch.features.wall.operations import Walls
     from imgsearch.index.policy import IndexPolicy
     from imgsearch.indexer.watch_loop import WatchSchedule
     from imgsearch.opened.library import OpenedLibrary
@@ -266,9 +268,11 @@ class Library:
         places: Places
         questions: Questions
         saved: Saved
+        sequences: Sequences
         strips: Strips
         text: PictureText
         vectors: LibraryVectors
+        walls: Walls
 
         def ask(self, question: str, k: ResultCount = 20) -> QuestionAnswer: ...
 

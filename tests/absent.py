@@ -36,7 +36,7 @@ _COMMON_WORDS = {
     *("when", "weekday", "time", "season", "around", "ask", "questions"),
     *("events", "faces", "label", "labels", "map", "meaning", "only", "people", "places", "saved"),
     *("shows", "text", "feedback", "liked", "disliked", "shown", "run", "scripts", "vectors"),
-    *("narrow", "narrowing"),
+    *("narrow", "narrowing", "sequences"),
 }
 _PHRASES = {
     "events": "occasions|trips? of|titles? of events?",

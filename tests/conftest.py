@@ -77,8 +77,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the tests of a group (groups.py) with its name, and put those that take long first."""
     items.sort(key=lambda item: item.path.name not in _FIRST)
     for item in items:
-        if group := group_of(item.path):
-            item.add_marker(group)
+        item.add_marker(group_of(item.path))
 
 
 @pytest.hookimpl(tryfirst=True)  # before any fixture

@@ -1,6 +1,7 @@
-"""The groups of test files that have a target of their own in the Makefile.
+"""The groups of test files, each with a target of its own in the Makefile.
 
-Their tests get the name of the group as a marker: `pytest -m archives`.
+Their tests get the name of the group as a marker: `pytest -m archives`. What no group has is the
+group `library`, which `make test` runs.
 """
 
 from __future__ import annotations
@@ -8,7 +9,8 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
-# Patterns of paths in the folder `tests`. What no group has, tests the library of one machine.
+LIBRARY = "library"
+# Patterns of paths in the folder `tests`.
 GROUPS = {
     # Catalogues in Lance tables, fleets that fill them, object storage and clusters.
     "archives": (
@@ -27,6 +29,15 @@ GROUPS = {
         "features/test_text_archives.py",
         "e2e/test_page_archive.py",
         "e2e/test_serve_archive.py",
+    ),
+    # The service and the server for assistants, as processes, with their workers and sockets.
+    "service": ("e2e/test_mcp*.py", "e2e/test_serve*.py", "test_home_container.py"),
+    # What indexes promise, at sizes at which their kinds differ, and maps that are laid out.
+    "indexes": (
+        "contracts/test_indexes.py",
+        "features/test_meaning.py",
+        "test_index_plugin.py",
+        "test_snapshots.py",
     ),
     # Checkouts that lack a feature, each in turn.
     "absence": ("test_absent_features.py",),
@@ -76,12 +87,19 @@ GROUPS = {
 _TESTS = Path(__file__).parent
 
 
-def group_of(file: Path) -> str | None:
-    """The group of a test file, the first that has it, or None."""
-    return next((name for name in GROUPS if file in files_of(name)), None)
+def group_of(file: Path) -> str:
+    """The group of a test file."""
+    return next((name for name in GROUPS if file in files_of(name)), LIBRARY)
 
 
 @cache
-def files_of(name: str) -> frozenset[Path]:
-    """The test files of a group."""
-    return frozenset(file for pattern in GROUPS[name] for file in _TESTS.glob(pattern))
+def files_of(name: str, tests: Path = _TESTS) -> frozenset[Path]:
+    """The files of a group in the folder `tests`: those that a pattern names and no group before.
+
+    Those of `library` are what no pattern names.
+    """
+    names = (*GROUPS, LIBRARY)
+    before = (files_of(each, tests) for each in names[: names.index(name)])
+    patterns = GROUPS.get(name, ("**/test_*.py",))
+    found = frozenset(file for pattern in patterns for file in tests.glob(pattern))
+    return found.difference(*before)

@@ -271,7 +271,9 @@ def main(arguments: Sequence[str]) -> None:
     run("events", "events")
     run("around", "around", f"{photos}/0.png")
     run("ask", "ask", "When did I see a red square?")
+    run("sequence", "search", "a red square ~> a blue square", "--all")
     run("narrow", "narrow", "type:png")
+    run("wall", "wall", "type:png")
     script = work / "tmp" / "count.py"
     script.write_text(
         "from imgsearch import script\n\n\n"

@@ -1,6 +1,6 @@
 """Runs the tests of the Makefile: in parallel, then those that run alone, then those that failed.
 
-    python -m tests.run SELECTION
+    python -m tests.run [GROUP…]
 
 A test that fails among others is run twice more, alone. If it passes both times, it is unstable:
 its name is printed at the end and added to tests/unstable.txt, and the run does not fail for it.
@@ -20,6 +20,9 @@ from pathlib import Path
 
 import click
 
+from tests.groups import GROUPS, LIBRARY, files_of
+
+ALL = (LIBRARY, *GROUPS)
 MOST_RETRIED = 12
 PASSED, FAILED, NO_TESTS = 0, 1, 5  # exit codes of pytest
 
@@ -49,10 +52,13 @@ class TestRun:
         """Run a test twice, each time in a process of its own; return whether it passed twice."""
         return all(self.pytest("again", test) == PASSED for _ in range(2))
 
-    def files_with(self, marker: str) -> list[str]:
-        """Return the test files that use a marker. To collect all files takes 17 seconds."""
-        files = sorted((self._checkout / "tests").rglob("test_*.py"))
-        return [str(file) for file in files if f"mark.{marker}" in file.read_text("utf-8")]
+    def files_of(self, groups: Sequence[str]) -> list[Path]:
+        """Return the test files of these groups, or all where none is named.
+
+        Only these are given to pytest: each of its processes takes 17 seconds to read all.
+        """
+        tests = self._checkout / "tests"
+        return sorted(set().union(*(files_of(name, tests) for name in groups or ALL)))
 
     def note_unstable(self, tests: Sequence[str]) -> None:
         """Add to tests/unstable.txt the tests that it lacks."""
@@ -75,18 +81,20 @@ class TestRun:
 
 
 @click.command()
-@click.argument("selection", required=False)
+@click.argument("groups", nargs=-1, type=click.Choice(ALL))
 @click.option("--checkout", type=Path, default=Path(__file__).parent.parent)
 @click.option("--workers", default=(os.cpu_count() or 1) + 2, help="Processes at once.")
-def main(selection: str | None, checkout: Path, workers: int) -> None:
-    """Run the tests that SELECTION, an expression of markers, selects, or all."""
-    also = f" and ({selection})" if selection else ""
+def main(groups: Sequence[str], checkout: Path, workers: int) -> None:
+    """Run the tests of GROUPS (tests/groups.py), or all."""
     # More workers than cores: tests wait for browsers, for processes, and for time limits.
     parallel = ("-n", str(workers), "--dist", "loadfile", "--no-loadscope-reorder")
     run = TestRun(checkout)
-    codes = {"crowd": run.pytest("crowd", *parallel, "-m", f"not alone{also}")}
-    if alone := run.files_with("alone"):
-        codes["alone"] = run.pytest("alone", "-m", f"alone{also}", *alone)
+    files = run.files_of(groups)
+    if not files:
+        sys.exit(NO_TESTS)
+    codes = {"crowd": run.pytest("crowd", *parallel, "-m", "not alone", *map(str, files))}
+    if alone := [str(file) for file in files if "mark.alone" in file.read_text("utf-8")]:
+        codes["alone"] = run.pytest("alone", "-m", "alone", *alone)
     if not set(codes.values()) <= {PASSED, FAILED, NO_TESTS}:
         sys.exit(max(codes.values()))
     if set(codes.values()) == {NO_TESTS}:

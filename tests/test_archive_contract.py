@@ -94,6 +94,17 @@ def around(library: Library) -> object:
     return [(each.hit.path.name, each.apart_s) for each in (*found.before, *found.after)]
 
 
+def sequences(library: Library) -> object:
+    """The photos of one outing, in order and against it."""
+    found = [
+        library.sequences.find(line) for line in ("name:a1 ~> name:a2", "name:a2 ~3d~> name:a1")
+    ]
+    return [
+        ([[hit.path.name for hit in each.hits] for each in answer.sequences], answer.remarks)
+        for answer in found
+    ]
+
+
 def asked(library: Library) -> object:
     answers = [
         library.ask(question)
@@ -251,6 +262,7 @@ ANSWERED: dict[str, Callable[[Library], object]] = {
     "cameras": lambda library: library.browse.cameras(),
     "around": around,
     "ask": asked,
+    "sequences": sequences,
     "narrow": lambda library: library.narrowing.questions("type:png"),
     "over_time": strip,
     "over_time_pictures": pictures_of_a_strip,
@@ -295,6 +307,7 @@ OF_FEATURES = {
     "PictureText.counts": "text",
     "places": "places",
     "search": "text",
+    "sequences": "sequences",
     "timeline_headings": "events",
 }
 # An archive refuses these: they need folders of the library's own.
@@ -374,6 +387,13 @@ def chosen_duplicate(library: Library) -> object:
     return list(library.duplicates.choices().values())
 
 
+def on_a_wall(library: Library) -> object:
+    wall = library.walls.add("name:a1.png", 30, "22-7")
+    shown = library.walls.with_key(wall.path.rpartition("/")[2])
+    library.walls.remove(wall.number)
+    return shown and (shown.line, shown.pause), wall.photos, library.walls.all()
+
+
 def without_a_map(library: Library) -> object:
     return library.meaning.exists()
 
@@ -390,6 +410,7 @@ MADE: dict[str, Callable[[Library], object]] = {
     "events_title": titled,
     "duplicates_choices": chosen_duplicate,
     "meaning": without_a_map,
+    "walls": on_a_wall,
 }
 
 

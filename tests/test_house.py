@@ -22,6 +22,7 @@ FLOORS = (
     {
         "exchanging",
         "c_memory",
+        "garbage",
         "cores",
         "desktop",
         "desktop_entries",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,8 +12,8 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 from PIL import Image
+from safetensors.numpy import load_file
 
-from imgsearch.encoders.checksums import sha256_of
 from imgsearch.encoders.lite import dino_heads, heads, vit, weights
 from imgsearch.encoders.lite.dino import DinoForm
 from imgsearch.encoders.lite.pixels import shrunk
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 
     from imgsearch.encoders.base import Encoder
     from imgsearch.records.arrays import PixelBatch, Vectors
+
+
+DATA = Path(__file__).with_name("data")
 
 
 @pytest.fixture(scope="module")
@@ -171,18 +175,37 @@ def _run(model: bytes, pixels: np.ndarray) -> np.ndarray:
 
 def test_the_file_of_the_heads_is_whole_and_pinned(dino: Encoder, tmp_path: Path) -> None:
     current = dino_heads.CURRENT
-    assert dino.id.startswith("lite/2+dino:") and current.sha256[:12] in dino.id
-    trained = dino_heads.load(current.verified())
-    assert trained.dim == dino.dim == 768
-    assert abs(trained.alpha + trained.shares.sum() - 1) < 1e-4
-    upright = trained.projection.T @ trained.projection
-    assert np.abs(upright - np.eye(trained.dim)).max() < 0.01
-    dino_heads.save(trained, tmp_path / "again.safetensors")
-    assert sha256_of(tmp_path / "again.safetensors") == current.sha256
+    assert dino.id.startswith("lite/2+dino:") and current.trained in dino.id
+    own = dino_heads.load(current.verified())
+    assert own.dim == dino.dim == 768
+    assert abs(own.alpha + own.shares.sum() - 1) < 1e-4
+    upright = own.projection.T @ own.projection
+    assert np.abs(upright - np.eye(own.dim)).max() < 0.01
     damaged = replace(current, path=tmp_path / "damaged.safetensors")
     damaged.path.write_bytes(current.path.read_bytes()[:-1])
     with pytest.raises(EncoderError, match="damaged"):
         DinoForm(damaged)
+
+
+def test_vectors_of_before_the_heads_were_rounded_stay_comparable(
+    dino: Encoder, gallery: Vectors
+) -> None:
+    before = load_file(DATA / "lite-dino-vectors.safetensors")
+    assert cosines(gallery, before["photos"].astype(np.float32)).min() > 0.9995
+    texts = dino.encode_texts(
+        [
+            "a cat",
+            "a rocket launch",
+            "the roof of an old Chinese pagoda with people in front of it",
+        ]
+    )
+    assert cosines(texts, before["texts"].astype(np.float32)).min() > 0.9995
+
+
+def test_the_package_has_the_heads_in_a_third_of_their_size() -> None:
+    as_trained_bytes = 14_543_408
+    packed = zlib.compress(dino_heads.CURRENT.path.read_bytes())
+    assert len(packed) < 0.35 * as_trained_bytes
 
 
 def test_the_head_on_the_first_tower_is_that_of_lite(dino: Encoder) -> None:

@@ -12,14 +12,15 @@ import pytest
 import torch
 from msgspec.structs import replace
 from PIL import Image
+from safetensors.numpy import load_file
 
 from imgsearch.analysis import metrics
 from imgsearch.encoders.lite import dino_heads, heads
-from imgsearch.encoders.lite.heads import CURRENT
+from imgsearch.encoders.lite.heads import CURRENT, load_arrays
 from imgsearch.encoders.lite.spec import CLASSES, FEATURES, TEXT_FEATURES, TEXT_WIDTH
 from imgsearch.errors import FolderError, UsageError
 from tests.factories import random_vectors
-from training import datasets, evaluate, features, head_trials, train
+from training import datasets, evaluate, features, head_trials, round_dino, train
 from training.fitting import Schedule
 from training.learning_curve import learning_curve
 
@@ -193,6 +194,32 @@ def test_the_control_of_a_trial_is_the_recipe(trial_data: head_trials.TrialData)
         np.testing.assert_allclose(images, expected, atol=1e-3)
     expected = recipe.head.texts(recipe.base.read(dev.texts))
     np.testing.assert_allclose(control.texts, expected, atol=1e-3)
+
+
+def test_heads_are_rounded_where_it_changes_least(
+    trial_data: head_trials.TrialData, tmp_path: Path
+) -> None:
+    photos = trial_data.dev_sets[0]
+    features, logits = photos.views[0].features.copy(), photos.views[0].logits
+    features[:, FEATURES + 3] *= 300  # some features of a trained tower are that large
+    seen = round_dino.Outputs(
+        features[:, :FEATURES],
+        features[:, FEATURES:],
+        logits,
+        photos.texts,
+        np.array(photos.photo_of, np.int64),
+    )
+    trained = trial_data.ensemble
+    own, rounding = round_dino.rounded(trained, seen)
+    for before, after in zip(seen.vectors(trained), seen.vectors(own), strict=True):
+        assert np.sum(before * after, axis=1).mean() > 0.999
+    round_dino.save(own, rounding, tmp_path / "rounded")
+    read = load_arrays(tmp_path / "rounded")
+    np.testing.assert_allclose(read["both.feature_map"], own.heads[2].feature_map, rtol=1e-6)
+    assert (read["dino.text_bias"] == own.heads[1].text_bias).all()
+    assert "lite.text_map" not in read
+    sizes = [load_file(tmp_path / "rounded")[name].itemsize for name in rounding.stored]
+    assert min(sizes) == 1
 
 
 def test_a_hidden_layer_changes_nothing_before_training(

@@ -24,17 +24,15 @@ EVERY_SECOND_TIME = (
 ALONE = "import pytest\n@pytest.mark.alone\ndef test_alone(): assert False\n"
 
 
-def run(checkout: Path, **files: str) -> tuple[int, str, list[str]]:
-    """Run these test files; return the exit code, the output, and the list of unstable tests."""
+def run(checkout: Path, *groups: str, **files: str) -> tuple[int, str, list[str]]:
+    """Run these test files, or of these groups; return exit code, output, and unstable tests."""
     (checkout / "tests").mkdir()
-    markers = "[pytest]\nmarkers =\n    alone: by itself\n    other: none has it\n"
-    (checkout / "pytest.ini").write_text(markers)
+    (checkout / "pytest.ini").write_text("[pytest]\nmarkers =\n    alone: by itself\n")
     for name, code in files.items():
         (checkout / "tests" / f"test_{name}.py").write_text(code)
-    selection = "other" if not files else "not other"
     outside = {name: value for name, value in os.environ.items() if "PYTEST" not in name}
     done = subprocess.run(
-        [sys.executable, "-m", "tests.run", selection, f"--checkout={checkout}", "--workers=2"],
+        [sys.executable, "-m", "tests.run", *groups, f"--checkout={checkout}", "--workers=2"],
         cwd=CHECKOUT, env=outside, capture_output=True, text=True, timeout=PATIENCE_S,
     )  # fmt: skip
     unstable = checkout / "tests" / "unstable.txt"
@@ -77,3 +75,10 @@ def test_a_file_that_cannot_be_read_fails_the_run(tmp_path: Path) -> None:
 
 def test_a_run_without_tests_does_not_pass(tmp_path: Path) -> None:
     assert run(tmp_path)[0] == NO_TESTS
+
+
+def test_only_the_files_of_the_groups_are_read(tmp_path: Path) -> None:
+    files = {"stable": STABLE, "absent_features": "import no_such_module_anywhere\n"}
+    code, output, unstable = run(tmp_path, "library", **files)
+    assert (code, unstable) == (PASSED, []), output
+    assert "1 passed" in output

@@ -193,7 +193,10 @@ def embed_dino(
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Train with the options of the command line, and write `dino-heads-2.safetensors`."""
+    """Train with the options of the command line, and write `dino-heads-2.safetensors`.
+
+    `training.round_dino` makes the file in the package of it.
+    """
     parser = argparse.ArgumentParser(prog="python -m training.train_dino")
     add_data_options(parser)
     parser.add_argument("--out", type=Path, default=Path("artefacts"), help="default: artefacts")

@@ -12,11 +12,13 @@ import asyncio
 import hmac
 import html
 import time
+from collections.abc import Sequence
 from urllib.parse import parse_qs, quote, unquote, urlencode, urlsplit
 
 from starlette.datastructures import MutableHeaders
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.routing import Match, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from imgsearch import deadline_of
@@ -112,6 +114,25 @@ def _has_foreign_origin(scope: Scope) -> bool:
     headers = HTTPConnection(scope).headers
     origin = headers.get("origin")
     return origin is not None and urlsplit(origin).netloc != headers.get("host")
+
+
+class KeyedRoutes:
+    """ASGI middleware: routes that look for a key of their own are served without a login.
+
+    It stands before the login, which then sees all other requests.
+    """
+
+    def __init__(self, app: ASGIApp, routes: Sequence[Route]) -> None:
+        self._app = app
+        self._routes = tuple(routes)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        for route in self._routes:
+            match, parameters = route.matches(scope)
+            if match is Match.FULL:
+                await route.handle({**scope, **parameters}, receive, send)
+                return
+        await self._app(scope, receive, send)
 
 
 class SignedCookie:

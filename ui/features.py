@@ -145,11 +145,12 @@ class PageFeature(Struct, frozen=True):
     `search_forms` are dialogs about the present search, by name. `forms` are dialogs of Python by
     name, which are called with the ids of photos: `actions` ask for one for the selected photos by
     the event ASKED_FORM of the tray, a section for the photo that is shown. `views` are by the path
-    of their address, and `jobs` by their names in `imgsearch.features.declared.Feature`.
-    `library_section` draws a section in the view of the library; it is called with the status, and
-    whether something changes the library. `commands` are by the beginning of a command: "imgsearch
-    read-text". `icons` are those of its kinds of suggestions, and `filter_nouns` the words for
-    values of its filters.
+    of their address, and `jobs` by their names in `imgsearch.features.declared.Feature`. `routes`
+    need a login; `keyed_routes` are served to everybody, so each of them looks for a key of its own
+    in the request first. `library_section` draws a section in the view of the library; it is called
+    with the status, and whether something changes the library. `commands` are by the beginning of a
+    command: "imgsearch read-text". `icons` are those of its kinds of suggestions, and
+    `filter_nouns` the words for values of its filters.
     """
 
     part: str | None = None
@@ -169,6 +170,7 @@ class PageFeature(Struct, frozen=True):
     forms: Mapping[str, Callable[[Sequence[int]], None]] = {}
     views: Mapping[str, ShownView] = {}
     routes: Sequence[Route] = ()
+    keyed_routes: Sequence[Route] = ()
     jobs: Mapping[str, PageJob] = {}
     library_section: Callable[[Status, bool], None] | None = None
     commands: Mapping[str, CommandButton] = {}

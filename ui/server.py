@@ -37,6 +37,7 @@ from imgsearch import (
     ConnectionLimits,
     Connections,
     ImgsearchError,
+    QuietCollections,
     RequestDeadlines,
     Settings,
     page_key,
@@ -59,7 +60,15 @@ from ui import (
     zip_copies,
 )
 from ui.addresses import number_of
-from ui.auth import ASKS_PASSWORD, TOKEN, PasswordLogin, SameOrigin, SecurityHeaders, TokenLogin
+from ui.auth import (
+    ASKS_PASSWORD,
+    TOKEN,
+    KeyedRoutes,
+    PasswordLogin,
+    SameOrigin,
+    SecurityHeaders,
+    TokenLogin,
+)
 from ui.cards import unexpected_error
 from ui.compression import CompressedTexts
 from ui.features import page_features
@@ -151,13 +160,19 @@ def app(access: Sequence[Middleware], lifespan: Lifespan | None = None) -> App:
 
 def access_by_password(password: str, key: bytes) -> list[Middleware]:
     """Lets in those who know the password, under any name of this machine."""
-    return [Middleware(PasswordLogin, password=password, key=key)]
+    return [_keyed_routes(), Middleware(PasswordLogin, password=password, key=key)]
 
 
 def access_by_token(token: str, key: bytes) -> list[Middleware]:
     """Lets in those who know the token, under the names by which a machine calls itself."""
     hosts = Middleware(TrustedHostMiddleware, allowed_hosts=LOOPBACK_HOSTS, www_redirect=False)
-    return [hosts, Middleware(TokenLogin, token=token, key=key)]
+    return [hosts, _keyed_routes(), Middleware(TokenLogin, token=token, key=key)]
+
+
+def _keyed_routes() -> Middleware:
+    """Lets in those who have the key of a route of a feature, to that route alone."""
+    routes = [route for feature in page_features() for route in feature.keyed_routes]
+    return Middleware(KeyedRoutes, routes=routes)
 
 
 def _key() -> bytes:
@@ -310,7 +325,7 @@ def _run(app: App, host: str, port: int) -> None:
     limits = ConnectionLimits(min(MAX_CONNECTIONS, open_files // 4))
     bootstrap.load_config_options(streamlit_options(host, port))
     config = uvicorn.Config(
-        RequestDeadlines(app),
+        QuietCollections(RequestDeadlines(app)),
         log_config=None,
         log_level="error",
         access_log=False,

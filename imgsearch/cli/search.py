@@ -42,7 +42,36 @@ _LEVEL_COLOURS: dict[Level, Colour | None] = {
 }
 
 
-@click.command("search")
+# Options that only the answer to a query has, by the names of their values.
+_OF_QUERIES = {
+    "cursor": "--cursor",
+    "preview": "--preview",
+    "direct": "--direct",
+    "signed": "--signed",
+    "explain_query": "--explain-query",
+}
+
+
+class _SearchCommand(click.Command):
+    """The command; lines of other forms than a query are answered by their features."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        line, given = " ".join(ctx.params["words"]), ctx.params
+        options = [option for name, option in _OF_QUERIES.items() if given[name]]
+        is_query = bool(options or given["as_json"] or given["paths"])
+        for sign, form in installed.forms().items():
+            if sign not in line and is_query:
+                continue
+            with plugin_errors(form.reads):
+                is_of_form = load(form.reads)(line) is not None
+            if is_of_form:
+                if options:
+                    raise click.UsageError(f"A line with {sign} has no {options[0]}: leave it out.")
+                return load(form.search)(ctx, line)
+        return super().invoke(ctx)
+
+
+@click.command("search", cls=_SearchCommand)
 @asks(
     Library.find,
     click.option("--all", "show_all", is_flag=True, help="Show weak results as well."),
@@ -306,7 +335,7 @@ def print_answer(answer: Answer, first_rank: int = 1) -> None:
     """Print the results and the verdict for people."""
     text = standard_output()
     for rank, hit in enumerate(answer.hits, first_rank):
-        text.print(f"{rank:3}  {_line(hit, text)}")
+        text.print(f"{rank:3}  {line_of_hit(hit, text)}")
     _print_verdict(answer)
 
 
@@ -350,7 +379,7 @@ def _print_verdict(answer: Answer) -> None:
     info(f"{str(verdict).capitalize()}.{how_many}")
 
 
-def _line(hit: Hit, text: TerminalText) -> str:
+def line_of_hit(hit: Hit, text: TerminalText) -> str:
     """Return the line of a hit: score or date, path, and notes about the photo."""
     marks: list[str] = []
     if hit.level is not None and hit.level != "likely":

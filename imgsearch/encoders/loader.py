@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Callable
 from threading import RLock
 from typing import TYPE_CHECKING
 
-from imgsearch import c_memory
+from imgsearch import c_memory, garbage
 from imgsearch.encoders import registry
 from imgsearch.encoders.base import Encoder, Int8Option, OpenEncoder
 from imgsearch.encoders.registry import EncoderChoice
@@ -190,5 +189,5 @@ class EncoderLoader:
         """Release the encoder and return its memory to the system; the process goes on."""
         if self._given is None and self._loaded is not None:
             self.close()
-            gc.collect()
+            garbage.collect_all()
             c_memory.give_back()  # else 130 of the 175 MB of `lite` would stay allocated

@@ -248,6 +248,23 @@ class WhileWatching(NamedTuple):
     module: str
 
 
+class LineForm(NamedTuple):
+    """Lines of a form of their own, such as "A ~> B": they are no query, and have their own answer.
+
+    A word with its sign, the key, tells such a line from a query, which cannot have it: `cure`
+    says what answers it. `reads` names a function that is called with any line, and returns it
+    with its signs where it is of this form, perhaps in words only, and None otherwise; it loads
+    little. `search` names a function that answers such a line in place of `imgsearch search`: it is
+    called with the context of that command (`click.Context`) and the line as it was typed, after
+    options that are for queries alone were refused. Where output is for programs, and with such
+    options, lines without a sign are queries.
+    """
+
+    cure: str
+    reads: str
+    search: str
+
+
 class Feature(NamedTuple):
     """What a feature brings. Of each field, the keys are the names that users see.
 
@@ -257,7 +274,8 @@ class Feature(NamedTuple):
     names the groups of items by which an archive shares what people make with the feature, in the
     order in which their rows refer to each other: see `imgsearch.items.base`.
     `examples` are lines for the help of commands of others, by command.
-    `narrowing` has, by filter, the values by which long answers are narrowed.
+    `narrowing` has, by filter, the values by which long answers are narrowed, and `forms` has lines
+    that are no queries, by their sign.
     `lacking` are values of the filter `no:`, such as "album", each with the name of a function that
     is called with the `ConditionContext` and returns the condition that a photo has none.
     `afterwards` names a function that yields sentences which `imgsearch search` prints for people
@@ -298,6 +316,7 @@ class Feature(NamedTuple):
     queries: Mapping[str, NamedQuery] = {}
     directions: Mapping[str, NamedDirection] = {}
     narrowing: Mapping[str, NarrowingValues] = {}
+    forms: Mapping[str, LineForm] = {}
     lacking: Mapping[str, str] = {}
     details: Mapping[str, Detail] = {}
     explained: Mapping[str, Explained] = {}

@@ -19,6 +19,7 @@ from imgsearch.features.declared import (
     Feature,
     FeatureJob,
     InPacks,
+    LineForm,
     ListedCommand,
     NamedDirection,
     NamedFilter,
@@ -42,8 +43,8 @@ OWN = (
     *("albums", "assistant", "backup", "corrections", "concepts", "places", "events", "imports"),
     *("meaning", "people"),
     "duplicates",
-    *("labels", "saved", "strips", "terminal", "text", "when", "around", "ask", "feedback"),
-    *("narrowing", "scripts", "vectors"),
+    *("labels", "saved", "strips", "terminal", "text", "when", "around", "sequences", "ask"),
+    *("feedback", "narrowing", "scripts", "vectors", "wall"),
 )
 GROUP = "imgsearch.features"  # of the entry points of other packages
 
@@ -131,7 +132,7 @@ def _of_package(name: str, known: Mapping[str, Feature]) -> Feature:
         )
     for what, brought in _NAMED.items():
         names = brought(feature).keys()
-        taken = sorted(names & set(CORE_NAMES[what]))
+        taken = sorted(names & set(CORE_NAMES.get(what, ())))
         if taken:
             raise MissingPackage(
                 f"{plugin_named(GROUP, name)} brings the {what} {taken[0]!r}, which imgsearch has "
@@ -233,6 +234,11 @@ def lacking() -> dict[str, str]:
 def narrowing() -> dict[str, NarrowingValues]:
     """Return the values of features by which long answers are narrowed, by filter."""
     return _all(_narrowing)
+
+
+def forms() -> dict[str, LineForm]:
+    """Return the lines that are no queries, of all features, by their sign."""
+    return _all(_forms)
 
 
 def queries() -> dict[str, NamedQuery]:
@@ -420,6 +426,10 @@ def _narrowing(feature: Feature) -> Mapping[str, NarrowingValues]:
     return feature.narrowing
 
 
+def _forms(feature: Feature) -> Mapping[str, LineForm]:
+    return feature.forms
+
+
 def _directions(feature: Feature) -> Mapping[str, NamedDirection]:
     return feature.directions
 
@@ -469,5 +479,6 @@ _NAMED: Mapping[str, Callable[[Feature], Mapping[str, object]]] = {
     "explanation": _explained,
     "fact": _facts,
     "job": _jobs,
+    "form of a line": _forms,
     "value of the filter no:": _lacking_values,
 }

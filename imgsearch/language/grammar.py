@@ -6,6 +6,7 @@ example = ("image:" | "plain:" | KIND ":") (WORD | phrase) | "photo:" DIGITS
 condition = ["-"] (filter | "(" condition+ (" | " condition+)* ")")
 filter  = NAME ":" value ("|" value)*         NAME is one of FIELDS, KIND a direction of a feature
 setting = "t:" NUMBER | "sort:" ("relevance" | "date" | "path" | "best")
+A word with the sign of a form of a feature is refused: see `imgsearch.features.declared.LineForm`.
 NUMBER  = a weight; a time of day such as 18:30 is a WORD
 phrase  = '"' (any character, with " and \\ written \\" and \\\\) '"'
 """
@@ -368,6 +369,9 @@ class _Reader(Struct):
         is_word = name is None and not marked and not is_phrase
         text = self._read_value(_TO_SPACE, "A minus or a weight needs a word right after it.")
         if is_word:
+            for sign, form in installed.forms().items():
+                if sign in text:
+                    self.fail(form.cure, at)
             if not self.words:
                 self.words_position = len(self.terms)
             self.words.append(in_usual_characters(text))  # before negations are looked for

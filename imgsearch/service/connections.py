@@ -184,7 +184,7 @@ class Connection(asyncio.Protocol):
 
 
 class RequestDeadlines:
-    """ASGI middleware, the outermost: tells a connection when it is answering.
+    """ASGI middleware, outside of all that read a request: tells a connection when it answers.
 
     `deadline_of` then gives the time by which the body has to arrive.
     """

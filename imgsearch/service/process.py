@@ -19,6 +19,7 @@ import uvicorn
 from imgsearch.library import Library
 from imgsearch.service.app import create_app
 from imgsearch.service.connections import ConnectionLimits, Connections
+from imgsearch.service.quiet_collections import QuietCollections
 
 BACKLOG = 128  # connections not yet accepted; all of them may be accepted at once
 GRACE_S = 1.0  # for answers that are being computed when the service is stopped
@@ -53,15 +54,17 @@ def answer_requests(
             await super().startup(sockets)
             for each in sockets or []:
                 each.listen(BACKLOG)
+            app.set_aside()
             on_ready()
 
         def handle_exit(self, sig: int, frame: FrameType | None) -> None:
             super().handle_exit(sig, frame)
             _force_exit_later(on_forced_exit)
 
+    app = QuietCollections(create_app(library, token, on_request, secret))
     connections = Connections(limits, on_closed)
     config = uvicorn.Config(
-        create_app(library, token, on_request, secret),
+        app,
         log_config=None,
         log_level="error",
         access_log=False,

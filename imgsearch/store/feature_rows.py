@@ -49,6 +49,7 @@ FEATURE_ROWS: Mapping[str, FeatureRows] = {  # by the name of the feature
     "people": FeatureRows("persons", "persons"),
     "saved": FeatureRows("saved_searches", "saved searches", in_all_packs=True),
     "text": FeatureRows("text_readings", "text in pictures"),
+    "wall": FeatureRows("walls"),
 }
 
 

@@ -994,6 +994,18 @@ CREATE INDEX photos_by_time_of_day ON photos (strftime('%w', substr(taken_at, 1,
     substr(taken_at, 12, 8), taken_at, date_precision, lat);
 """
 
+# Addresses that show the photos of a search without a login. A number is never given twice.
+_WALLS = """
+CREATE TABLE walls (
+    id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+    line TEXT NOT NULL,
+    seconds INTEGER NOT NULL,
+    pause TEXT,
+    made_at TEXT NOT NULL,
+    salt BLOB NOT NULL
+);
+"""
+
 # Facts whose columns the statements of a migration name. Photos of a pack may have them already.
 _NEEDED_FACTS = {
     "date precision": ("date_precision",),
@@ -1027,6 +1039,7 @@ MIGRATIONS: dict[str, str] = {
     "facts taken": _FACTS_TAKEN,
     "identity of the library": _LIBRARY_IDENTITY,
     "times of day": _TIMES_OF_DAY,
+    "walls": _WALLS,
 }
 
 

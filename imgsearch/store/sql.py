@@ -31,6 +31,9 @@ DATE_TAKEN = (
     "FROM paths AS dated WHERE dated.photo_id = photos.id))"
 )
 DATED_BY = "CASE WHEN photos.taken_at IS NULL THEN 'file' ELSE photos.dated_by END"
+TIME_OF_DAY = "substr(photos.taken_at, 12, 8)"
+# A time of midnight to the second is what programs write that know the day alone.
+HAS_TIME = f"photos.date_precision IS NULL AND {TIME_OF_DAY} != '00:00:00'"
 HAS_PATH = "EXISTS (SELECT 1 FROM paths WHERE photo_id = photos.id)"
 IS_LIVE = "photos.gone_at IS NULL"  # the same by triggers, and faster where every row is read
 _SURROGATE = re.compile("[\ud800-\udfff]")

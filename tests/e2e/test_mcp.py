@@ -52,6 +52,7 @@ TOOLS = {
     "around",
     "ask",
     "narrow",
+    "sequences",
     "labels",
     "concepts",
     "people",
@@ -293,6 +294,7 @@ def test_nothing_changes_the_library(connected: Assistant, data: Path) -> None:
         "thumbnail": {"photo_id": 1},
         "around": {"photo": 1},
         "ask": {"question": "When did I see a red square?"},
+        "sequences": {"line": "a red square ~> a blue square"},
         "narrow": {"query": "a red square"},
     }
     for tool in sorted(TOOLS - {"search", "explain", "similar", "meaning", "duplicates"}):

@@ -673,6 +673,7 @@ def test_answers_are_as_the_document_describes_them(served: Served) -> None:
         "/over-time/pictures": [{}, {"query": "type:png", "by": "month"}],
         "/around": [{"photo": 1, "k": 2}],
         "/ask": [{"question": "When did I see a cat?", "k": 2}, {"question": "How many photos?"}],
+        "/sequences": [{"line": "a cat ~2h~> a dog", "k": 2, "weak": True}],
         "/narrow": [{"query": "a cat"}, {"query": {"line": "type:png"}}],
         "/duplicates/groups": [{}, {"query": "type:png", "min_score": 0.95, "first": 0, "k": 5}],
         "/duplicates/choices": [{"photo_id": 1, "is_kept": True}],
@@ -685,6 +686,8 @@ def test_answers_are_as_the_document_describes_them(served: Served) -> None:
         "/saved/looked": [{"name": "cats"}],
         "/saved/rename": [{"name": "cats", "new_name": "our cats"}],
         "/saved/remove": [{"name": "our cats"}],
+        "/walls": [{"line": "type:png"}, {"line": "a cat", "seconds": 30, "pause": "22:00-07:00"}],
+        "/walls/remove": [{"number": 1}],
         "/concepts/teach": [
             {
                 "name": "max",

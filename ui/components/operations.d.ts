@@ -31,6 +31,7 @@ export interface GetOperations {
   "duplicates/choices": { request: {}; answer: Record<string, boolean> };
   "labels": { request: {}; answer: (SavedLabels)[] };
   "saved": { request: {}; answer: (SavedSearchSummary)[] };
+  "walls": { request: {}; answer: (Wall)[] };
 }
 
 /** What each operation by POST is given, and its answer. */
@@ -95,8 +96,11 @@ export interface PostOperations {
   "over-time": { request: { query?: string | QueryBody | null; k?: number; by?: "month" | "year" }; answer: (StripPeriod)[] };
   "over-time/pictures": { request: { query?: string | QueryBody | null; k?: number; by?: "month" | "year" }; answer: (StripPicture)[] };
   "around": { request: { photo: number | string; k?: number }; answer: PhotosBeforeAfter };
+  "sequences": { request: { line: string; k?: number; weak?: boolean }; answer: SequenceAnswer };
   "ask": { request: { question: string; k?: number }; answer: QuestionAnswer };
   "narrow": { request: { query: string | QueryBody }; answer: NarrowingQuestions };
+  "walls": { request: { line: string; seconds?: number; pause?: string | null }; answer: Wall };
+  "walls/remove": { request: { number: number }; answer: null };
 }
 
 /** What each operation by DELETE is given, and its answer. */
@@ -309,6 +313,12 @@ export type PhotosBeforeAfter = { hit: Hit; event: EventSummary | null; before: 
 
 export type NearbyPhoto = { hit: Hit; apart_s: number; apart: string };
 
+export type SequenceAnswer = { line: string; is_from_words: boolean; parts: (SequencePart)[]; state: "found" | "nothing" | "unsure" | null; sequences: (PhotoSequence)[]; remarks: (string)[]; remark_commands: (string)[] };
+
+export type SequencePart = { query: string; state: "found" | "nothing" | "unsure" | null; understood: (UnderstoodPart)[]; window: string | null };
+
+export type PhotoSequence = { hits: (Hit)[]; score: number; level: "likely" | "possible" | "sure" | "weak" | null; apart_s: (number)[]; apart: (string)[]; event: EventSummary | null };
+
 export type QuestionAnswer = { question: string; asked: "ever" | "how long" | "how many photos" | "how many places" | "how often" | "look" | "other" | "when" | "where" | "which dates" | "who"; sentence: string; certainty: "known" | "likely" | "none" | "refused" | "unsure"; query: string; photos: number; occasions: (AnsweredOccasion)[]; hits: (Hit)[]; remarks: (string)[]; remark_commands: (string)[] };
 
 export type AnsweredOccasion = { start: string; end: string; title: string; place: string | null; photos: number; certainty: "known" | "likely" | "none" | "refused" | "unsure" };
@@ -316,3 +326,5 @@ export type AnsweredOccasion = { start: string; end: string; title: string; plac
 export type NarrowingQuestions = { photos: number; questions: (NarrowingQuestion)[] };
 
 export type NarrowingQuestion = { question: string; yes: string; no: string; photos: number; others: number };
+
+export type Wall = { number: number; line: string; path: string; seconds: number; pause: string | null; made_at: string; photos: number; problem: string | null };

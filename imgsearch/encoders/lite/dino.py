@@ -41,7 +41,7 @@ class DinoForm:
         return (
             f"lite/{self._heads_file.generation}{suffix}:efficientnet-lite2-int8-{SIDE_PX}-squash"
             f"+dinov2-vits14-int8-{DINO_SIDE_PX}+all-minilm-l6-v2-{CONTEXT_LENGTH}"
-            f"+heads-{self._heads_file.sha256[:12]}"
+            f"+heads-{self._heads_file.trained}"
         )
 
     @property

@@ -20,6 +20,7 @@ from msgspec import Struct
 from msgspec.structs import asdict
 from numpy.typing import ArrayLike, NDArray
 
+from imgsearch.encoders.lite import heads
 from imgsearch.encoders.lite.heads import (
     Base,
     Head,
@@ -40,8 +41,9 @@ Floats = NDArray[np.float32]
 MEMBERS = ("lite", "dino", "both")  # the features that each head reads
 CURRENT = HeadsFile(
     2,
-    Path(__file__).with_name("dino-heads-2.safetensors"),
-    "fcb561edff5e50f95f635207773abadffae182da94528a6b8d9f8eba1b161447",
+    Path(__file__).with_name("dino-heads-2-rounded.safetensors"),
+    "bc4fdd3c8b8676ca459b41ddb630a8974ece87ab39f21a575ef4becf0946ebdf",
+    trained="fcb561edff5e",
 )
 
 
@@ -53,7 +55,7 @@ def features_of(member: str, features: Floats, dino: Floats) -> Floats:
 
 
 class DinoHeads(Struct, frozen=True):
-    """All trained arrays, float32 in memory and float16 on disk if that loses nothing."""
+    """All trained arrays, float32 in memory."""
 
     base: Base
     heads: tuple[Head, ...]  # one for each of MEMBERS
@@ -92,8 +94,12 @@ class DinoHeads(Struct, frozen=True):
 
 
 def load(path: Path) -> DinoHeads:
-    """Read a heads file. The caller has checked its checksum."""
-    stored = load_arrays(path)
+    """Read a heads file. The caller has checked its checksum.
+
+    What the file lacks is that of `lite`: the base, the ranges and the first head. Raises
+    EncoderError if the file of `lite` is damaged.
+    """
+    stored = _shared_with_lite() | load_arrays(path)
     return DinoHeads(
         base=base_of(stored),
         heads=tuple(head_of(stored, f"{name}.") for name in MEMBERS),
@@ -103,6 +109,12 @@ def load(path: Path) -> DinoHeads:
         ranges=stored["ranges"],
         logit_scale=number_of(stored, "logit_scale"),
     )
+
+
+def _shared_with_lite() -> dict[str, Floats]:
+    of_lite = load_arrays(heads.CURRENT.verified())
+    of_head = {f"{MEMBERS[0]}.{name}": of_lite[name] for name in Head.__struct_fields__}
+    return of_head | {name: of_lite[name] for name in (*Base.__struct_fields__, "ranges")}
 
 
 def save(trained: DinoHeads, path: Path) -> None:

@@ -29,11 +29,16 @@ _CONSE_TEMPERATURE = 2.0
 
 
 class HeadsFile(Struct, frozen=True):
-    """The heads file of one generation of `lite`, pinned by its sha256."""
+    """The heads file of one generation of `lite`, pinned by its sha256.
+
+    `trained` is the name of the heads in the ids of encoders: the first characters of the sha256 of
+    the file that the training wrote. Another file with nearly the same values keeps it.
+    """
 
     generation: int
     path: Path
     sha256: str
+    trained: str
 
     def verified(self) -> Path:
         """Return the path, after checking the content.
@@ -47,6 +52,7 @@ CURRENT = HeadsFile(
     2,
     Path(__file__).with_name("heads-2.safetensors"),
     "f64882a715e185ab53101c8ec895d9b7e4c32bbee2258c29f576866b87747b61",
+    trained="f64882a715e1",
 )
 
 
@@ -153,6 +159,7 @@ _FLOAT16 = (
     "text_map",
     "projection",
 )  # the others are small
+_STEPS = ".steps"  # at the end of a name: those of the matrix with the name before it
 
 
 def load(path: Path) -> Heads:
@@ -175,10 +182,22 @@ def save(heads: Heads, path: Path) -> None:
 
 
 def load_arrays(path: Path) -> dict[str, Floats]:
-    """Read all arrays of a file, in float32."""
+    """Read all arrays of a file, in float32.
+
+    A matrix with steps beside it is stored as whole numbers of the step of each row.
+    """
     from safetensors.numpy import load_file
 
-    return {name: array.astype(np.float32) for name, array in load_file(path).items()}
+    stored = load_file(path)
+    arrays = {
+        name: array.astype(np.float32)
+        for name, array in stored.items()
+        if not name.endswith(_STEPS)
+    }
+    for name, array in arrays.items():
+        if name + _STEPS in stored:
+            array *= stored[name + _STEPS][:, None]
+    return arrays
 
 
 def save_arrays(arrays: Mapping[str, ArrayLike], path: Path) -> None:

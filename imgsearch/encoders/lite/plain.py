@@ -32,7 +32,7 @@ class PlainForm:
         suffix = "+views" if self._has_views else ""
         return (
             f"lite/{self._heads_file.generation}{suffix}:efficientnet-lite2-int8-{SIDE_PX}-squash"
-            f"+all-minilm-l6-v2-{CONTEXT_LENGTH}+heads-{self._heads_file.sha256[:12]}"
+            f"+all-minilm-l6-v2-{CONTEXT_LENGTH}+heads-{self._heads_file.trained}"
         )
 
     @property

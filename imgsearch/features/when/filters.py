@@ -11,15 +11,12 @@ from imgsearch.features.when.values import (
 from imgsearch.language.calendar_words import SEASONS
 from imgsearch.records.query import FilterValue
 from imgsearch.store.filters import ConditionContext, SqlCondition, joined
-from imgsearch.store.sql import DATE_TAKEN
+from imgsearch.store.sql import DATE_TAKEN, HAS_TIME, TIME_OF_DAY
 
 # The expressions of the index `photos_by_time_of_day` in migrations.py, so that no photo is read.
 # The date alone: with an offset from UTC behind it, SQLite would tell the day of the week in UTC.
 _WEEKDAY = "strftime('%w', substr(photos.taken_at, 1, 10))"
-_TIME = "substr(photos.taken_at, 12, 8)"
 _IS_EXACT_TO_DAY = "(photos.date_precision IS NULL OR photos.date_precision = 'day')"
-# A time of midnight to the second is what programs write that know the day alone.
-_HAS_TIME = f"photos.date_precision IS NULL AND {_TIME} != '00:00:00'"
 _ALL_DAYS = frozenset(range(7))
 
 
@@ -30,7 +27,7 @@ def has_weekday(context: ConditionContext) -> SqlCondition:
 
 def has_time(context: ConditionContext) -> SqlCondition:
     """Return the condition that a photo has a time of day of its own."""
-    return SqlCondition(f"coalesce({_HAS_TIME}, 0)")
+    return SqlCondition(f"coalesce({HAS_TIME}, 0)")
 
 
 def on_weekdays(context: ConditionContext, value: FilterValue) -> SqlCondition:
@@ -68,7 +65,7 @@ def in_season(context: ConditionContext, value: FilterValue) -> SqlCondition:
 
 def _within(days: frozenset[int], time: TimeOfDay) -> SqlCondition:
     """Return the condition that a photo was taken at a time of these days."""
-    return joined(" AND ", [SqlCondition(_HAS_TIME), _is_on(days), _is_at(time)])
+    return joined(" AND ", [SqlCondition(HAS_TIME), _is_on(days), _is_at(time)])
 
 
 def _is_on(days: frozenset[int]) -> SqlCondition:
@@ -80,8 +77,8 @@ def _is_on(days: frozenset[int]) -> SqlCondition:
 def _is_at(time: TimeOfDay) -> SqlCondition:
     start, end = _clock(time.start), _clock(time.end)
     if time.is_past_midnight:
-        return SqlCondition(f"({_TIME} >= ? OR {_TIME} < ?)", (start, end))
-    return SqlCondition(f"({_TIME} >= ? AND {_TIME} < ?)", (start, end))
+        return SqlCondition(f"({TIME_OF_DAY} >= ? OR {TIME_OF_DAY} < ?)", (start, end))
+    return SqlCondition(f"({TIME_OF_DAY} >= ? AND {TIME_OF_DAY} < ?)", (start, end))
 
 
 def _clock(minutes: int) -> str:
