@@ -29,7 +29,8 @@ _SCRIPTS = "static/js"  # in that folder, and in addresses
 # Streamlit's elements that every view draws; a hash follows in the names of their scripts.
 _ELEMENTS = ("BidiComponent", "Button", "Html")
 _EVERYWHERE = ("shell", "search_field")  # our components
-_STYLES = Path(__file__).with_name("assets") / "page.css"
+_ASSETS = Path(__file__).with_name("assets")
+_STYLES = (_ASSETS / "tokens.css", _ASSETS / "page.css")
 # Streamlit takes the path of a view for a folder in which it is served, and asks there first.
 _BASE = "<script>window.__streamlit = { BACKEND_BASE_URL: location.origin };</script>"
 # An import that a module cannot do without; those in parentheses are made later.
@@ -65,7 +66,8 @@ def document(view: str) -> str:
     given = given.replace('href="./favicon.png"', f'href="{manifest.ICON}"')
     given = given.replace("</head>", f"  {_BASE}\n{named}\n  </head>", 1)
     # In the body: Streamlit adds its own styles to the head, and the later ones count.
-    return given.replace("</body>", f"<style>{_STYLES.read_text('utf-8')}</style>\n  </body>", 1)
+    styles = "\n".join(path.read_text("utf-8") for path in _STYLES)
+    return given.replace("</body>", f"<style>{styles}</style>\n  </body>", 1)
 
 
 def _scripts_of_streamlit(given: str) -> list[str]:

@@ -65,7 +65,6 @@ CORE_VIEWS: Mapping[str, PageView] = {  # by the path of their address, but for 
         "narrows",
         ("timeline",),
         shows_progress=True,
-        link="By date",
         place="photos",
         label="By date",
     ),

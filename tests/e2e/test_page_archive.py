@@ -19,7 +19,7 @@ from tests.browsing import (
     download,
     serving,
     settle,
-    view_as,
+    view_link,
     wait_for_count,
     wait_for_first,
     wait_until_shown,
@@ -160,7 +160,7 @@ def test_an_archive_has_a_timeline_and_a_map(
     tab.get_by_role("link", name="Show photos").click()
     tab.wait_for_url("**/?q=near*")
     wait_for_count(tab, 12)
-    view_as(tab, "By date")
+    view_link(tab, "By date").click()
     tab.get_by_text("12 photos for near:").wait_for()
 
 

@@ -210,7 +210,7 @@ def test_results_and_a_photo_lead_to_the_map_and_the_timeline(page: Page, addres
     view_as(page, "On the map")
     page.get_by_text("12 photos for country:Italy").wait_for()
     page.go_back()
-    view_as(page, "By date")
+    view_link(page, "By date").click()
     page.get_by_text("12 photos for country:Italy").wait_for()
     page.locator(".section .tile a[href]").first.click()
     page.get_by_role("link", name="Around it on the map").click()
@@ -232,7 +232,7 @@ def test_an_example_stays_in_the_address_of_the_map_and_the_timeline(
     like_it.wait_for()
     page.go_back()
     page.locator(".map").wait_for(state="detached")  # the panel of its circle has such a link, too
-    view_as(page, "By date")
+    view_link(page, "By date").click()
     page.wait_for_url("**/timeline?*photo=45*")
     like_it.wait_for()
     page.locator(".section .tile a[href]").first.click()

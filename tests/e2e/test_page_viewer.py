@@ -23,6 +23,7 @@ from tests.browsing import (
     focused_name,
     serving,
     settle,
+    small_targets,
     wait_for_first,
     wait_in_browser,
     wait_until_shown,
@@ -564,15 +565,37 @@ def test_the_details_are_a_drawer_and_the_photo_has_the_width_of_the_screen(
     assert not details.is_visible()
 
 
-def test_on_a_phone_the_details_are_below_the_photo(open_tab: OpenTab, address: str) -> None:
+def test_on_a_phone_the_details_are_a_sheet_from_below(
+    open_tab: OpenTab, address: str, screenshot: Callable[..., None]
+) -> None:
     tab = open_tab(address, 390, 844)
     tab.goto(address)
     tab.evaluate("localStorage['imgsearch.details'] = ''")
     tab.goto(f"{address}/?q=name:large")
     wait_for_first(tab, "large.jpg")
     tab.locator(".tile a").first.click()
-    tab.get_by_role("heading", name="Details").wait_for()
-    assert not tab.get_by_role("button", name="Details").is_visible()
+    tab.locator(".frame img").wait_for()
+    details = tab.get_by_role("heading", name="Details")
+    assert not details.is_visible(), "the photo has the screen"
+    tab.get_by_role("button", name="Details", exact=True).click()
+    details.wait_for()
+    tab.get_by_text("JPEG").first.wait_for()
+    settle(tab)
+    screenshot(tab, "details-phone")
+    assert not axe_violations(tab)
+    assert not small_targets(tab)
+    sheet, photo, places = (
+        tab.locator(each).bounding_box() for each in (".drawer", ".frame img", "nav.places")
+    )
+    assert sheet and photo and places
+    assert sheet["y"] >= photo["y"] + photo["height"], "the photo is in sight above it"
+    assert abs(sheet["y"] + sheet["height"] - places["y"]) <= 1
+    tab.keyboard.press("Escape")
+    details.wait_for(state="hidden")
+    assert "/photo?" in tab.url
+    tab.get_by_role("button", name="Details", exact=True).click()
+    tab.get_by_role("button", name="Close the details").click()
+    details.wait_for(state="hidden")
     assert width_of(tab, ".frame") == 390
     above, frame, under = (
         tab.locator(each).bounding_box() for each in (".bar:not(.under)", ".frame", ".under")

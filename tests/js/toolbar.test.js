@@ -8,7 +8,7 @@ const { window } = await openPage("/", () => ({ content: {} }));
 const { Toolbar } = await import("../../ui/components/answer/toolbar.js");
 const { chosenView } = await import("../../ui/components/answer/view.js");
 
-const VIEWS = [["calendar_month", "By date", "/timeline?q=dog"], ["map", "On the map", "/map?q=dog"]];
+const VIEWS = [["view_column", "Over time", "/over-time?q=dog"], ["map", "On the map", "/map?q=dog"]];
 
 function open(shown = {}, isNarrow = false) {
   const asked = [];
@@ -31,14 +31,14 @@ const press = (node, key) => {
 test("a size, views, selecting and a menu stand in the bar; the rest is in the menu, in words", () => {
   const { toolbar } = open({ stacked: false, items: [{ icon: "library_add", label: "Add all to an album", name: "album", act: () => {} }] });
   assert.deepEqual(namesOf(toolbar.node), ["Size of the photos", "View as", "Select", "More"]);
-  assert.deepEqual(namesOf(toolbar.views.list), ["Grid", "By date", "On the map"]);
+  assert.deepEqual(namesOf(toolbar.views.list), ["Grid", "Over time", "On the map"]);
   assert.deepEqual(namesOf(toolbar.more.list), ["Select all", "Add all to an album", "Show squares", "Show captions", "Stack similar photos"]);
 });
 
 test("on a narrow screen, size and views are in the menu", () => {
   const { toolbar } = open({}, true);
   assert.deepEqual(namesOf(toolbar.node), ["Select", "More"]);
-  assert.deepEqual(namesOf(toolbar.more.list).slice(1, 4), ["Grid", "By date", "On the map"]);
+  assert.deepEqual(namesOf(toolbar.more.list).slice(1, 4), ["Grid", "Over time", "On the map"]);
   assert.ok(toolbar.more.list.contains(toolbar.size));
 });
 

@@ -40,6 +40,7 @@ export class Places {
     if (place !== this.here) {
       this.here = place;
       const views = place ? shownViews(place) : [];
+      this.row.scrollLeft = 0; // another place begins with its first view
       this.row.replaceChildren(...(views.length > 1 ? views.map(({ address, label }) => this.link(address, label)) : []));
     }
     this.row.hidden = !this.row.children.length || path === PHOTO; // a photo has the room
@@ -101,9 +102,10 @@ function mark(link, current) {
 /** @param {Element} link */
 const linkedPath = (link) => link.getAttribute("href") ?? "";
 
-// Scrolls the row, and nothing around it.
+// Scrolls the row, no further than the link needs, and nothing around it.
 /** @param {Element} link @param {HTMLElement} row */
 function bringIntoRow(link, row) {
-  if (!(link instanceof HTMLElement) || row.scrollWidth <= row.clientWidth) return;
-  row.scrollLeft = link.offsetLeft - row.offsetLeft - (row.clientWidth - link.offsetWidth) / 2;
+  if (!(link instanceof HTMLElement)) return;
+  const start = link.offsetLeft - row.offsetLeft, end = start + link.offsetWidth - row.clientWidth;
+  row.scrollLeft = Math.max(Math.min(row.scrollLeft, start), end);
 }

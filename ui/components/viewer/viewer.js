@@ -25,10 +25,10 @@ const REMARK_AFTER_MS = 250; // that somebody stays at a photo
 const AHEAD = [1, -1, 2];
 const STARS = [1, 2, 3, 4, 5];
 const UNKNOWN = 422; // the answer for a photo that the library does not have
-const DETAILS = "imgsearch.details"; // in the storage of the browser: "1" where they are shown beside the photo
+const DETAILS = "imgsearch.details"; // in the storage of the browser: "1" where they are shown with the photo
 const STRIP = "imgsearch.strip."; // before the key of a strip: "1" where it is shown below the photo
 const MIN_FRAME_PX = 240, GAP_PX = 12; // as in viewer.css
-const isNarrow = () => matchMedia("(max-width: 640px)").matches; // there they are always shown, below the photo
+const isNarrow = () => matchMedia("(max-width: 640px)").matches; // there they are in a sheet from below
 
 /** @param {HTMLElement & { viewer?: Viewer | null }} box @param {StreamlitComponent<Data>} component */
 export default function (box, { data, setTriggerValue }) {
@@ -102,6 +102,9 @@ class Viewer {
     const under = element("nav", "bar under"); // the photo, where the screen is narrow: there the thumb is
     under.ariaLabel = "Actions for the photo";
     this.details = new Details(data, (name, id) => this.askForm(name, id));
+    const closeDetails = this.button("close", "Close the details", () => this.toggleDetails());
+    closeDetails.classList.add("close-details");
+    this.details.node.prepend(closeDetails);
     this.stage = element("div", "stage");
     this.below = element("div", "below");
     this.below.hidden = true;
@@ -121,7 +124,6 @@ class Viewer {
       under.hidden = place === bar;
       if (actions.parentElement !== place) place.append(actions);
       if (isNarrow()) this.frame.style.height = ""; else this.fillAboveStrips();
-      if (this.current) this.describe(); // details that were not shown may be now
     };
     addEventListener("resize", this.fit);
     this.resized = new ResizeObserver(() => this.fit());
@@ -233,7 +235,7 @@ class Viewer {
 
   // Shows what is known of the photo, if there is a place for it.
   describe() {
-    if (isNarrow() || this.areDetailsShown) this.details.show(this.current, AHEAD.map((by) => this.slides[this.index + by]), this.data);
+    if (this.areDetailsShown) this.details.show(this.current, AHEAD.map((by) => this.slides[this.index + by]), this.data);
   }
 
   // Of the search for photos like this one, with the words beside it.
@@ -281,7 +283,6 @@ class Viewer {
   }
 
   toggleDetails() {
-    if (isNarrow()) return;
     const areShown = !this.areDetailsShown, hadFocus = this.details.node.contains(focusIn(this.box));
     this.showDetails(areShown);
     if (hadFocus && !areShown) this.focus();
@@ -388,7 +389,7 @@ class Viewer {
     const act = /** @type {Record<string, () => void>} */ ({
       ArrowLeft: () => this.step(-1),
       ArrowRight: () => this.step(1),
-      Escape: () => leave(this.data.results),
+      Escape: () => { if (isNarrow() && this.areDetailsShown) this.toggleDetails(); else leave(this.data.results); },
       Enter: () => this.fill({ screen: true }),
       x: () => this.select(),
       i: () => this.toggleDetails(),
