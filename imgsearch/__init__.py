@@ -118,6 +118,8 @@ if TYPE_CHECKING:
     from imgsearch.features.text.operations import PictureText as PictureText
     from imgsearch.features.vectors.reading import LibraryVectors as LibraryVectors
     from imgsearch.features.vectors.records import VectorBatch as VectorBatch
+    from imgsearch.features.wall.operations import Walls as Walls
+    from imgsearch.features.wall.records import Wall as Wall
     from imgsearch.features.installed import (
         component_packages as component_packages,
         component_styles as component_styles,
