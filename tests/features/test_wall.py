@@ -136,7 +136,7 @@ def test_a_wall_whose_album_is_gone_says_so(library: Library) -> None:
 
 def test_the_command_makes_lists_and_deletes_walls(data: Path) -> None:
     none = run_cli("wall", data=data)
-    assert none.returncode == 1 and "imgsearch wall album:Lisbon" in none.stderr
+    assert none.returncode == 1 and "imgsearch wall in:Holidays" in none.stderr
     made = run_cli("wall", "in:summer", "--pause", "22-7", data=data)
     address = made.stdout.strip()
     assert address.startswith("http://localhost:8501/wall/"), made.stderr

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 PATH = "/wall"  # of the page; a key follows
 SECONDS = 20
 LEAST_SECONDS, MOST_SECONDS = 3, 24 * 60 * 60
-Line = Annotated[str, Meta(description="A line of the query language: album:Lisbon, saved:beach.")]
+Line = Annotated[str, Meta(description="A line of the query language: in:Holidays, type:jpeg.")]
 Shown = Annotated[
     int,
     Meta(ge=LEAST_SECONDS, le=MOST_SECONDS, description="Show each photo for so many seconds."),
@@ -62,7 +62,7 @@ class Walls:
         make no sense, and DiskError.
         """
         if not line.strip():
-            raise UsageError("Say which photos a wall shows: album:Lisbon, saved:beach, a dog.")
+            raise UsageError("Say which photos a wall shows: in:Holidays, type:jpeg, a dog.")
         if not is_utf8(line):
             raise UsageError("A wall is stored as text, and this search has bytes that are none.")
         if not LEAST_SECONDS <= seconds <= MOST_SECONDS:

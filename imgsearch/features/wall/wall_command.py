@@ -52,8 +52,8 @@ def command(
     """Show the photos of QUERY on a frame or a television, one after the other, for ever.
 
     \b
-      imgsearch wall album:Lisbon
-      imgsearch wall saved:beach --seconds 30 --pause 22:00-07:00
+      imgsearch wall in:Holidays
+      imgsearch wall "a beach" --seconds 30 --pause 22:00-07:00
       imgsearch wall
       imgsearch wall --remove 1
 
@@ -67,7 +67,7 @@ def command(
     if remove is not None and (is_new or as_json):
         raise click.UsageError("Give --remove alone: imgsearch wall --remove 1")
     if not is_new and (seconds is not None or pause is not None):
-        raise click.UsageError("Say which photos: imgsearch wall album:Lisbon --seconds 30")
+        raise click.UsageError("Say which photos: imgsearch wall in:Holidays --seconds 30")
     start = (page or f"http://localhost:{_PORT}").rstrip("/")
     with asking(data_dir, address) as ask:
         if remove is not None:
@@ -103,7 +103,7 @@ def _print_all(walls: Sequence[Wall], start: str, as_json: bool) -> None:
         if each.problem is not None:
             info(Sentence(f"Wall {each.number} shows nothing: ", each.problem))
     if not walls:
-        info(Sentence("There is no wall. To make one: ", CommandLine("wall album:Lisbon")))
+        info(Sentence("There is no wall. To make one: ", CommandLine("wall in:Holidays")))
         sys.exit(NO_RESULT)
 
 
