@@ -2,6 +2,9 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# Where it is set, each of the many processes of the tests compiles all modules anew: half of its
+# time.
+unexport PYTHONDONTWRITEBYTECODE
 # No test asks a model hub.
 export HF_HUB_OFFLINE ?= 1
 

@@ -39,6 +39,8 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
 
 # Users do not set it: what a process prints into a pipe or a file waits in a buffer.
 os.environ.pop("PYTHONUNBUFFERED", None)
+# Nor this: each process that a test starts would compile all modules anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 # No test asks a model hub, unless it says so itself.
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
