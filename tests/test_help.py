@@ -41,7 +41,8 @@ def test_the_examples_of_a_command_have_those_of_features_at_their_end() -> None
     """However often the command is looked up."""
     lines = run("search", "--help").splitlines()
     (at,) = [number for number, line in enumerate(lines) if "'saved:beach after:2024'" in line]
-    assert lines[at - 1].startswith("    imgsearch search ") and lines[at + 1] == ""
+    end = lines.index("", at)
+    assert all(each.startswith("    imgsearch search ") for each in lines[at - 1 : end])
     assert run("search", "--help").count("saved:beach") == 1
 
 
