@@ -2,14 +2,16 @@
 // until then the line above them is empty.
 
 import { isPlainClick, visit } from "../history/history.js";
-import { ask } from "../shared/ask.js";
-import { element } from "../shared/dom.js";
+import { askOperation, queryOf } from "../shared/ask.js";
+import { countOf, element } from "../shared/dom.js";
 import { mount } from "../shared/page.js";
 
+/** @import { NarrowingQuestion } from "../operations.d.ts" */
 /** @import { Parameters } from "../types.d.ts" */
-/** @typedef {{ search: Parameters, version: string }} Data `version` changes whenever the photos of the answer do */
-/** @typedef {{ word: string, explanation: string, address: string }} NarrowedSearch yes or no, and where it leads */
-/** @typedef {{ question: string, answers: NarrowedSearch[] }} Question */
+/**
+ * `line` is that of the search in normal form, and `version` changes whenever the photos of the answer do.
+ * @typedef {{ search: Parameters, line: string, version: string }} Data
+ */
 
 class Questions {
   shown = ""; // the answer that the questions are about
@@ -23,46 +25,48 @@ class Questions {
   }
 
   /** @param {Data} data */
-  update({ search, version }) {
-    const wanted = JSON.stringify([search, version]);
+  update(data) {
+    const wanted = JSON.stringify([data.search, data.version]);
     if (wanted === this.shown) return;
     this.shown = wanted;
-    this.load(search);
+    this.load(data);
   }
 
-  /** @param {Parameters} search */
-  async load(search) {
+  /** @param {Data} data */
+  async load({ search, line }) {
     this.asked.abort();
     const { signal } = (this.asked = new AbortController());
     this.box.replaceChildren();
     this.box.hidden = false;
-    const answer = await ask(`/narrowing/questions?${new URLSearchParams(search)}`, { signal });
+    const answer = await askOperation("narrow", { query: queryOf(search) ?? "" }, { signal });
     if (signal.aborted) return;
     // Without a reply there are none: whoever looks at the photos misses nothing.
-    const /** @type {Question[]} */ questions = answer?.ok ? answer.content : [];
+    const questions = answer?.ok ? answer.content.questions : [];
     this.box.hidden = !questions.length;
-    this.box.replaceChildren(...questions.map(drawn));
+    this.box.replaceChildren(...questions.map((each) => questionOf(each, search, line)));
   }
 
   close() { this.asked.abort(); }
 }
 
-/** @param {Question} question */
-function drawn({ question, answers }) {
+/** @param {NarrowingQuestion} asked @param {Parameters} search @param {string} line */
+function questionOf({ question, yes, no, photos, others }, search, line) {
   const node = element("span", "question");
   node.role = "group";
   node.ariaLabel = question;
-  node.append(element("span", "", question), ...answers.map(linkOf));
+  node.append(element("span", "", question));
+  for (const [word, condition, count] of /** @type {const} */ ([["Yes", yes, photos], ["No", no, others]])) {
+    const link = element("a", "", word), address = addressWith(search, line, condition);
+    link.href = address;
+    link.title = `${condition}: ${countOf(count)}`;
+    link.onclick = (event) => { if (isPlainClick(event)) { event.preventDefault(); visit(address); } };
+    node.append(link);
+  }
   return node;
 }
 
-/** @param {NarrowedSearch} narrowed */
-function linkOf({ word, explanation, address }) {
-  const link = element("a", "", word);
-  link.href = address;
-  link.title = explanation;
-  link.onclick = (event) => { if (isPlainClick(event)) { event.preventDefault(); visit(address); } };
-  return link;
-}
+// The address of a search with one more filter, which holds for all of a line in normal form.
+/** @param {Parameters} search @param {string} line @param {string} condition */
+export const addressWith = (search, line, condition) => `/?${new URLSearchParams({ ...search, q: `${line} ${condition}`.trim() })}`;
 
 export default mount(Questions);
