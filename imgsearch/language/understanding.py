@@ -34,6 +34,7 @@ from imgsearch.language.function_words import (
     words_as,
 )
 from imgsearch.language.grammar import is_expressible, parse, to_text
+from imgsearch.language.newest import newest_first
 from imgsearch.language.phrasing import BEFORE_ASKING_ME, PICTURES, asks_for_any_photo
 from imgsearch.language.words import is_common
 from imgsearch.records.names import WHOLE_NAME_FIELDS, NameField
@@ -120,16 +121,13 @@ def understand(
     `places` has the names of the library's places in other languages; None if these are not
     understood.
     """
+    if newest := _newest_first(query):
+        ordered, part = newest
+        understood = understand(names, ordered, today, places)
+        return replace(understood, parts=(part, *understood.parts))
     read_words = partial(_Words, names, today=today or date.today(), places=places)
     query, excluded = _without_names(read_words, query)
-    free = next(
-        (
-            term
-            for term in query.terms
-            if term.is_free and term.weight > 0 and isinstance(term.what, str)
-        ),
-        None,
-    )
+    free = _free_term(query)
     words = [] if free is None else _with_dates_apart(str(free.what)).split()
     read = read_words(words[:MAX_WORDS])
     matches = read.matches() if len(words) <= MAX_WORDS else []
@@ -174,6 +172,38 @@ def understand(
         if is_only_date or has_part
     )
     return Understanding(exact, (*parts, *excluded), named_dates)
+
+
+def _free_term(query: Query) -> Term | None:
+    """Return the words to look for that were typed outside of quotes; None if there are none."""
+    return next(
+        (
+            term
+            for term in query.terms
+            if term.is_free and term.weight > 0 and isinstance(term.what, str)
+        ),
+        None,
+    )
+
+
+def _newest_first(query: Query) -> tuple[Query, UnderstoodPart] | None:
+    """Return a query whose words ask for the newest photos, in their order and without the words.
+
+    None for any other query, and for one that states an order.
+    """
+    free = _free_term(query)
+    if free is None or query.sort != "relevance":
+        return None
+    newest = newest_first(str(free.what))
+    if newest is None:
+        return None
+    rest = (dataclasses.replace(free, what=newest.rest),) if newest.rest else ()
+    terms = tuple(each for term in query.terms for each in (rest if term is free else (term,)))
+    ordered = replace(query, terms=terms, sort="date")
+    plain = replace(query, terms=_exact(tuple(filter(is_expressible, query.terms))))
+    others = replace(ordered, terms=tuple(filter(is_expressible, terms)), sort="relevance")
+    part = UnderstoodPart(newest.words, "sort:date", to_text(plain, exact=True), to_text(others))
+    return ordered, part
 
 
 def _without_names(
