@@ -44,6 +44,7 @@ class Task:
         self.done = 0
         self.total = 0  # 0 while unknown
         self.part: str | None = None
+        self.step = ""
         self.running = True
         self.stopping = False
         self.report: object = None
@@ -54,6 +55,7 @@ class Task:
         """Record a step."""
         self._meter.starts_part(step)
         self.done, self.total, self.part = step.done, step.total, step.part
+        self.step = step.step
 
     def stop(self) -> None:
         """Let the job end after its present step."""
@@ -241,6 +243,8 @@ def progress_share(job: Task | RunningJob) -> float:
 
 def format_progress(job: Task | RunningJob, unit: str) -> str:
     """ "20 of 600 photos, 41 per second, about 14 s left"."""
+    if job.step:
+        return f"{job.step}, {format_duration(job.left_s)} left" if job.left_s else job.step
     if not job.total:
         return "preparing…"
     text = f"{job.done:,} of {job.total:,} {unit}"
