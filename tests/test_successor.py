@@ -12,6 +12,7 @@ from imgsearch import Library, Settings
 from imgsearch.encoders.openclip import catalogue
 from imgsearch.errors import DiskError, EncoderMismatch, Sentence
 from imgsearch.indexer.getting import PART, Getting
+from imgsearch.indexer.successor import EMBEDDING
 from imgsearch.progress import Download, Progress, SyncReport
 from tests.factories import SimulatedClock, run_cli, wait_until, write_photos
 from tests.model_hub import ModelHub, cutting, empty_cache, reachable_hub, refusing
@@ -96,7 +97,7 @@ def test_photos_are_found_with_lite_until_the_model_has_embedded_all(
                 assert [job.job for job in reader.unfinished()] == ["encoder"]
                 running = reader.running()
                 assert running is not None and running.step == step.step
-        assert parts == [PART, f"Indexing with {CLIP}"]
+        assert parts == [PART, EMBEDDING]
         assert (encoder_of(reader), found(reader)) == (CLIP, PHOTOS)
         assert reader.unfinished() == ()
     assert told[1].startswith(f"{CLIP} is not on this machine yet")
@@ -133,16 +134,15 @@ def test_the_next_run_goes_on_where_one_was_stopped(
 def test_photos_that_have_vectors_of_the_model_are_not_embedded_again(
     our_hub: ModelHub, photos: Path, open_again: Callable[[str], Library]
 ) -> None:
-    embedding = f"Indexing with {CLIP}"
     with open_again(CLIP) as library:
         job = library.index([photos])
-        next(step for step in job if step.part == embedding)
+        next(step for step in job if step.part == EMBEDDING)
         job.close()
         done = {each.name: each.photos for each in library.encoders.stored()}.get(CLIP, 0)
         assert encoder_of(library) == "lite"
     with open_again(CLIP) as library:
         job = library.index()
-        totals = {step.total for step in job if step.part == embedding}
+        totals = {step.total for step in job if step.part == EMBEDDING}
         assert totals == ({PHOTOS - done} if done < PHOTOS else set())
         assert encoder_of(library) == CLIP
 
@@ -257,6 +257,8 @@ def test_one_bar_goes_on_over_download_preparation_and_trial() -> None:
     follow(Download("model", 0, 0, "reading its weights", 10.0))
     clock.sleep(2)
     follow(Download("model", 0, 0, "converting its towers", 8.0))
+    late = getting._step(Download("model", 0, 0, "converting its towers", 8.0), 9.0)
+    assert late.left_s is None, "an estimate that was exceeded is none"
     assert steps[20].step == "downloading 200 of 300 MB, 10.0 MB/s"
     assert steps[20].left_s == pytest.approx(20.0)
     assert [step.done for step in steps] == sorted(step.done for step in steps)

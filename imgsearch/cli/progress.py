@@ -13,7 +13,8 @@ from imgsearch.cli.stopping import ending_soon
 from imgsearch.progress import Job, Progress, RateMeter
 
 LINE_EVERY_S = 5.0  # if standard error is not a terminal
-_BAR_WIDTH = 20  # characters: the line fits into 80
+_BAR_WIDTH, _NARROW_BAR_WIDTH = 20, 10  # characters, of a line that fits into the terminal
+_WIDE_TERMINAL = 100  # characters
 
 _Report = TypeVar("_Report")
 
@@ -34,6 +35,7 @@ def _run_with_bar(job: Job[_Report], title: str) -> _Report:
     from rich.console import Console
     from rich.progress import BarColumn, ProgressColumn, Task, TextColumn
     from rich.progress import Progress as ProgressBars
+    from rich.table import Column
     from rich.text import Text
 
     meter = RateMeter()
@@ -45,13 +47,19 @@ def _run_with_bar(job: Job[_Report], title: str) -> _Report:
         def render(self, task: Task) -> Text:
             return Text("" if latest is None else _state_text(latest, meter))
 
-    columns = (TextColumn("{task.description}"), BarColumn(_BAR_WIDTH), StateColumn())
-    with ProgressBars(*columns, console=Console(stderr=True), transient=True) as bar:
+    console = Console(stderr=True)
+    width = _BAR_WIDTH if console.width >= _WIDE_TERMINAL else _NARROW_BAR_WIDTH
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(width),
+        StateColumn(table_column=Column(no_wrap=True)),
+    )
+    with ProgressBars(*columns, console=console, transient=True) as bar:
         task = bar.add_task(title, total=None)
         for step in job:
+            latest = step
             if meter.starts_part(step):
                 bar.reset(task, description=step.part or title, total=step.total)
-            latest = step
             bar.update(task, completed=step.done)
     return job.report
 

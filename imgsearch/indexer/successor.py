@@ -21,6 +21,8 @@ from imgsearch.store.progress_file import publish_progress
 from imgsearch.store.store import Store
 from imgsearch.text import format_count
 
+EMBEDDING = "Indexing with the model"  # the part of the job after `getting.PART`
+
 
 def open_meanwhile(context: IndexingContext, store: Store, chosen: str) -> Encoder:
     """Open the encoder that serves a new library until the chosen one is here, and note that."""
@@ -56,7 +58,7 @@ def take_over(context: IndexingContext, store: Store) -> Generator[Progress, Non
             except StopIteration as end:
                 report = end.value
                 break
-            yield replace(step, part=step.part or f"Indexing with {awaited}")
+            yield replace(step, part=step.part or EMBEDDING)
     except (EncoderError, DiskError, MissingPackage) as error:
         context.notify(Sentence(error, f" Until then {row.name} answers. To go on: ", *again))
         return awaited

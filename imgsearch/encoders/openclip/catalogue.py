@@ -36,11 +36,11 @@ GPU_DEFAULT = "openclip:ViT-B-16-SigLIP2-256/webli"
 # Seconds of preparing on two cores, for each megabyte of weights: see benchmarks/bench_getting.py.
 PREPARING: Mapping[str, float] = {
     "reading its weights": 0.002,
-    "converting its towers": 0.012,
+    "converting its towers": 0.014,
     "trying both towers": 0.002,
 }
 CONVERTING_TO_INT8 = "converting its image tower to int8"
-INT8_S_PER_MB = 0.01
+INT8_S_PER_MB = 0.02
 _DISK_RATIO = 2.3  # of the download: itself, both towers in float32, the image tower in int8
 
 
