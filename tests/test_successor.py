@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from imgsearch import Library, Settings
+from imgsearch.cli.watch import _described
 from imgsearch.encoders.openclip import catalogue
 from imgsearch.errors import DiskError, EncoderMismatch, Sentence
 from imgsearch.indexer.getting import PART, Getting
@@ -18,6 +19,7 @@ from tests.factories import SimulatedClock, run_cli, wait_until, write_photos
 from tests.model_hub import ModelHub, cutting, empty_cache, reachable_hub, refusing
 from tests.small_models import clip_vocabulary, safetensors_of, small_clip
 from tests.stand_in import StandIn
+from ui.tasks import Task, format_progress, progress_share
 
 # Weights are random here, which the self-test of models says.
 pytestmark = pytest.mark.filterwarnings("ignore:.*does not find drawings:RuntimeWarning")
@@ -275,6 +277,18 @@ def test_one_bar_goes_on_over_download_preparation_and_trial() -> None:
     assert tried[31].step == "comparing int8 with float32 on photos, 32 of 64"
     assert tried[31].left_s == pytest.approx(16.0)
     assert tried[-1].done >= tried[0].done >= steps[-1].done
+
+
+def test_page_and_watcher_say_what_is_done_for_the_model() -> None:
+    step = Progress(240, 1000, None, PART, "downloading 254 of 605 MB, 38.8 MB/s", 22.0)
+    task = Task()
+    task.advance(step)
+    said = "downloading 254 of 605 MB, 38.8 MB/s, about 22 s left"
+    assert format_progress(task, "photos") == said
+    assert progress_share(task) == 0.24
+    values = {"done": 240, "total": 1000, "part": PART, "step": step.step}
+    assert _described(step) == ("progress", values)
+    assert _described(Progress(2, 9)) == ("progress", {"done": 2, "total": 9})
 
 
 def test_nothing_is_shown_of_an_encoder_that_opens_at_once() -> None:

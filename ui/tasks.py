@@ -45,6 +45,7 @@ class Task:
         self.total = 0  # 0 while unknown
         self.part: str | None = None
         self.step = ""
+        self._left_s: float | None = None  # as a step says itself
         self.running = True
         self.stopping = False
         self.report: object = None
@@ -55,7 +56,7 @@ class Task:
         """Record a step."""
         self._meter.starts_part(step)
         self.done, self.total, self.part = step.done, step.total, step.part
-        self.step = step.step
+        self.step, self._left_s = step.step, step.left_s
 
     def stop(self) -> None:
         """Let the job end after its present step."""
@@ -69,7 +70,7 @@ class Task:
     @property
     def left_s(self) -> float | None:
         """Estimated seconds left; None while unknown."""
-        return self._meter.left_s
+        return self._left_s if self.step else self._meter.left_s
 
 
 class _WaitingJob(NamedTuple):

@@ -79,7 +79,7 @@ def running_job(data_dir: Path) -> RunningJob | None:
             total=int(fields["total"]),
             pid=int(fields["pid"]),
             rate=float(fields["rate"]),
-            step=str(fields["step"]),
+            step=str(fields.get("step", "")),
         )
     except (OSError, ValueError, KeyError, TypeError):
         return None
