@@ -171,7 +171,7 @@ export type MissingExtra = { extra: string; format: string; files: number; cure:
 
 export type ThumbnailCounts = { photos: number | null; size_bytes: number };
 
-export type UnfinishedJob = { job: string; left: number | null; begun_at: string; folders: (string)[]; again: boolean; everything: boolean };
+export type UnfinishedJob = { job: string; left: number | null; begun_at: string; folders: (string)[]; again: boolean; everything: boolean; encoder: string };
 
 export type ArchiveCopy = { folder: string; version: number; is_complete: boolean; waiting: number };
 
@@ -211,7 +211,7 @@ export type PickedPhotos = { name: string; photo_ids: (number)[]; missing_ids: (
 
 export type Change = { id: number | null; title: string; photos: number; changed_at: string; undone: boolean };
 
-export type EncoderInfo = { name: string; dim: number; size_mb: number; licence: string; accuracy: string; weights_here: boolean; note: string; disk_mb: number; test: string; share_right: number | null; is_published: boolean };
+export type EncoderInfo = { name: string; dim: number; size_mb: number; licence: string; accuracy: string; weights_here: boolean; note: string; disk_mb: number; test: string; share_right: number | null; is_published: boolean; prepare_s: number; photos_per_s: number | null; memory_bytes: number | null; photo_bytes: number };
 
 export type StoredEncoder = { name: string; encoder_id: string; state: "building" | "current" | "kept"; photos: number; missing: number; vectors: number; size_bytes: number };
 
