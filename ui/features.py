@@ -21,7 +21,7 @@ from ui.session import session
 
 
 class ShelfEntry(Struct, frozen=True):
-    """A link on the shelf of the start page.
+    """A link to a collection of photos, on the start page and in the view of albums.
 
     `icon` stands in place of the cover where there is none; `problem` says that its photos cannot
     be found now.
@@ -56,7 +56,8 @@ class ShownView(Struct, frozen=True):
     Where `title` is missing or returns an empty text, the view has the title of `view`. Among the
     views of its place it stands before the view `before`, or at the end. A photo that is opened in
     it keeps the parameters of its address: `around` is called with them and the id of the photo,
-    and `back` returns the parameters of the view itself.
+    and `back` returns the parameters of the view itself. `state` returns how a tool stands, in a
+    few words: "3 saved". It is asked for its card, so it reads little.
     """
 
     view: PageView
@@ -65,6 +66,7 @@ class ShownView(Struct, frozen=True):
     before: str | None = None
     around: Callable[[Mapping[str, str], int], PhotosAround] | None = None
     back: Callable[[Mapping[str, str]], Mapping[str, str]] | None = None
+    state: Callable[[], str] | None = None
 
 
 class PageJob(Struct, frozen=True):

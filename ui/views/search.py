@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from imgsearch import Answer, Verdict, format_count
-from ui import cards, elements, memories
+from ui import cards, elements, memories, shelf
 from ui.addresses import START, address_of
 from ui.answer_data import PhotoList, WholeAnswer, answer_of, list_parameters
 from ui.coming_photos import show_coming_photos
@@ -15,7 +15,6 @@ from ui.formatting import escape_markdown
 from ui.query_line import query_line
 from ui.search_state import NEWEST, SearchInput
 from ui.session import session
-from ui.shelf import shelf
 from ui.view_table import linked_views
 
 EXAMPLES = ("a cat", "espresso", "sunset over water", "people at a table", "a motorcycle")
@@ -58,12 +57,11 @@ def show() -> None:
                 feature.above_photos(answer)
         _show_results(search_input, answer)
     else:
-        shelf()
         _suggestions()
 
 
 def _suggestions() -> None:
-    """Without a query: what to type, and the newest photos."""
+    """Without a query: what to type, photos of earlier years, collections, the newest photos."""
     with st.container(horizontal=True, vertical_alignment="center", key="suggestions"):
         st.caption("Try", width="content")
         for text in EXAMPLES:
@@ -80,7 +78,8 @@ def _suggestions() -> None:
     if not len(answer.found.ids):
         return
     # Without hidden ones, as in the other views.
-    photos, memory_rows = format_count(len(answer.found.ids), "photo"), memories.rows()
+    photos, rows = format_count(len(answer.found.ids), "photo"), memories.rows()
+    rows[1:1] = shelf.rows()  # on the first screen, whatever day it is
     elements.fill_window()
     elements.answer(
         "newest",
@@ -88,8 +87,8 @@ def _suggestions() -> None:
             address=address_of(START),
             photos=list_parameters(NEWEST, is_newest=True),
             version=answer.everything.version,
-            heading=(photos, "") if memory_rows else ("Newest", f"of {photos}"),
-            memories=memory_rows,
+            heading=(photos, "") if rows else ("Newest", f"of {photos}"),
+            rows=rows,
             first_title="Newest",
         ),
     )
