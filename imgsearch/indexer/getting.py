@@ -72,7 +72,6 @@ class Getting:
         thread = threading.Thread(target=run, name="imgsearch-getting", daemon=True)
         thread.start()
         last: Download | None = None
-        last: Download | None = None
         since_s = 0.0
         try:
             while True:
@@ -113,8 +112,8 @@ class Getting:
     def _step(self, download: Download, ago_s: float) -> Progress:
         """Return the step of a report that came `ago_s` seconds before."""
         if download.preparing:
-            later_s = download.later_s - ago_s  # below 0: it takes longer than was estimated
-            return self._at(download.preparing, later_s if later_s > 0 else None)
+            rest_s = download.later_s - ago_s  # below 0: it takes longer than was estimated
+            return self._at(download.preparing, rest_s if rest_s > 0 else None)
         done, size = download.done_bytes, download.size_bytes
         meter = self._meters.setdefault(download.file, RateMeter(self._clock))
         meter.starts_part(Progress(done, size))

@@ -43,7 +43,7 @@ export interface PostOperations {
   "examples": { request: { image: string }; answer: string };
   "timeline": { request: { query?: string | QueryBody | null; k?: number }; answer: Timeline };
   "cameras": { request: { query?: string | QueryBody | null; k?: number }; answer: (ValueCount)[] };
-  "timeline/days": { request: { query?: string | QueryBody | null; k?: number; photo_id?: number | null }; answer: DayCounts };
+  "timeline/days": { request: { query?: string | QueryBody | null; k?: number; photo_id?: number | null; shapes?: boolean }; answer: DayCounts };
   "map/towns": { request: { area: MapArea; zoom: number }; answer: (MapTown)[] };
   "tray/add": { request: { photo_ids?: (number)[]; query?: string | QueryBody | null; k?: number | null; include_weak?: boolean }; answer: Change };
   "tray/take-out": { request: { photo_ids: (number)[] }; answer: Change };
@@ -195,7 +195,7 @@ export type MonthCount = { month: string; photos: number; dated_by_file: number 
 
 export type ValueCount = { value: string | null; photos: number };
 
-export type DayCounts = { version: string; days: (DayCount)[]; offset: number | null };
+export type DayCounts = { version: string; days: (DayCount)[]; offset: number | null; shapes: (number)[] };
 
 export type DayCount = { day: string; photos: number; dated_by_file: number };
 
@@ -251,7 +251,7 @@ export type PhotoEvent = { start: string; end: string; is_trip: boolean; photo_i
 
 export type EventSummary = { start: string; end: string; is_trip: boolean; photos: number; found: number; towns: (string)[]; countries: (string)[]; title: string; is_titled: boolean; version: string };
 
-export type EventPhotos = { event: EventSummary; photo_ids: (number)[]; days: (DayCount)[]; stops: (RouteStop)[]; towns: (RouteTown)[] };
+export type EventPhotos = { event: EventSummary; photo_ids: (number)[]; shapes: (number)[]; days: (DayCount)[]; stops: (RouteStop)[]; towns: (RouteTown)[] };
 
 export type RouteStop = { lat: number; lon: number; first_id: number; photos: number };
 
