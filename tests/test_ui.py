@@ -675,16 +675,16 @@ def test_threads_that_ask_at_once_have_one_session(
 ) -> None:
     """As at the start: the jobs that one thread begins are known to the views."""
     monkeypatch.setenv("IMGSEARCH_DATA", str(tmp_path / "a-library-of-its-own"))
-    load, made, others = Settings.load, list[Session](), list[threading.Thread]()
+    make, made, others = Session.__init__, list[Session](), list[threading.Thread]()
 
-    def load_while_another_asks() -> Settings:
+    def make_while_another_asks(self: Session, *arguments: Any) -> None:
         if not others:
             others.append(threading.Thread(target=lambda: made.append(session())))
             others[0].start()
             others[0].join(0.3)  # it ends in that time, unless it waits for this thread
-        return load()
+        make(self, *arguments)
 
-    monkeypatch.setattr("ui.session.Settings.load", load_while_another_asks)
+    monkeypatch.setattr(Session, "__init__", make_while_another_asks)
     made.append(session())
     others[0].join()
     assert len(made) == 2 and made[0] is made[1]
