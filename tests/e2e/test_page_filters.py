@@ -302,7 +302,7 @@ def test_each_clause_of_a_line_has_its_chips(
     chip(tab, "Remove country:Italy, understood from “in Italy”").wait_for()
     aside = chip(tab, "Remove person:Anna set aside, understood from “with Anna.”")
     aside.wait_for()
-    tab.get_by_text("which was set aside").wait_for()
+    tab.get_by_text("so these words were set aside").wait_for()
     wait_for_count(tab, 1)
     tab.wait_for_function("document.documentElement.scrollWidth <= innerWidth")
     screenshot(tab, f"clauses-{width}-{scheme}")
