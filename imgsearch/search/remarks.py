@@ -105,8 +105,8 @@ def _set_aside(understanding: Understanding) -> Iterator[str]:
     """Yield a remark for each part of a clause that would have left nothing."""
     for part in understanding.set_aside:
         yield (
-            f'No photo that fits the words before it is of "{part.words}", which was set aside. '
-            f"To search for it nevertheless, write {part.filters}"
+            f'No photo also fits "{part.words.rstrip(".!?")}", so these words were set aside. To '
+            f"search by them nevertheless, write {part.filters}"
         )
 
 

@@ -142,6 +142,9 @@ def test_the_part_that_a_line_is_about_has_its_other_sentences() -> None:
     assert with_sign(line) == (
         "seeing an old tram. It was yellow. The tram had two dogs in it ~> ate fish"
     )
+    assert with_sign("A yellow tram. We ate fish after seeing it.") == (
+        "A yellow tram. seeing it ~> ate fish"
+    )
     about_the_sentence = "A boy on a sledge. I left, after washing my car. It was cold."
     assert with_sign(about_the_sentence) == (
         "washing my car ~> A boy on a sledge. left. It was cold"
@@ -154,6 +157,7 @@ def test_the_part_that_a_line_is_about_has_its_other_sentences() -> None:
         "We ate fish after seeing a tram. We slept before taking a train.",  # which of them?
         "A street after the rain. It was in Lisbon.",
         "What did we see? We ate fish after seeing a tram?",
+        "A boy on a sledge, after jumping off a ramp. It was cold.",  # one photo
         'He said "we ate. After seeing a tram" I left.',
     ],
 )

@@ -156,7 +156,10 @@ def _ordered(sentence: str) -> _Ordered | None:
 def _with_others(read: _Ordered, before: Sequence[str], after: Sequence[str]) -> list[str]:
     """Return the parts, one of which has the other sentences of the line beside it."""
     others = _content_words(" ".join((*before, *after)))
-    shared = [len(others & _content_words(part)) for part in read.parts]
+    shared = [
+        len(others & _content_words(part)) + (not _REFERRING.isdisjoint(words_of(part)))
+        for part in read.parts
+    ]
     most = max(shared)
     subject = read.subject if shared[read.subject] == most else shared.index(most)
     parts = list(read.parts)
@@ -174,6 +177,7 @@ def _content_words(text: str) -> set[str]:
 
 _MAX_WORDS_CHARS = 600
 _CONTENT_LETTERS = 4
+_REFERRING = frozenset(("it", "them"))  # what another sentence names
 # Words in -ing that are things, so that "after" before them is no order of two acts.
 _THINGS_IN_ING = (
     "morning|evening|spring|wedding|building|king|ring|thing|anything|something|everything|"
@@ -219,8 +223,7 @@ _FORMS: tuple[tuple[re.Pattern[str], tuple[str, ...], str], ...] = (
     ),
     (re.compile(rf"(?i:{_WE}) (?P<b>.+?),? {_SOON}after (?P<a>{_V_ING}.+)"), ("a", "b"), "b"),
     (re.compile(rf"(?i:{_WE}) (?P<a>.+?),? {_SOON}before (?P<b>{_V_ING}.+)"), ("a", "b"), "a"),
-    (re.compile(rf"(?P<a>.+), {_SOON}before (?P<b>{_V_ING}.+)"), ("a", "b"), "a"),
-    (re.compile(rf"(?P<b>.+), {_SOON}after (?P<a>{_V_ING}.+)"), ("a", "b"), "b"),
+    (re.compile(rf"(?P<a>(?i:{_V_ING}).+), {_SOON}before (?P<b>{_V_ING}.+)"), ("a", "b"), "a"),
     (
         re.compile(rf"(?P<b>.+?),? {_SOON}after (?P<a>.+?),? and {_SOON}before (?P<c>.+)"),
         ("a", "b", "c"),
