@@ -36,7 +36,7 @@ GLIDE_STEPS = 12
 _ARROW = ((0, 0), (0, 21), (5, 16), (9, 25), (13, 23), (9, 15), (16, 15))
 
 
-class Recording:
+class ScreenRecording:
     """The pictures of a tab, each with how long it stays."""
 
     def __init__(self, tab: Page) -> None:
@@ -84,10 +84,10 @@ class Recording:
         )
 
 
-def record(tab: Page, address: str) -> Recording:
+def record(tab: Page, address: str) -> ScreenRecording:
     """Search, look at the answer, and open its first photo."""
     open_whole(tab, address)
-    recording = Recording(tab)
+    recording = ScreenRecording(tab)
     recording.take(LOOK_MS)
     box = tab.get_by_role("combobox", name="Search")
     recording.glide_to(box)

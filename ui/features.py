@@ -14,6 +14,7 @@ from msgspec import Struct
 from starlette.routing import Route
 
 from imgsearch import Hit, Status, UnfinishedJob, page_parts
+from ui.answer_data import WholeAnswer
 from ui.page_view import CORE_VIEWS, PageView
 from ui.search_state import SearchInput
 from ui.session import session
@@ -120,17 +121,6 @@ class SearchForm(Struct, frozen=True):
     show: Callable[[SearchInput], None]
 
 
-class LaterHeader(Struct, frozen=True):
-    """Something above the photos of a long answer that takes time to compute.
-
-    The photos are shown first, and one line above them is kept free until `show` has drawn it. It
-    is asked only about answers of more than `few` photos.
-    """
-
-    few: int
-    show: Callable[[SearchInput], None]
-
-
 class PageFeature(Struct, frozen=True):
     """The share of one feature in the page.
 
@@ -142,10 +132,10 @@ class PageFeature(Struct, frozen=True):
     that keeps a state of its own. `keys` are keys for photos in a grid, with what they do, and
     `photo_keys` those for one photo.
     `map_address` is the address of a map at a point, with `{lat}`, `{lon}` and `{zoom}`, to which
-    others lead. `header` draws something above the results of a search, `later_header` when these
-    are shown, and `shelf` returns links for the start page, to what `shelf_title` names.
-    `answer` draws the answer to a line that is no query, in place of results, and returns whether
-    it did: see `imgsearch.features.declared.LineForm`.
+    others lead. `header` draws something above the results of a search before these are known,
+    `above_photos` when they are, and `shelf` returns links for the start page, to what
+    `shelf_title` names. `answer` draws the answer to a line that is no query, in place of results,
+    and returns whether it did: see `imgsearch.features.declared.LineForm`.
     `search_forms` are dialogs about the present search, by name. `forms` are dialogs of Python by
     name, which are called with the ids of photos: `actions` ask for one for the selected photos by
     the event ASKED_FORM of the tray, a section for the photo that is shown. `views` are by the path
@@ -167,7 +157,7 @@ class PageFeature(Struct, frozen=True):
     map_address: str | None = None
     header: Callable[[SearchInput], None] | None = None
     answer: Callable[[SearchInput], bool] | None = None
-    later_header: LaterHeader | None = None
+    above_photos: Callable[[WholeAnswer], None] | None = None
     shelf: Callable[[], Sequence[ShelfEntry]] | None = None
     shelf_title: str = ""
     section: ViewerSection | None = None

@@ -129,7 +129,7 @@ export type Classes = { names: (string)[]; template?: string | null; none_of_the
 
 export type Refusal = { kind: string; message: string; line: string | null; at: number | null; commands: (string)[] };
 
-export type Answer = { hits: (Hit)[]; cursor: string | null; verdict: Verdict | null; suggestion: string | null; remarks: (string)[]; is_read: boolean; understood: (UnderstoodPart)[]; remark_commands: (string)[] };
+export type Answer = { hits: (Hit)[]; cursor: string | null; verdict: Verdict | null; suggestion: string | null; remarks: (string)[]; is_read: boolean; understood: (UnderstoodPart)[]; remark_commands: (string)[]; clauses: (Clause)[] };
 
 export type Hit = { photo: Photo; paths: (string)[]; score: number | null; offline: boolean; missing: boolean; date: string | null; dated_by: string | null; level: "likely" | "possible" | "sure" | "weak" | null; at_s: number | null; text_lines: (TextLine)[]; matched_by: ("country" | "creator" | "description" | "file_name" | "folder" | "headline" | "keywords" | "people" | "place" | "title" | "text")[]; worth: Worth | null };
 
@@ -146,6 +146,8 @@ export type WorthReason = { name: "compression" | "favourites" | "light" | "shar
 export type Verdict = { state: "found" | "nothing" | "unsure"; strength: number; sure: number; likely: number; possible: number; more: boolean; sure_from: number | null; likely_from: number | null; possible_from: number | null; named: number };
 
 export type UnderstoodPart = { words: string; filters: string; undo: string; rest: string };
+
+export type Clause = { words: string; ranked: string; filters: string; set_aside: string; rest: string };
 
 export type Explanation = { path: string; reason: string | null; photo: Photo | null; rank: number | null; score: number | null; shares: (TermShare)[]; hubness: number | null; filters: (FilterResult)[]; text: PhotoText | null; text_lines: (TextLine)[]; matched_by: ("country" | "creator" | "description" | "file_name" | "folder" | "headline" | "keywords" | "people" | "place" | "title" | "text")[]; remarks: ([string, string])[]; worth: Worth | null; concepts: (ConceptVerdict)[] };
 
@@ -171,7 +173,7 @@ export type MissingExtra = { extra: string; format: string; files: number; cure:
 
 export type ThumbnailCounts = { photos: number | null; size_bytes: number };
 
-export type UnfinishedJob = { job: string; left: number | null; begun_at: string; folders: (string)[]; again: boolean; everything: boolean };
+export type UnfinishedJob = { job: string; left: number | null; begun_at: string; folders: (string)[]; again: boolean; everything: boolean; encoder: string };
 
 export type ArchiveCopy = { folder: string; version: number; is_complete: boolean; waiting: number };
 
@@ -211,7 +213,7 @@ export type PickedPhotos = { name: string; photo_ids: (number)[]; missing_ids: (
 
 export type Change = { id: number | null; title: string; photos: number; changed_at: string; undone: boolean };
 
-export type EncoderInfo = { name: string; dim: number; size_mb: number; licence: string; accuracy: string; weights_here: boolean; note: string; disk_mb: number; test: string; share_right: number | null; is_published: boolean };
+export type EncoderInfo = { name: string; dim: number; size_mb: number; licence: string; accuracy: string; weights_here: boolean; note: string; disk_mb: number; test: string; share_right: number | null; is_published: boolean; prepare_s: number; photos_per_s: number | null; memory_bytes: number | null; photo_bytes: number };
 
 export type StoredEncoder = { name: string; encoder_id: string; state: "building" | "current" | "kept"; photos: number; missing: number; vectors: number; size_bytes: number };
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import streamlit as st
 
 from imgsearch import Answer, Verdict, format_count
@@ -53,36 +50,14 @@ def show() -> None:
             answer = answer_of(search_input)
         _remarks(answer.first)
         state = st.session_state
-        is_new = state.get("shown_token") != search_input.token
-        if is_new:
+        if state.get("shown_token") != search_input.token:
             state.update(shown_token=search_input.token, show_weak=False)
-        with _headers_that_follow(search_input, len(answer.strong.ids), is_new=is_new):
-            _show_results(search_input, answer)
+        for feature in features:
+            if feature.above_photos is not None:
+                feature.above_photos(answer)
+        _show_results(search_input, answer)
     else:
         _suggestions()
-
-
-@contextmanager
-def _headers_that_follow(search_input: SearchInput, photos: int, *, is_new: bool) -> Iterator[None]:
-    """Show the block, which shows the photos of an answer, and then what comes later above it.
-
-    The line of each such header is kept free above a new answer until it is known, so that no photo
-    moves.
-    """
-    headers = (each.later_header for each in shown_features())
-    wanted = [each for each in headers if each is not None and photos > each.few]
-    places = []
-    for number, header in enumerate(wanted):
-        with st.container(key=f"later_header {number}", gap=None):
-            places.append((header, st.empty(), st.container()))
-    for _, waiting, _ in places:
-        if is_new:
-            waiting.html('<div class="imgsearch-waiting"></div>')
-    yield
-    for header, waiting, place in places:
-        with place:
-            header.show(search_input)
-        waiting.empty()
 
 
 def _suggestions() -> None:
