@@ -133,6 +133,24 @@ def test_the_next_run_goes_on_where_one_was_stopped(
 
 
 @pytest.mark.slow
+def test_a_line_that_is_lost_in_the_download_leaves_a_library_that_goes_on(
+    our_hub: ModelHub, photos: Path, open_again: Callable[[str], Library], told: list[str]
+) -> None:
+    (weights,) = (each for each in our_hub.files if each.endswith("safetensors"))
+    begin = cutting(our_hub.files[weights], after=300_000, times=1)
+    lose = cutting(our_hub.files[weights], after=0)
+    our_hub.storage_fault = lambda request: begin(request) or lose(request)
+    with open_again(CLIP) as library:
+        assert library.index([photos]).run().awaited == CLIP
+        assert "broke off after 0 MB" in told[-1] and "it goes on from there" in told[-1]
+        assert (encoder_of(library), found(library)) == ("lite", PHOTOS)
+        our_hub.storage_fault = lambda request: False
+        our_hub.storage_headers.clear()
+        assert library.index().run().awaited == ""
+    assert our_hub.storage_headers[0].get("range") == "bytes=300000-"
+
+
+@pytest.mark.slow
 def test_photos_that_have_vectors_of_the_model_are_not_embedded_again(
     our_hub: ModelHub, photos: Path, open_again: Callable[[str], Library]
 ) -> None:

@@ -81,6 +81,9 @@ def command(
     recognised by its content. You can stop at any time with Ctrl-C; the next run continues from
     there. Photos are never changed.
 
+    If the model of a new library has to be downloaded, the photos are first indexed with lite, and
+    can be searched meanwhile. The model takes over when it has embedded all of them.
+
     The photos of a drive that is not connected are offline and stay in the library. If more than a
     fifth of the photos of a folder disappear at once, they are marked as missing, and stay in
     the library until you run this with --accept-removals, or until they return.
