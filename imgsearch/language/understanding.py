@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from msgspec import Struct
 from msgspec.structs import replace
 
+from imgsearch.features import installed
 from imgsearch.language.asking_words import without_asking_words
 from imgsearch.language.calendar_words import DATE_BEGINNINGS, EASTERN_UNITS, TIME_WORDS
 from imgsearch.language.clauses import Span, end_sign, spans_of
@@ -37,7 +38,7 @@ from imgsearch.language.function_words import (
 )
 from imgsearch.language.grammar import filter_of, is_expressible, parse, to_text
 from imgsearch.language.newest import newest_first
-from imgsearch.language.phrasing import BEFORE_ASKING_ME, asks_for_any_photo
+from imgsearch.language.phrasing import BEFORE_ASKING_ME, PICTURES, asks_for_any_photo
 from imgsearch.language.words import is_common
 from imgsearch.records.names import WHOLE_NAME_FIELDS, NameField
 from imgsearch.records.query import Clause, Filter, Query, Term, Understanding, UnderstoodPart
@@ -93,8 +94,14 @@ _COUNTRIES = {
     "korea": "south korea",
     "holland": "netherlands",
 }
-# States of pictures, by the words for them. They mean the picture before a word for it ("dark
-# photos"), alone, or after "in": "a dog in black and white".
+# Nouns for pictures in a state. They mean it alone, also beside a date, and before these words.
+_STATE_NOUNS = {
+    words: state for state, declared in installed.states().items() for words in declared.words
+}
+_AFTER_NOUN = frozenset(
+    {*("of", "from", "with", "about", "showing", "since", "before", "after"), *("von", "vom")}
+    | {*("aus", "mit", "seit", "vor", "nach")}
+)
 
 
 class _Match(Struct, frozen=True):
@@ -541,6 +548,7 @@ class _Words:
         for end in range(min(at + _MAX_NAME_WORDS, len(self._typed)), at, -1):
             match = (
                 self._look(at, end, taken)
+                or self._state_noun(at, end, taken)
                 or self._date(at, end, taken)
                 or self._name(at, end, taken)
             )
@@ -577,6 +585,37 @@ class _Words:
             return None
         start = at - 1 if kind == ("is", "bw") and before == "in" else at
         return _Match(start, at, end, filters)
+
+    def _state_noun(self, at: int, end: int, taken: int) -> _Match | None:
+        """Return a state of the picture that a noun names: "all my screenshots of a chat".
+
+        Only words that ask for photos may stand before the noun. None if the library has no such
+        pictures.
+        """
+        state = _STATE_NOUNS.get(" ".join(self._lower[at:end]))
+        if state is None:
+            return None
+        following = self._lower[end] if end < len(self._lower) else ""
+        stands_alone = (
+            not following
+            or following in _AFTER_NOUN
+            or following in PICTURES
+            or self._has_date(end, end)
+            or (following in ("in", "im") and self._has_date(end + 1, end))
+        )
+        before = " ".join(self._lower[taken:at])
+        is_asked_for = (
+            not before or asks_for_any_photo(f"{before} photos") or not without_asking_words(before)
+        )
+        filters = (Filter("is", (state,)),)
+        if not (stands_alone and is_asked_for and self._names.any_passes(filters)):
+            return None
+        return _Match(taken, at, end, filters)
+
+    def _has_date(self, at: int, taken: int) -> bool:
+        """Return whether a date begins at a word."""
+        last = min(at + _MAX_NAME_WORDS, len(self._lower))
+        return any(self._date(at, end, taken) for end in range(last, at, -1))
 
     # ------------------------------------------------------------------ times
 

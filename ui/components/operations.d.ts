@@ -177,7 +177,7 @@ export type UnfinishedJob = { job: string; left: number | null; begun_at: string
 
 export type ArchiveCopy = { folder: string; version: number; is_complete: boolean; waiting: number };
 
-export type PhotoDetails = { hit: Hit; text: PhotoText | null; marks: PhotoMarks | null; shown: ([string, string])[]; cards: (Card)[]; present: (boolean)[]; albums: (string)[]; stated_facts: StatedFacts | null; judged: Record<string, boolean>; faces: (FaceInPhoto)[]; labels: Record<string, string> };
+export type PhotoDetails = { hit: Hit; text: PhotoText | null; marks: PhotoMarks | null; shown: ([string, string])[]; cards: (Card)[]; present: (boolean)[]; albums: (string)[]; stated_facts: StatedFacts | null; judged: Record<string, boolean>; faces: (FaceInPhoto)[]; labels: Record<string, string>; kind: PictureKind | null };
 
 export type PhotoMarks = { favourite: boolean; rating: number | null; hidden: boolean };
 
@@ -186,6 +186,8 @@ export type Card = { title: string; rows: ([string, string])[] };
 export type StatedFacts = { date_is_corrected: boolean; place_is_corrected: boolean; taken_at: string | null; dated_by: string | null; lat: number | null; lon: number | null; town: string | null; region: string | null; country: string | null; near_town: boolean; date_precision: "day" | "month" | "season" | "year" | null };
 
 export type FaceInPhoto = { id: number; person_id: number | null; name: string | null };
+
+export type PictureKind = { name: "document" | "screenshot"; probability: number };
 
 export type Suggestion = { kind: string; text: string; line: string; photos: number | null; kind_name: string };
 
