@@ -63,7 +63,13 @@ def _asset(*names: str) -> str:
 
 # What fills the window leaves nothing to scroll to below it.
 _WITHOUT_MARGIN = "<style>.stMainBlockContainer { padding-bottom: 0; }</style>"
-_answer = component("answer", "shared/photo_tile.css", "grid/photo_grid.css", "grid/memories.css")
+_answer = component(
+    "answer",
+    "shared/photo_tile.css",
+    "grid/photo_grid.css",
+    "shelf/shelf.css",
+    "grid/memories.css",
+)
 _tiles = component("tiles", "shared/photo_tile.css")
 _viewer = component("viewer")
 _facts = st.components.v2.component(
@@ -97,7 +103,7 @@ class AnswerOptions(Struct, frozen=True):
     other_views: tuple[tuple[str, str, str], ...] = ()  # icon, label and address of links above it
     forms: tuple[tuple[str, str, str], ...] = ()  # icon, label and name of what `search_forms` has
     weaker: bool = False  # whether a button below the photos offers weaker matches
-    memories: Sequence[Mapping[str, object]] = ()  # rows above the photos, see `ui.memories`
+    rows: Sequence[Mapping[str, object]] = ()  # above the photos, see `ui.memories` and `ui.shelf`
     first_title: str = ""  # of the photos, below such rows
     stacked: bool | None = None  # whether similar photos are stacked; None where they cannot be
 
@@ -152,7 +158,7 @@ def answer(key: str, options: AnswerOptions) -> AnswerEvents:
             "other_views": options.other_views,
             "forms": options.forms,
             "weaker": options.weaker,
-            "memories": list(options.memories),
+            "rows": list(options.rows),
             "first_title": options.first_title,
             "stacked": options.stacked,
         },

@@ -17,7 +17,7 @@ from imgsearch.cli.output import (
     print_json,
 )
 from imgsearch.cli.progress import run_with_progress
-from imgsearch.errors import CommandLine, Sentence
+from imgsearch.errors import CommandLine, EncoderUnavailable, Sentence
 from imgsearch.progress import SyncReport
 from imgsearch.text import format_count
 
@@ -121,6 +121,7 @@ def command(
         library.upkeep.look_after()
     if as_json:
         print_json(report)
+        _end_without(encoder, report)
         return
     click.echo(
         _counted(
@@ -147,6 +148,13 @@ def command(
         )
     else:
         info(Sentence("No photos found. Name a folder with photos: ", CommandLine("index FOLDER")))
+    _end_without(encoder, report)
+
+
+def _end_without(encoder: str | None, report: SyncReport) -> None:
+    """End with an error's exit code if the encoder that this command named could not be had."""
+    if encoder is not None and report.awaited:
+        raise SystemExit(EncoderUnavailable.exit_code)
 
 
 def _index_archive(

@@ -276,12 +276,17 @@ class _Output(NamedTuple):
     preview: bool
 
 
+_PLAIN = "write plain: before the words"
+
+
 def _show(answer: Answer, output: _Output) -> bool:
     """Print an answer with its remarks; returns whether it has results."""
     if answer.understood:
         parts = [f"{part.words} as {part.filters}" for part in answer.understood]
-        first = to_text(Query((Term(answer.understood[0].words),)), exact=True)
-        info(f"Understood {', '.join(parts)}. To undo it, write plain: before the words: {first}")
+        words = answer.understood[0].words
+        how, weight = ("put the words in quotes", -1.0) if words[0] == "-" else (_PLAIN, 1.0)
+        plain = to_text(Query((Term(words.removeprefix("-"), weight),)), exact=True)
+        info(f"Understood {', '.join(parts)}. To undo it, {how}: {plain}")
     for number, clause in enumerate(answer.clauses, 1):
         info(f"Clause {number}: {_effect(clause)}")
     for remark in answer.remarks:

@@ -68,6 +68,13 @@ def words_shown(text: str) -> int:
     return sum(word not in told.words and word not in _FUNCTION_WORDS for word in words)
 
 
+def says_nothing(text: str, language: str) -> bool:
+    """Return whether no photo shows what these words of a language ("de") say: "die Bilder"."""
+    words = [word.lower().strip(_PUNCTUATION) for word in text.split()]
+    own = next(each for each in _languages() if each.name == language)
+    return all(_is_among(own.words, word) for word in words)
+
+
 def _told(language: _Language, words: Sequence[str]) -> list[bool]:
     """Return which words no photo shows; none for English words: "hat" and "son" are things."""
     if language.name != _ENGLISH and all(map(is_english, words)):

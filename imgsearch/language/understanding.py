@@ -27,6 +27,7 @@ from imgsearch.language.calendar_words import DATE_BEGINNINGS, EASTERN_UNITS, TI
 from imgsearch.language.clauses import Span, end_sign, spans_of
 from imgsearch.language.clock import may_be_clock
 from imgsearch.language.date_words import FUNCTION_WORD, meaning_of
+from imgsearch.language.file_words import camera_in, kind_of, lacked_in
 from imgsearch.language.function_words import (
     ARTICLES,
     BEFORE_PERSON,
@@ -34,11 +35,11 @@ from imgsearch.language.function_words import (
     LINKS,
     words_as,
 )
-from imgsearch.language.grammar import is_expressible, parse, to_text
-from imgsearch.language.phrasing import BEFORE_ASKING_ME, PICTURES, asks_for_any_photo
+from imgsearch.language.grammar import filter_of, is_expressible, parse, to_text
+from imgsearch.language.newest import newest_first
+from imgsearch.language.phrasing import BEFORE_ASKING_ME, asks_for_any_photo
 from imgsearch.language.words import is_common
 from imgsearch.records.names import WHOLE_NAME_FIELDS, NameField
-from imgsearch.records.photo import LOOKS
 from imgsearch.records.query import Clause, Filter, Query, Term, Understanding, UnderstoodPart
 from imgsearch.text import words_of
 
@@ -94,7 +95,6 @@ _COUNTRIES = {
 }
 # States of pictures, by the words for them. They mean the picture before a word for it ("dark
 # photos"), alone, or after "in": "a dog in black and white".
-_LOOKS = {words: state for state, look in LOOKS.items() for words in look.words}
 
 
 class _Match(Struct, frozen=True):
@@ -126,16 +126,13 @@ def understand(
     understood. `any_passes` says whether some photo passes filters; without it, no clause of a line
     is set aside.
     """
+    if newest := _newest_first(query):
+        ordered, part = newest
+        understood = understand(names, ordered, today, places, any_passes)
+        return replace(understood, parts=(part, *understood.parts))
     read_words = partial(_Words, names, today=today or date.today(), places=places)
     query, excluded = _without_names(read_words, query)
-    free = next(
-        (
-            term
-            for term in query.terms
-            if term.is_free and term.weight > 0 and isinstance(term.what, str)
-        ),
-        None,
-    )
+    free = _free_term(query)
     words = [] if free is None else _with_dates_apart(str(free.what)).split()
     read = read_words(words[:MAX_WORDS])
     matches = read.matches() if len(words) <= MAX_WORDS else []
@@ -156,7 +153,9 @@ def understand(
     spans = _clauses(words, matches)
     if free is None or not matches:
         clauses = () if free is None else _shown(query, free, words, spans, (), ())
-        return Understanding(replace(query, terms=_exact(query.terms)), excluded, clauses=clauses)
+        is_any = free is not None and excluded and asks_for_any_photo(str(free.what))
+        terms = tuple(each for each in query.terms if not (is_any and each is free))
+        return Understanding(replace(query, terms=_exact(terms)), excluded, clauses=clauses)
     found = matches
     if len(spans) > 1 and any_passes is not None:
         matches = _passed(found, query.filters, any_passes)
@@ -317,6 +316,38 @@ def _line_with(query: Query, free: Term, terms: Sequence[Term], exact: bool = Fa
     return to_text(replace(query, terms=tuple(expressible)), exact=exact)
 
 
+def _free_term(query: Query) -> Term | None:
+    """Return the words to look for that were typed outside of quotes; None if there are none."""
+    return next(
+        (
+            term
+            for term in query.terms
+            if term.is_free and term.weight > 0 and isinstance(term.what, str)
+        ),
+        None,
+    )
+
+
+def _newest_first(query: Query) -> tuple[Query, UnderstoodPart] | None:
+    """Return a query whose words ask for the newest photos, in their order and without the words.
+
+    None for any other query, and for one that states an order.
+    """
+    free = _free_term(query)
+    if free is None or query.sort != "relevance":
+        return None
+    newest = newest_first(str(free.what))
+    if newest is None:
+        return None
+    rest = (dataclasses.replace(free, what=newest.rest),) if newest.rest else ()
+    terms = tuple(each for term in query.terms for each in (rest if term is free else (term,)))
+    ordered = replace(query, terms=terms, sort="date")
+    plain = replace(query, terms=_exact(tuple(filter(is_expressible, query.terms))))
+    others = replace(ordered, terms=tuple(filter(is_expressible, terms)), sort="relevance")
+    part = UnderstoodPart(newest.words, "sort:date", to_text(plain, exact=True), to_text(others))
+    return ordered, part
+
+
 def _without_names(
     read_words: Callable[..., _Words], query: Query
 ) -> tuple[Query, tuple[UnderstoodPart, ...]]:
@@ -326,11 +357,15 @@ def _without_names(
         if not (term.is_free and term.weight < 0 and isinstance(term.what, str)):
             continue
         words = term.what.split()
-        matches = read_words(words, is_all_names=words[0][:1].isupper()).matches()
-        conditions = [each for match in matches for each in match.filters]
-        if len(conditions) != 1 or _leftover(words, matches):
-            continue  # of two filters, one would be enough to leave a photo out
-        negated = replace(conditions[0], negated=True)
+        lacked = lacked_in(term.what)
+        if lacked is not None:
+            negated = filter_of("no", lacked)
+        else:
+            matches = read_words(words, is_all_names=words[0][:1].isupper()).matches()
+            conditions = [each for match in matches for each in match.filters]
+            if len(conditions) != 1 or _leftover(words, matches):
+                continue  # of two filters, one would be enough to leave a photo out
+            negated = replace(conditions[0], negated=True)
         terms.remove(term)
         filters.append(negated)
         others = replace(query, terms=tuple(filter(is_expressible, terms)))
@@ -529,17 +564,19 @@ class _Words:
     # ------------------------------------------------------------------ looks
 
     def _look(self, at: int, end: int, taken: int) -> _Match | None:
-        """Return a state of the picture, if the library has such pictures: "blurry photos"."""
-        state = _LOOKS.get(" ".join(self._lower[at:end]))
-        if state is None:
+        """Return a kind of photos that the library has: "blurry photos", "taken with my canon"."""
+        before = self._before(at, taken)
+        kind = kind_of(self._lower, at, end, before)
+        camera = None if kind else camera_in(self._lower[at:end])
+        if camera is not None:
+            kind = ("camera", camera)
+        if kind is None:
             return None
-        is_all = at == 0 and end == len(self._lower)
-        is_before_picture = end < len(self._lower) and self._lower[end] in PICTURES
-        is_after_in = state == "bw" and self._before(at, taken) == "in"
-        filters = (Filter("is", (state,)),)
-        if not (is_all or is_before_picture or is_after_in) or not self._names.any_passes(filters):
+        filters = (filter_of(*kind),)
+        if not self._names.any_passes(filters):
             return None
-        return _Match(at - 1 if is_after_in else at, at, end, filters)
+        start = at - 1 if kind == ("is", "bw") and before == "in" else at
+        return _Match(start, at, end, filters)
 
     # ------------------------------------------------------------------ times
 

@@ -239,8 +239,8 @@ def _with_emptying_part(context: SearchContext, query: Query, answer: Answer) ->
     remarks = [*answer.remarks]
     if len(query.filters) > 1:
         remarks.append(f"{every}{_without_one(context, query)}.")
-    elif known:
-        remarks.append(f"{every}.")
+    else:
+        remarks.append(f"{every}.{'' if known else _how_without_filters(query)}")
     suggestion = answer.suggestion
     if tuple(filters) != query.filters:
         terms = tuple(filter(is_expressible, query.terms))
@@ -261,6 +261,14 @@ def _without_one(context: SearchContext, query: Query) -> str:
     if not best:
         return ""
     return f"; without {_name_of(emptying)} there {'is' if best == 1 else 'are'} {best:,}"
+
+
+def _how_without_filters(query: Query) -> str:
+    """Return a sentence with the line of the rest of a query; "" if a line has nothing of it."""
+    terms = tuple(filter(is_expressible, query.terms))
+    if not terms:
+        return ""
+    return f" To search without it, write: {to_text(replace(query, terms=terms, filters=()))}"
 
 
 def _every(filters: Sequence[Filter]) -> str:

@@ -43,7 +43,7 @@ export interface PostOperations {
   "examples": { request: { image: string }; answer: string };
   "timeline": { request: { query?: string | QueryBody | null; k?: number }; answer: Timeline };
   "cameras": { request: { query?: string | QueryBody | null; k?: number }; answer: (ValueCount)[] };
-  "timeline/days": { request: { query?: string | QueryBody | null; k?: number; photo_id?: number | null }; answer: DayCounts };
+  "timeline/days": { request: { query?: string | QueryBody | null; k?: number; photo_id?: number | null; shapes?: boolean }; answer: DayCounts };
   "map/towns": { request: { area: MapArea; zoom: number }; answer: (MapTown)[] };
   "tray/add": { request: { photo_ids?: (number)[]; query?: string | QueryBody | null; k?: number | null; include_weak?: boolean }; answer: Change };
   "tray/take-out": { request: { photo_ids: (number)[] }; answer: Change };
@@ -173,7 +173,7 @@ export type MissingExtra = { extra: string; format: string; files: number; cure:
 
 export type ThumbnailCounts = { photos: number | null; size_bytes: number };
 
-export type UnfinishedJob = { job: string; left: number | null; begun_at: string; folders: (string)[]; again: boolean; everything: boolean };
+export type UnfinishedJob = { job: string; left: number | null; begun_at: string; folders: (string)[]; again: boolean; everything: boolean; encoder: string };
 
 export type ArchiveCopy = { folder: string; version: number; is_complete: boolean; waiting: number };
 
@@ -197,7 +197,7 @@ export type MonthCount = { month: string; photos: number; dated_by_file: number 
 
 export type ValueCount = { value: string | null; photos: number };
 
-export type DayCounts = { version: string; days: (DayCount)[]; offset: number | null };
+export type DayCounts = { version: string; days: (DayCount)[]; offset: number | null; shapes: (number)[] };
 
 export type DayCount = { day: string; photos: number; dated_by_file: number };
 
@@ -213,7 +213,7 @@ export type PickedPhotos = { name: string; photo_ids: (number)[]; missing_ids: (
 
 export type Change = { id: number | null; title: string; photos: number; changed_at: string; undone: boolean };
 
-export type EncoderInfo = { name: string; dim: number; size_mb: number; licence: string; accuracy: string; weights_here: boolean; note: string; disk_mb: number; test: string; share_right: number | null; is_published: boolean };
+export type EncoderInfo = { name: string; dim: number; size_mb: number; licence: string; accuracy: string; weights_here: boolean; note: string; disk_mb: number; test: string; share_right: number | null; is_published: boolean; prepare_s: number; photos_per_s: number | null; memory_bytes: number | null; photo_bytes: number };
 
 export type StoredEncoder = { name: string; encoder_id: string; state: "building" | "current" | "kept"; photos: number; missing: number; vectors: number; size_bytes: number };
 
@@ -253,7 +253,7 @@ export type PhotoEvent = { start: string; end: string; is_trip: boolean; photo_i
 
 export type EventSummary = { start: string; end: string; is_trip: boolean; photos: number; found: number; towns: (string)[]; countries: (string)[]; title: string; is_titled: boolean; version: string };
 
-export type EventPhotos = { event: EventSummary; photo_ids: (number)[]; days: (DayCount)[]; stops: (RouteStop)[]; towns: (RouteTown)[] };
+export type EventPhotos = { event: EventSummary; photo_ids: (number)[]; shapes: (number)[]; days: (DayCount)[]; stops: (RouteStop)[]; towns: (RouteTown)[] };
 
 export type RouteStop = { lat: number; lon: number; first_id: number; photos: number };
 
