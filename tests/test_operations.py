@@ -44,7 +44,7 @@ from imgsearch.records.index import SnapshotInfo
 from imgsearch.records.photo import FACTS as DECLARED
 from imgsearch.records.photo import Facts, Photo
 from imgsearch.records.picture_text import TextLine
-from imgsearch.records.query import Example, Query, Region, Term, UnderstoodPart
+from imgsearch.records.query import Clause, Example, Query, Region, Term, UnderstoodPart
 from imgsearch.records.status import (
     ArchiveCopy,
     Failure,
@@ -100,6 +100,7 @@ HIT = Hit(
     worth=Worth(-0.5, (WorthReason("sharpness", -0.5, "soft"),), Path("/photos/better.jpg")),
 )
 BARE = Hit(Photo(8, "cd" * 32, 5, Facts("PNG", 1, 2)), (Path("/c.png"),), None)
+CLAUSE = Clause("A dog, in Italy in 2019.", "A dog", "country:Italy", "on:2019", "a cat")
 PART = UnderstoodPart("in Italy", "country:Italy", '"Italy" a dog', "a dog")
 STATUS = Status(
     kind="library",
@@ -158,6 +159,7 @@ FULL = (
         False,
         (PART,),
         ("imgsearch undo",),
+        (CLAUSE,),
     ),
     Verdict("found", 3.5, 1, 2, 3, True, 0.3, 0.2, 0.1, 2),
     PART,
