@@ -77,6 +77,7 @@ if TYPE_CHECKING:
         ImportReport as ImportReport,
         SourceError as SourceError,
     )
+    from imgsearch.features.kinds.records import PictureKind as PictureKind
     from imgsearch.features.labels.operations import Labels as Labels
     from imgsearch.features.labels.records import Classes as Classes, Label as Label
     from imgsearch.features.meaning.operations import Meaning as Meaning
@@ -201,6 +202,7 @@ if TYPE_CHECKING:
         moment_text as moment_text,
     )
     from imgsearch.records.query import (
+        Clause as Clause,
         Example as Example,
         PeriodLength as PeriodLength,
         Query as Query,
@@ -306,6 +308,7 @@ _NAMES = {
     "imgsearch.records.names": ("name_of_field",),
     "imgsearch.records.photo": ("LOOKS", "Facts", "Photo", "moment_text"),
     "imgsearch.records.query": (
+        "Clause",
         "Example",
         "PeriodLength",
         "Query",

@@ -36,7 +36,7 @@ _COMMON_WORDS = {
     *("when", "weekday", "time", "season", "around", "ask", "questions"),
     *("events", "faces", "label", "labels", "map", "meaning", "only", "people", "places", "saved"),
     *("shows", "text", "feedback", "liked", "disliked", "shown", "run", "scripts", "vectors"),
-    *("narrow", "narrowing", "sequences"),
+    *("narrow", "narrowing", "sequences", "kind", "kinds"),
 }
 _PHRASES = {
     "events": "occasions|trips? of|titles? of events?",
@@ -112,6 +112,7 @@ def words_of(name: str) -> re.Pattern[str]:
     filters = sorted((feature.filters.keys() | feature.queries.keys()) & _COMMON_WORDS)
     patterns += [rf"--{each}(?![-\w])|(?<![\w\"]){each}:(?=[\w\"])" for each in filters]
     patterns += [rf"\bimgsearch {each}\b|^ +{each}  " for each in feature.commands]
+    patterns += [rf"\bis:{each}\b|, {each} \(" for each in feature.states]
     return re.compile("|".join(patterns), re.IGNORECASE | re.MULTILINE)
 
 

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from types import MappingProxyType
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 from urllib.parse import urlencode
 
 import streamlit as st
@@ -116,16 +116,17 @@ class AnswerEvents(Struct, frozen=True):
 
 
 # What a click on a chip asks for: to remove words or a filter, or to take words as plain ones.
-ChipAction: TypeAlias = Literal["words", "filter", "plain"]
+ChipAction: TypeAlias = Literal["words", "filter", "clause", "aside", "plain"]
 
 
 class Chip(Struct, frozen=True):
-    """A filter of the search: words that stand for it, or the filter itself.
+    """A part of the search: words that stand for a filter, the filter itself, or a clause.
 
-    Words have a second button, which takes them as plain words.
+    "aside" are words whose filter does not count, since it would leave no photo. These and words
+    have a second button, which takes them as plain words.
     """
 
-    kind: Literal["words", "filter"]
+    kind: Literal["words", "filter", "clause", "aside"]
     name: str  # the words, or the filter in the query language
     label: str
     explanation: str
@@ -318,7 +319,7 @@ def typed_lines() -> Iterator[str]:
 
 
 def chips(shown: Sequence[Chip]) -> None:
-    """Show a chip for each filter. `clicked_chips` returns the clicks on their buttons."""
+    """Show the chips of the search. `clicked_chips` returns the clicks on their buttons."""
     data = {
         "chips": [
             {
@@ -338,8 +339,7 @@ def chips(shown: Sequence[Chip]) -> None:
 def clicked_chips() -> Iterator[tuple[ChipAction, str]]:
     """Yield the clicks on chips since the last call, each with the name of its chip."""
     for action, name in _new_events(_CHIPS):
-        known: dict[str, ChipAction] = {"words": "words", "plain": "plain"}
-        yield known.get(action, "filter"), name
+        yield next((each for each in get_args(ChipAction) if each == action), "filter"), name
 
 
 def period(first: date | None, last: date | None, range_: tuple[date, date]) -> None:

@@ -99,6 +99,19 @@ class NarrowingValues(NamedTuple):
     question: str
 
 
+class PictureState(NamedTuple):
+    """A value of the filter `is:`, such as "screenshot".
+
+    `condition` names a function that is called with the `ConditionContext` and returns the SQL
+    condition of a picture in this state. `words` are nouns that mean it in a query, where the
+    library has such pictures: "screenshots of a chat".
+    """
+
+    meaning: str  # completes the list of states in the help
+    condition: str
+    words: tuple[str, ...] = ()
+
+
 class NamedQuery(NamedTuple):
     """Names that stand for whole queries in a query line, as `saved:beach` does.
 
@@ -278,6 +291,7 @@ class Feature(NamedTuple):
     that are no queries, by their sign.
     `lacking` are values of the filter `no:`, such as "album", each with the name of a function that
     is called with the `ConditionContext` and returns the condition that a photo has none.
+    `states` are values of the filter `is:`.
     `afterwards` names a function that yields sentences which `imgsearch search` prints for people
     after the first page of an answer, at a terminal: it is called with what asks the library or its
     service (`imgsearch.service.api.Asking`), the query, and the `Answer`.
@@ -318,6 +332,7 @@ class Feature(NamedTuple):
     narrowing: Mapping[str, NarrowingValues] = {}
     forms: Mapping[str, LineForm] = {}
     lacking: Mapping[str, str] = {}
+    states: Mapping[str, PictureState] = {}
     details: Mapping[str, Detail] = {}
     explained: Mapping[str, Explained] = {}
     rows: str | None = None

@@ -26,6 +26,7 @@ from imgsearch.features.declared import (
     NamedQuery,
     NarrowingValues,
     Part,
+    PictureState,
     StatedFact,
     ValueFilter,
     WhileWatching,
@@ -44,7 +45,7 @@ OWN = (
     *("meaning", "people"),
     "duplicates",
     *("labels", "saved", "strips", "terminal", "text", "when", "around", "sequences", "ask"),
-    *("feedback", "narrowing", "scripts", "vectors", "wall"),
+    *("feedback", "kinds", "narrowing", "scripts", "vectors", "wall"),
 )
 GROUP = "imgsearch.features"  # of the entry points of other packages
 
@@ -229,6 +230,11 @@ def other_filter_names() -> dict[str, str]:
 def lacking() -> dict[str, str]:
     """Return values of the filter `no:` of features, with their functions: see `Feature`."""
     return _all(_lacking_values)
+
+
+def states() -> dict[str, PictureState]:
+    """Return values of the filter `is:` of features, by the value."""
+    return _all(_states)
 
 
 def narrowing() -> dict[str, NarrowingValues]:
@@ -458,6 +464,10 @@ def _lacking_values(feature: Feature) -> Mapping[str, str]:
     return feature.lacking
 
 
+def _states(feature: Feature) -> Mapping[str, PictureState]:
+    return feature.states
+
+
 def _jobs(feature: Feature) -> Mapping[str, FeatureJob]:
     return feature.jobs
 
@@ -481,4 +491,5 @@ _NAMED: Mapping[str, Callable[[Feature], Mapping[str, object]]] = {
     "job": _jobs,
     "form of a line": _forms,
     "value of the filter no:": _lacking_values,
+    "value of the filter is:": _states,
 }

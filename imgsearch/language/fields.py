@@ -21,6 +21,8 @@ NEAR_RADIUS_KM = 5.0
 _MAX_RADIUS_KM = 20_038  # half the circumference of the Earth
 _KM_PER_UNIT = {"": 1.0, "km": 1.0, "m": 0.001, "mi": 1.609344}
 
+_STATES_OF_FEATURES = "".join(f"{each.meaning}, " for each in installed.states().values())
+
 # Patterns are compiled when first used: most queries have no filter.
 _DATE = r"(\d{4})(?:[-/](\d{1,2})(?:[-/](\d{1,2})(?:[T ](\d{1,2})(?::(\d\d)(?::(\d\d))?)?)?)?)?$"
 _DATE_SEPARATORS = ("", "-", "-", "T", ":", ":")
@@ -362,8 +364,9 @@ _CORE_FIELDS: dict[str, Field] = {
         "in this state: bw (black and white), blurred, dark, bright, motion (with a short video, "
         "in its file or beside it), live (an Apple Live Photo, with the video beside it), "
         "animated, offline (on a drive that is not connected), online, favourite, picked (into the "
-        "tray of the page), or hidden: only then are hidden photos found",
-        f"animated live motion offline online favourite picked hidden {' '.join(LOOKS)}",
+        f"tray of the page), {_STATES_OF_FEATURES}or hidden: only then are hidden photos found",
+        "animated live motion offline online favourite picked hidden "
+        f"{' '.join((*LOOKS, *installed.states()))}",
     ),
 }
 

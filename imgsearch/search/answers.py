@@ -50,6 +50,7 @@ def search_page(query: PreparedQuery, k: int, cursor: str | None = None) -> Answ
         None if page.ranking is None else page.ranking.verdict,
         is_read=query.is_read,
         understood=query.understanding.parts,
+        clauses=query.understanding.clauses,
     )
     return answer if cursor is not None else with_remarks(query, answer)
 

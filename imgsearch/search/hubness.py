@@ -98,13 +98,22 @@ def refresh(
 def bank_vectors(
     cache_dir: Path, encoder_id: str, embed: Callable[[Sequence[str]], Vectors]
 ) -> Vectors:
-    """Return the vectors of the bank (m, dim), rows of length 1; the cache folder keeps them.
+    """Return the vectors of the bank: see `vectors_of_texts`."""
+    return vectors_of_texts(cache_dir, encoder_id, embed, bank_texts())
+
+
+def vectors_of_texts(
+    cache_dir: Path,
+    encoder_id: str,
+    embed: Callable[[Sequence[str]], Vectors],
+    texts: tuple[str, ...],
+) -> Vectors:
+    """Return the vectors of texts (m, dim), rows of length 1; the cache folder keeps them.
 
     `embed` embeds texts as (n, dim) rows, with the encoder of this id.
     """
     import numpy as np
 
-    texts = bank_texts()
     files = FileCache(cache_dir / FOLDER, MOST_BYTES)
     name = hashlib.blake2b("\n".join((encoder_id, *texts)).encode(), digest_size=16).hexdigest()
     content = files.get(name)

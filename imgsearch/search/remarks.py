@@ -52,6 +52,7 @@ def with_remarks(query: PreparedQuery, answer: Answer) -> Answer:
         *answer.remarks,
         *_known_examples(context, exact),
         *_empty_dates(query.understanding),
+        *_set_aside(query.understanding),
         *_doubt(query, answer),
         *_unread_facts(context, exact),
         *_without_value(context, exact),
@@ -98,6 +99,15 @@ def _empty_dates(understanding: Understanding) -> Iterator[str]:
     """Yield a remark for each date in the query without photos in the library."""
     for date in understanding.empty_dates:
         yield f"The library has no photo of {date}. The photos shown are of a longer time."
+
+
+def _set_aside(understanding: Understanding) -> Iterator[str]:
+    """Yield a remark for each part of a clause that would have left nothing."""
+    for part in understanding.set_aside:
+        yield (
+            f'No photo also fits "{part.words.rstrip(".!?")}", so these words were set aside. To '
+            f"search by them nevertheless, write {part.filters}"
+        )
 
 
 def _unread_facts(context: SearchContext, query: Query) -> Iterator[str]:

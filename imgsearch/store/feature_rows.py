@@ -44,6 +44,7 @@ FEATURE_ROWS: Mapping[str, FeatureRows] = {  # by the name of the feature
     "corrections": FeatureRows("corrections"),
     "duplicates": FeatureRows("duplicate_choices"),
     "events": FeatureRows("event_titles", "titles of events"),
+    "kinds": FeatureRows("picture_kinds", "screenshots and documents"),
     "labels": FeatureRows("facets"),
     "meaning": FeatureRows("meaning_maps"),
     "people": FeatureRows("persons", "persons"),

@@ -447,6 +447,10 @@ def _root(context: ConditionContext, value: FilterValue) -> SqlCondition:
 
 
 def _state(context: ConditionContext, value: FilterValue) -> SqlCondition:
+    of_feature = installed.states().get(str(value))
+    if of_feature is not None:
+        made: SqlCondition = load(of_feature.condition)(context)
+        return made
     if value in LOOKS:
         look = LOOKS[str(value)]
         return number_condition(f"photos.{look.fact}")(context, look.values)

@@ -1006,6 +1006,24 @@ CREATE TABLE walls (
 );
 """
 
+# Which pictures are no photos, up to which vector that was judged and by which numbers, and what
+# kinds answers leave out.
+_KINDS = """
+CREATE TABLE picture_kinds (
+    photo_id INTEGER NOT NULL PRIMARY KEY REFERENCES photos (id) ON DELETE CASCADE,
+    kind TEXT NOT NULL,
+    probability FLOAT NOT NULL
+);
+CREATE INDEX picture_kinds_by_kind ON picture_kinds (kind);
+CREATE TABLE kinds_judged (
+    id INTEGER NOT NULL PRIMARY KEY CHECK (id = 1),
+    encoder_key INTEGER NOT NULL REFERENCES encoders (key) ON DELETE CASCADE,
+    version TEXT NOT NULL,
+    last_seq INTEGER NOT NULL
+);
+CREATE TABLE kinds_left_out (kind TEXT NOT NULL PRIMARY KEY);
+"""
+
 # Facts whose columns the statements of a migration name. Photos of a pack may have them already.
 _NEEDED_FACTS = {
     "date precision": ("date_precision",),
@@ -1040,6 +1058,7 @@ MIGRATIONS: dict[str, str] = {
     "identity of the library": _LIBRARY_IDENTITY,
     "times of day": _TIMES_OF_DAY,
     "walls": _WALLS,
+    "kinds of pictures": _KINDS,
 }
 
 

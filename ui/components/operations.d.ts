@@ -129,7 +129,7 @@ export type Classes = { names: (string)[]; template?: string | null; none_of_the
 
 export type Refusal = { kind: string; message: string; line: string | null; at: number | null; commands: (string)[] };
 
-export type Answer = { hits: (Hit)[]; cursor: string | null; verdict: Verdict | null; suggestion: string | null; remarks: (string)[]; is_read: boolean; understood: (UnderstoodPart)[]; remark_commands: (string)[] };
+export type Answer = { hits: (Hit)[]; cursor: string | null; verdict: Verdict | null; suggestion: string | null; remarks: (string)[]; is_read: boolean; understood: (UnderstoodPart)[]; remark_commands: (string)[]; clauses: (Clause)[] };
 
 export type Hit = { photo: Photo; paths: (string)[]; score: number | null; offline: boolean; missing: boolean; date: string | null; dated_by: string | null; level: "likely" | "possible" | "sure" | "weak" | null; at_s: number | null; text_lines: (TextLine)[]; matched_by: ("country" | "creator" | "description" | "file_name" | "folder" | "headline" | "keywords" | "people" | "place" | "title" | "text")[]; worth: Worth | null };
 
@@ -146,6 +146,8 @@ export type WorthReason = { name: "compression" | "favourites" | "light" | "shar
 export type Verdict = { state: "found" | "nothing" | "unsure"; strength: number; sure: number; likely: number; possible: number; more: boolean; sure_from: number | null; likely_from: number | null; possible_from: number | null; named: number };
 
 export type UnderstoodPart = { words: string; filters: string; undo: string; rest: string };
+
+export type Clause = { words: string; ranked: string; filters: string; set_aside: string; rest: string };
 
 export type Explanation = { path: string; reason: string | null; photo: Photo | null; rank: number | null; score: number | null; shares: (TermShare)[]; hubness: number | null; filters: (FilterResult)[]; text: PhotoText | null; text_lines: (TextLine)[]; matched_by: ("country" | "creator" | "description" | "file_name" | "folder" | "headline" | "keywords" | "people" | "place" | "title" | "text")[]; remarks: ([string, string])[]; worth: Worth | null; concepts: (ConceptVerdict)[] };
 
@@ -175,7 +177,7 @@ export type UnfinishedJob = { job: string; left: number | null; begun_at: string
 
 export type ArchiveCopy = { folder: string; version: number; is_complete: boolean; waiting: number };
 
-export type PhotoDetails = { hit: Hit; text: PhotoText | null; marks: PhotoMarks | null; shown: ([string, string])[]; cards: (Card)[]; present: (boolean)[]; albums: (string)[]; stated_facts: StatedFacts | null; judged: Record<string, boolean>; faces: (FaceInPhoto)[]; labels: Record<string, string> };
+export type PhotoDetails = { hit: Hit; text: PhotoText | null; marks: PhotoMarks | null; shown: ([string, string])[]; cards: (Card)[]; present: (boolean)[]; albums: (string)[]; stated_facts: StatedFacts | null; judged: Record<string, boolean>; faces: (FaceInPhoto)[]; labels: Record<string, string>; kind: PictureKind | null };
 
 export type PhotoMarks = { favourite: boolean; rating: number | null; hidden: boolean };
 
@@ -184,6 +186,8 @@ export type Card = { title: string; rows: ([string, string])[] };
 export type StatedFacts = { date_is_corrected: boolean; place_is_corrected: boolean; taken_at: string | null; dated_by: string | null; lat: number | null; lon: number | null; town: string | null; region: string | null; country: string | null; near_town: boolean; date_precision: "day" | "month" | "season" | "year" | null };
 
 export type FaceInPhoto = { id: number; person_id: number | null; name: string | null };
+
+export type PictureKind = { name: "document" | "screenshot"; probability: number };
 
 export type Suggestion = { kind: string; text: string; line: string; photos: number | null; kind_name: string };
 

@@ -18,7 +18,7 @@ export class HeaderButtons {
     this.paths = paths;
     this.node = element("div", "header-buttons");
     this.changes = button("history", () => tray.tell(ASKED_CHANGES));
-    this.changes.className = "changes"; // not on a phone, where they are among the tools
+    this.changes.className = "last-changes"; // not on a phone, where they are among the tools
     this.changes.ariaLabel = this.changes.title = "Changes";
     this.theme = button("", () => this.changeTheme());
     this.logOut = button("logout", () => this.end());

@@ -1,0 +1,37 @@
+"""Kinds of pictures: screenshots and documents, told from photos when they are indexed."""
+
+from __future__ import annotations
+
+from imgsearch.features.declared import Detail, Feature, PictureState
+
+FEATURE = Feature(
+    name="kinds",
+    states={
+        "screenshot": PictureState(
+            meaning="screenshot (of a phone or a computer)",
+            condition="imgsearch.features.kinds.filters:is_screenshot",
+            words=(
+                *("screenshot", "screenshots", "screen shot", "screen shots"),
+                *("bildschirmfoto", "bildschirmfotos", "bildschirmaufnahmen"),
+            ),
+        ),
+        "document": PictureState(
+            meaning="document (a page, form, letter or receipt, scanned or photographed)",
+            condition="imgsearch.features.kinds.filters:is_document",
+            words=(
+                *("document", "documents", "scanned document", "scanned documents"),
+                *("dokument", "dokumente", "eingescannte dokumente", "gescannte dokumente"),
+            ),
+        ),
+    },
+    details={
+        "kind": Detail(
+            "imgsearch.features.kinds.records:KindOfPhoto",
+            "imgsearch.features.kinds.filters:kind_of_photo",
+        )
+    },
+    rows="imgsearch.features.kinds.filters:rows_of_photo",
+    remarks="imgsearch.features.kinds.remarks:remarks",
+    after_indexing="imgsearch.features.kinds.judging:judge_new_photos",
+    exports={"imgsearch.features.kinds.records": ("PictureKind",)},
+)
