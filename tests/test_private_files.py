@@ -19,9 +19,9 @@ import pytest
 from imgsearch import Library, Settings, private_files
 from imgsearch.encoders.base import EncoderKind
 from imgsearch.encoders.measurements import Measurements
-from imgsearch.encoders.speeds import Speeds
 from imgsearch.encoders.onnx import write_export
 from imgsearch.encoders.registry import register, unregister
+from imgsearch.encoders.speeds import Speeds
 from imgsearch.features.installed import features
 from tests.factories import CHECKOUT, IS_ROOT, write_photos
 from tests.stand_in import StandIn
