@@ -58,6 +58,7 @@ _OTHER_NAMES = (
     "README.md",
     "demo",
     "batch_sizes.json",
+    "speeds.json",
     "lite-",
     "faces-",
     "openclip",

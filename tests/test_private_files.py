@@ -21,6 +21,7 @@ from imgsearch.encoders.base import EncoderKind
 from imgsearch.encoders.measurements import Measurements
 from imgsearch.encoders.onnx import write_export
 from imgsearch.encoders.registry import register, unregister
+from imgsearch.encoders.speeds import Speeds
 from imgsearch.features.installed import features
 from tests.factories import CHECKOUT, IS_ROOT, write_photos
 from tests.stand_in import StandIn
@@ -86,6 +87,7 @@ def use(settings: Settings, photos: Path) -> None:
     write_export(cache / "lite-text-0123456789ab", "a test", build)
     write_export(cache / "openclip" / "ViT-B-32--random", "a test", build)
     Measurements(cache / "batch_sizes.json").put("a device", 16)
+    Speeds(cache).note("lite", 200, 4.0, None)
 
 
 @pytest.mark.parametrize("mask", [0, 0o022, 0o077])

@@ -15,7 +15,7 @@ from imgsearch.errors import DiskError, EncoderMismatch, Sentence
 from imgsearch.indexer.getting import PART, Getting
 from imgsearch.indexer.successor import EMBEDDING
 from imgsearch.progress import Download, Progress, SyncReport
-from tests.factories import SimulatedClock, run_cli, wait_until, write_photos
+from tests.factories import SimulatedClock, many_photos, run_cli, wait_until, write_photos
 from tests.model_hub import ModelHub, cutting, empty_cache, reachable_hub, refusing
 from tests.small_models import clip_vocabulary, safetensors_of, small_clip
 from tests.stand_in import StandIn
@@ -190,11 +190,14 @@ def test_without_the_hub_lite_stays_in_use_and_the_way_on_is_told(
 
 
 def test_a_person_may_stay_with_lite(
-    our_hub: ModelHub, photos: Path, open_again: Callable[[str], Library]
+    our_hub: ModelHub, tmp_path: Path, open_again: Callable[[str], Library]
 ) -> None:
+    photos = many_photos(tmp_path / "many", 130)  # enough for the scores of unrelated texts
     our_hub.fault = refusing(503)
     with open_again(CLIP) as library:
+        assert library.index([photos]).run().awaited == CLIP
         library.index([photos]).run()
+        assert found(library) == PHOTOS
     with open_again("auto") as library:
         library.encoders.use("lite")
         assert library.unfinished() == ()

@@ -88,7 +88,7 @@ def dropped_line(dropped: DroppedEncoder) -> str:
 
 
 def _list(library: Library, as_json: bool) -> None:
-    from imgsearch.encoders.registry import AUTO, plugin_problems
+    from imgsearch.encoders.registry import AUTO, plugin_problems, satisfies
 
     used = library.encoders.in_use()
     choices = library.encoders.choices()
@@ -105,7 +105,8 @@ def _list(library: Library, as_json: bool) -> None:
         whose = "Published by others" if is_published else "Measured here"
         click.echo(f"{whose}, {test}" if test else "Others")
         for encoder in encoders:
-            _print_choice(encoder, encoder.name == used.name, photos)
+            # `used` may be the int8 form of one that is listed.
+            _print_choice(encoder, satisfies(used.name, encoder.name), photos)
     click.echo(f"* in use. {used.why}")
     for each in stored:
         if each.state != "current":
@@ -136,7 +137,7 @@ def _print_choice(encoder: EncoderInfo, is_used: bool, photos: int) -> None:
 
 def _costs(encoder: EncoderInfo, photos: int) -> Iterator[str]:
     """Yield what an encoder takes on this machine for so many photos, as far as it is known."""
-    if encoder.photos_per_s is not None and encoder.memory_bytes is not None:
+    if encoder.photos_per_s is not None:
         rate = format_rate(encoder.photos_per_s)
         needed_s = encoder.index_s(photos)
         if photos and needed_s is not None:
@@ -144,7 +145,8 @@ def _costs(encoder: EncoderInfo, photos: int) -> Iterator[str]:
             yield f"{format_duration(needed_s)} to index {count} ({rate})"
         else:
             yield rate
-        yield f"{encoder.memory_bytes / 1e6:,.0f} MB of memory at most"
+        if encoder.memory_bytes is not None:
+            yield f"{encoder.memory_bytes / 1e6:,.0f} MB of memory at most"
     elif photos:
         yield "speed not measured yet"
     if photos:

@@ -19,14 +19,15 @@ _FILE = "speeds.json"
 
 
 class Speed(Struct, frozen=True):
-    """The speed of an encoder in a run over `photos`, and the most memory of its process.
+    """The speed of an encoder in a run over `photos`, and the most memory that one has needed.
 
-    The names of the fields are those of the file in the cache folder.
+    The memory is that of the whole process; None where it had needed more before the run, as for
+    preparing a model. The names of the fields are those of the file in the cache folder.
     """
 
     photos: int
     photos_per_s: float
-    memory_bytes: int
+    memory_bytes: int | None
 
 
 class Speeds:
@@ -41,8 +42,15 @@ class Speeds:
             return Speed(**self._measurements.get(name))
         return None
 
-    def note(self, name: str, photos: int, seconds: float, memory_bytes: int) -> None:
-        """Note a run of this encoder, unless it had too few photos."""
-        if photos >= MIN_PHOTOS and seconds > 0:
-            speed = Speed(photos, round(photos / seconds, 2), memory_bytes)
-            self._measurements.put(name, asdict(speed))
+    def note(self, name: str, photos: int, seconds: float, memory_bytes: int | None) -> None:
+        """Note a run of this encoder, unless it had too few photos.
+
+        Memory that is unknown leaves what was noted before.
+        """
+        if photos < MIN_PHOTOS or seconds <= 0:
+            return
+        before = self.get(name)
+        if memory_bytes is None and before is not None:
+            memory_bytes = before.memory_bytes
+        speed = Speed(photos, round(photos / seconds, 2), memory_bytes)
+        self._measurements.put(name, asdict(speed))

@@ -40,6 +40,17 @@ from imgsearch.store.thumbnails import ThumbnailStore
 MAX_FILES_PER_BATCH = 500  # moved files need no model, so they would never fill its batch
 
 
+class _Beginning(Struct, frozen=True):
+    """When a run began, and the most memory of this process until then."""
+
+    at_s: float
+    peak_bytes: int
+
+    @classmethod
+    def now(cls) -> Self:
+        return cls(time.monotonic(), peak_memory_bytes())
+
+
 class EmbeddingRun(Struct, frozen=True):
     """A run that embeds photos of a library with one encoder.
 
@@ -88,10 +99,12 @@ class EmbeddingRun(Struct, frozen=True):
         """The number of photos that may be decoded in advance. It limits the memory of a run."""
         return self.encoder.batch_size + self.threads
 
-    def note_speed(self, photos: int, seconds: float) -> None:
+    def note_speed(self, photos: int, since: _Beginning) -> None:
         """Note how fast so many photos were embedded, for this machine."""
+        peak_bytes = peak_memory_bytes()
+        memory_bytes = peak_bytes if peak_bytes > since.peak_bytes else None
         speeds = Speeds(self.context.settings.cache_dir)
-        speeds.note(self.row.name, photos, seconds, peak_memory_bytes())
+        speeds.note(self.row.name, photos, time.monotonic() - since.at_s, memory_bytes)
 
     def keep(self, thumbnails: Mapping[bytes, bytes]) -> None:
         """Store these small pictures, by the hash of their photo's content, if any are kept."""
@@ -157,7 +170,7 @@ def ingest(
     for the same content until that changes, unless `retry_failures` is set. Moved and copied files
     are not embedded again. `baseline` counts the new photos.
     """
-    started_s = time.monotonic()
+    beginning = _Beginning.now()
     preparation = Preparation(run, retry_failures)
     batches = Batches(preparation, run.encoder.batch_size)
     recording = Recording(run, baseline)
@@ -174,7 +187,7 @@ def ingest(
                 embed_and_record(batch)
             yield Progress(done, len(files), Path(candidate.stat.path))
         embed_and_record(batches.take())
-    run.note_speed(recording.report.new, time.monotonic() - started_s)
+    run.note_speed(recording.report.new, beginning)
     return recording.report
 
 
@@ -369,7 +382,7 @@ def embed_again(run: EmbeddingRun, photos: Mapping[int, Path]) -> Generator[Prog
     A file that is gone, or whose content is no longer that of the photo, is left to the next
     indexing run. Photos without a small picture get one, if any are kept.
     """
-    started_s = time.monotonic()
+    beginning = _Beginning.now()
     known = run.store.reads.photos.records(photos).values()
     hashes = {photo.id: bytes.fromhex(photo.content_hash) for photo in known}
     reader = run.reader()
@@ -416,7 +429,7 @@ def embed_again(run: EmbeddingRun, photos: Mapping[int, Path]) -> Generator[Prog
                 embed_and_record(KnownBatch(batch, thumbnails))
                 batch, parts = {}, 0
             yield Progress(done, len(photos), path)
-    run.note_speed(len(photos) - unread, time.monotonic() - started_s)
+    run.note_speed(len(photos) - unread, beginning)
     return unread
 
 

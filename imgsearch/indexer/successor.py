@@ -48,7 +48,7 @@ def take_over(context: IndexingContext, store: Store) -> Generator[Progress, Non
     )
     again = (
         CommandLine("index"),
-        f", to stay with {row.name}: ",
+        f"; to stay with {row.name}: ",
         CommandLine(f"encoders --use {row.name}"),
     )
     try:

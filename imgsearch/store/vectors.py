@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 import numpy as np
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    bindparam,
+    delete,
+    func,
+    insert,
+    literal_column,
+    select,
+    update,
+)
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from imgsearch.records.answer import ScoreBaseline
@@ -14,10 +24,13 @@ from imgsearch.records.index import EncoderRow, SnapshotInfo, StoredVectors
 from imgsearch.records.photo import PhotoVectors
 from imgsearch.store import schema
 from imgsearch.store.database import Database
+from imgsearch.store.reading.encoders import SUCCESSOR_SQL
 from imgsearch.store.reading.vectors import CHUNK_ROWS
 
 # Statements that run for every file are built once: building one costs more than running it.
 _c = schema.vectors.c
+# The encoder that is to replace the current one, as `EncoderRow` has it.
+_successor: ColumnElement[str] = literal_column(SUCCESSOR_SQL)
 _BLOCK_PHOTOS = 20_000  # of hubness
 MAX_LENGTH_ERROR = 0.01  # of a stored vector; rounding to fp16 makes at most 2^-11
 _INSERT = upsert(schema.vectors).on_conflict_do_nothing()
@@ -46,9 +59,10 @@ class VectorStore:
         """
         c = schema.encoders.c
         with self._database.engine.begin() as connection:
+            successor = connection.execute(select(_successor)).scalar_one()
             known = connection.execute(select(c.key).where(c.encoder_id == encoder_id)).scalar()
             if known is not None:
-                return EncoderRow(known, encoder_id, name, dim)
+                return EncoderRow(known, encoder_id, name, dim, successor)
             count = connection.execute(select(func.count()).select_from(schema.encoders)).scalar()
             connection.execute(delete(schema.encoders).where(c.state == "building"))
             key = connection.execute(
@@ -61,7 +75,7 @@ class VectorStore:
                 )
                 .returning(c.key)
             ).scalar_one()
-        return EncoderRow(key, encoder_id, name, dim)
+        return EncoderRow(key, encoder_id, name, dim, successor)
 
     def adopt_encoder(self, encoder_id: str, name: str, dim: int) -> EncoderRow:
         """Add an encoder whose vectors come from another library; a known one stays as it is.
@@ -70,6 +84,7 @@ class VectorStore:
         """
         c = schema.encoders.c
         with self._database.engine.begin() as connection:
+            successor = connection.execute(select(_successor)).scalar_one()
             count = connection.execute(select(func.count()).select_from(schema.encoders)).scalar()
             connection.execute(
                 upsert(schema.encoders)
@@ -82,16 +97,16 @@ class VectorStore:
                 .on_conflict_do_nothing()
             )
             key = connection.execute(select(c.key).where(c.encoder_id == encoder_id)).scalar_one()
-        return EncoderRow(key, encoder_id, name, dim)
+        return EncoderRow(key, encoder_id, name, dim, successor)
 
     def all_encoders(self) -> dict[EncoderRow, bool]:
         """Return every encoder with vectors in the library, and whether it is the current one."""
         c = schema.encoders.c
-        query = select(c.key, c.encoder_id, c.name, c.dim, c.state).order_by(c.key)
+        query = select(c.key, c.encoder_id, c.name, c.dim, _successor, c.state).order_by(c.key)
         with self._database.engine.connect() as connection:
             return {
-                EncoderRow(key, encoder_id, name, dim): state == "current"
-                for key, encoder_id, name, dim, state in connection.execute(query)
+                EncoderRow(*encoder): state == "current"
+                for *encoder, state in connection.execute(query)
             }
 
     def promote_encoder(self, encoder_key: int) -> None:
@@ -120,6 +135,7 @@ class VectorStore:
                 e.encoder_id,
                 e.name,
                 e.dim,
+                _successor,
                 e.state,
                 func.count(_c.seq),
                 func.count(_c.photo_id.distinct()),
@@ -135,10 +151,8 @@ class VectorStore:
         )
         with self._database.engine.connect() as connection:
             return [
-                StoredVectors(EncoderRow(key, encoder_id, name, dim), state, vectors, photos, size)
-                for key, encoder_id, name, dim, state, vectors, photos, size in connection.execute(
-                    query
-                )
+                StoredVectors(EncoderRow(*encoder), state, vectors, photos, size)
+                for *encoder, state, vectors, photos, size in connection.execute(query)
             ]
 
     # ------------------------------------------------------------------ vectors

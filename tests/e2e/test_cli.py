@@ -55,6 +55,7 @@ def demo(demo_photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         "failed": 0,
         "reread": 0,
         "photos": 21,
+        "awaited": "",
     }
     return data
 

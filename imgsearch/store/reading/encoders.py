@@ -16,6 +16,13 @@ if TYPE_CHECKING:
     from imgsearch.records.arrays import Vectors
 
 
+# The encoder that is to replace the current one: see `imgsearch.store.unfinished`.
+SUCCESSOR_SQL = (
+    "coalesce((SELECT json_extract(options, '$.encoder') FROM unfinished_jobs "
+    "WHERE job = 'encoder'), '')"
+)
+
+
 class EncoderReads:
     """The part of `Reads` that knows encoders."""
 
@@ -28,8 +35,7 @@ class EncoderReads:
     def current(self) -> EncoderRow | None:
         """Return the encoder that answers queries; None before the first indexing run."""
         query = (
-            "SELECT key, encoder_id, name, dim, coalesce((SELECT json_extract(options, '$.encoder')"
-            " FROM unfinished_jobs WHERE job = 'encoder'), '') "
+            f"SELECT key, encoder_id, name, dim, {SUCCESSOR_SQL} "
             "FROM encoders WHERE state = 'current'"
         )
 
