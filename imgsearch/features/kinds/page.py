@@ -19,7 +19,7 @@ def page() -> PageFeature:
         part="kinds",
         library_section=_section,
         commands={
-            "imgsearch kinds": CommandButton("library", "kinds", "Choose", ":material/tune:")
+            "imgsearch kinds": CommandButton("library", "kinds", "Change", ":material/tune:")
         },
     )
 
@@ -38,8 +38,8 @@ def _section(status: Status, busy: bool) -> None:
             f"Leave {format_count(number, name)} out of answers",
             key=key,
             on_change=partial(_choose, key, name),
-            help=f"Queries with is:{name} and albums have them in any case.",
         )
+    st.caption("Albums, and queries with is:screenshot or is:document, have them in any case.")
 
 
 def _choose(key: str, name: KindName) -> None:

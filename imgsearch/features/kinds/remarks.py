@@ -54,10 +54,7 @@ def _left_out(context: SearchContext, query: Query) -> Iterator[str]:
     if not found:
         return
     numbers = " and ".join(format_count(counts[state], state) for state in found)
-    are = "are" if sum(counts.values()) > 1 else "is"
-    options = " ".join(f"--show {state}" for state in found)
     yield Sentence(
-        f"{numbers} {are} left out. To see them: is:{'|'.join(found)} in the query. To have them "
-        "in all answers again: ",
-        CommandLine(f"kinds {options}"),
+        f"Without {numbers}, which is:{'|'.join(found)} finds. To change this: ",
+        CommandLine("kinds"),
     )
