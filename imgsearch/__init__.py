@@ -206,6 +206,7 @@ if TYPE_CHECKING:
         moment_text as moment_text,
     )
     from imgsearch.records.query import (
+        Clause as Clause,
         Example as Example,
         PeriodLength as PeriodLength,
         Query as Query,
@@ -311,6 +312,7 @@ _NAMES = {
     "imgsearch.records.names": ("name_of_field",),
     "imgsearch.records.photo": ("LOOKS", "Facts", "Photo", "moment_text"),
     "imgsearch.records.query": (
+        "Clause",
         "Example",
         "PeriodLength",
         "Query",

@@ -27,13 +27,16 @@ class Progress(Struct, frozen=True):
     """One step of a long job: `done` of `total`, and the file just processed.
 
     `part` names the current part of the job if it differs from the job itself. Each part counts
-    its own steps.
+    its own steps. With `step`, a text for people, `done` and `total` are no photos but shares of
+    the work, and `left_s` are the estimated seconds until its end, None while they are unknown.
     """
 
     done: int
     total: int
     path: Path | None = None
     part: str | None = None
+    step: str = ""  # "downloading 254 of 605 MB, 4.1 MB/s"
+    left_s: float | None = None
 
     def continues(self, before: Progress) -> bool:
         """Return whether this is a later step of the same part.
@@ -181,7 +184,8 @@ class RunningJob(Struct, frozen=True):
     done: int
     total: int  # 0 while it is unknown
     pid: int
-    rate: float  # photos per second, 0 while it is unknown
+    rate: float  # steps per second, 0 while it is unknown
+    step: str = ""  # as in `Progress`: then `done` and `total` are no photos
 
     @property
     def left_s(self) -> float | None:
@@ -206,6 +210,7 @@ class SyncReport(Struct, frozen=True):
     reread: int = 0  # photos whose facts changed with their XMP file
     seconds: float = 0.0
     photos: int = 0
+    awaited: str = ""  # the encoder that is to replace the one in use, and could not yet
 
 
 class MetadataReport(Struct, frozen=True):
@@ -346,13 +351,15 @@ class Download(Struct, frozen=True):
 
     The first report of a file has the size, 0 if it is unknown, and the bytes that are there from
     an earlier attempt. With `preparing`, a step of the work on this machine begins that follows:
-    `file` names the model, and there are no bytes.
+    `file` names the model, and there are no bytes. `later_s` are the estimated seconds of
+    preparing that are left, with a step that begins; 0 if that is unknown.
     """
 
     file: str
     done_bytes: int
     size_bytes: int
-    preparing: str = ""  # "the image tower, 1 of 2"
+    preparing: str = ""  # "converting its towers"
+    later_s: float = 0.0
 
 
 OnDownload: TypeAlias = Callable[[Download], None]

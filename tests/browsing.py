@@ -193,6 +193,12 @@ def view_link(tab: Page, name: str) -> Locator:
     return row.get_by_role("link", name=name, exact=True)
 
 
+def tool_link(tab: Page, title: str) -> Locator:
+    """The card of a tool."""
+    named = tab.locator(".title").get_by_text(title, exact=True)
+    return tab.locator(".cards a").filter(has=named)
+
+
 def bring_into_view(element: Locator) -> None:
     """Scroll to it, also if the page replaces the element meanwhile."""
     element.click(trial=True)  # `scroll_into_view_if_needed` fails then

@@ -69,6 +69,7 @@ GROUPS = {
         "test_preparation.py",
         "test_prepared_without_torch.py",
         "test_remote_encoder.py",
+        "test_successor.py",
     ),
     # The views of the web page, each in a real browser. `e2e/test_page.py`, its main paths, is in
     # no group.

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import random
+import re
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -97,7 +98,8 @@ def _take_step(tab: Page, chosen: random.Random) -> str:
     """Take one step, if what it needs is there; return its name."""
     view, query, place = chosen.choice(VIEWS), chosen.choice(QUERIES), chosen.random()
     steps: Mapping[str, Callable[[], object]] = {
-        f"open {view}": lambda: tab.get_by_role("link", name=view, exact=True).first.click(
+        # On the card of a tool, more follows its name.
+        f"open {view}": lambda: tab.get_by_role("link", name=re.compile(rf"^{view}\b")).first.click(
             timeout=STEP_MS
         ),
         f"search {query}": lambda: _search(tab, query),

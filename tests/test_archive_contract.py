@@ -167,9 +167,9 @@ def days_of_some(library: Library) -> object:
     return [each.day for each in library.browse.days_of(chosen)]
 
 
-def sizes_of_some(library: Library) -> object:
+def shapes_of_some(library: Library) -> object:
     chosen = [ids_of(library)[name] for name in ("s1.png", "a1.png")]
-    return library.browse.sizes_of([*chosen, 10**15]).tolist()
+    return library.browse.shapes_of([*chosen, 10**15])
 
 
 def positions(library: Library) -> object:
@@ -187,7 +187,7 @@ def event_photos(library: Library) -> object:
     found = library.events.photos(library.events.all()[-1].start)
     assert found is not None
     stops = [(stop.lat, stop.lon, stop.photos) for stop in found.stops]
-    return sorted(names(library, found.photo_ids)), found.days, stops, found.towns
+    return sorted(names(library, found.photo_ids)), found.shapes, found.days, stops, found.towns
 
 
 def headings(library: Library) -> object:
@@ -195,7 +195,8 @@ def headings(library: Library) -> object:
 
 
 def day_counts(library: Library) -> object:
-    return library.browse.day_counts("width:>0", photo_id=ids_of(library)["s1.png"]).days
+    counted = library.browse.day_counts("width:>0", ids_of(library)["s1.png"], shapes=True)
+    return counted.days, counted.shapes
 
 
 def event_at(library: Library) -> object:
@@ -272,7 +273,7 @@ ANSWERED: dict[str, Callable[[Library], object]] = {
     "Browse.stacks_of": stacks,
     "Browse.days": days,
     "Browse.days_of": days_of_some,
-    "Browse.sizes_of": sizes_of_some,
+    "Browse.shapes_of": shapes_of_some,
     "Browse.positions": positions,
     "map_clusters": clusters,
     "map_towns": towns,

@@ -231,6 +231,7 @@ def test_an_exact_query_and_quotes_are_not_understood(travels: Library) -> None:
         ("a car country:Italy type:raw",
          "No photo in Italy with type:raw; without type:raw there are 4."),
         ("in Australia name:nothing on:2019", "No photo of 2019 in Australia with name:nothing."),
+        ("a car type:raw", "No photo with type:raw. To search without it, write: a car"),
     ],
 )  # fmt: skip
 def test_an_empty_answer_names_the_part_that_emptied_it(
@@ -286,7 +287,7 @@ def test_an_empty_answer_names_the_part_that_emptied_it(
             ("No photo with -person:Anna with name:nothing; without name:nothing there are 50.",),
             None,
         ),
-        ("name:nothing", (), None),
+        ("name:nothing", ("No photo with name:nothing.",), None),
     ],
 )  # fmt: skip
 def test_a_name_that_no_photo_has_is_answered_with_what_there_is(

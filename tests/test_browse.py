@@ -73,6 +73,8 @@ def test_the_days_are_counted_with_the_place_of_a_photo(travels: Library) -> Non
     ids = [photo_id for day in days for photo_id in day.photo_ids.tolist()]
     for place, photo_id in enumerate(ids):
         assert travels.browse.day_counts(photo_id=photo_id).offset == place
+    assert counted.shapes == (), "they are asked for"
+    assert travels.browse.day_counts(shapes=True).shapes == travels.browse.shapes_of(ids)
     elsewhere = travels.browse.day_counts("-country:Italy", photo_id=ids[0])
     assert elsewhere.version != counted.version and elsewhere.offset is None
     assert travels.browse.day_counts("width:>0").version == counted.version, "of the same photos"

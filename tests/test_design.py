@@ -42,6 +42,15 @@ def test_sizes_radii_and_colours_are_tokens(sheet: Path) -> None:
     assert not own & declared().keys(), "a token has one value"
 
 
+@pytest.mark.parametrize("sheet", sorted(SHEETS), ids=lambda path: path.name)
+def test_a_sign_has_the_room_that_its_size_needs(sheet: Path) -> None:
+    """One of the icon font that is cut off shows the first letter of its name, in part."""
+    for rule in re.findall(r"\{[^{}]*\}", sheet.read_text("utf-8")):
+        if size := re.search(r"font[^;]*: *var\((--icon[a-z-]*)\)", rule):
+            sides = re.findall(r"(?<![-\w])(?:width|height): ([^;}]+)", rule)
+            assert {each.strip() for each in sides} <= {f"var({size[1]})"}, rule
+
+
 def test_every_token_is_used_and_explained_with_its_value() -> None:
     used = "".join(sheet.read_text("utf-8") for sheet in SHEETS)
     explained = (ROOT / "docs" / "design.md").read_text("utf-8")

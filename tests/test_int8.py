@@ -34,6 +34,7 @@ from imgsearch.encoders.registry import (
 )
 from imgsearch.errors import EncoderError, EncoderMismatch
 from imgsearch.indexer import int8_trial
+from imgsearch.indexer.getting import PART
 from imgsearch.indexer.int8_trial import ComparisonCache, Int8Comparison
 from tests.factories import SimulatedClock, cosines, prepared, run_python, unit
 from tests.stand_in import StandIn
@@ -743,7 +744,7 @@ def test_a_new_library_takes_the_faster_precision(
     notes: list[str] = []
     first = open_library("first", notes, "trial")
     parts = {step.part for step in first.index([views])}
-    assert parts == {"Trying int8", None}
+    assert parts == {PART, None}
     assert encoder_of(first) == "trial+int8"
     (stored,) = json.loads((cache / OPTION.results_file).read_text()).values()
     assert stored["photos"] == PHOTOS and stored["cosine_least"] >= 0.998
@@ -781,7 +782,7 @@ def test_open_clip_models_are_compared_on_the_photos(
     results.unlink(missing_ok=True)
     notes: list[str] = []
     library = open_library("open_clip", notes)
-    assert {step.part for step in library.index([views])} == {"Trying int8", None}
+    assert {step.part for step in library.index([views])} == {PART, None}
     ((key, values),) = json.loads(results.read_text()).items()
     assert key == f"{open_encoder(SMALL, cache, 'cpu').id}, int8 format 2, {openvino.machine()}"
     comparison = Int8Comparison(**values)

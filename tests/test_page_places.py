@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ui.page_view import CORE_VIEWS, PLACES, PageView
-from ui.view_table import all_views, places_of
+from ui.view_table import all_views, places_of, tools_of
 
 
 def test_every_view_of_a_library_stands_in_one_place_in_the_order_of_the_navigation() -> None:
@@ -27,6 +27,14 @@ def test_a_place_with_one_view_is_called_by_it_and_one_without_any_is_not_shown(
     assert "People" not in {place.title for place in places}
     of_archive = next(place for place in places if "archive" in place.views)
     assert "library" not in of_archive.views
+
+
+def test_the_overview_of_tools_leads_to_all_of_them() -> None:
+    of_library = next(each for each in places_of(lambda part: part != "fleet") if each.overview)
+    assert of_library.overview == "tools" and next(iter(of_library.views)) == "tools"
+    tools = tools_of(lambda part: part != "fleet")
+    assert list(tools) == [name for name in of_library.views if name != "tools"]
+    assert all(view.about for name, view in tools.items() if name in CORE_VIEWS)
 
 
 def test_a_view_that_names_no_place_stands_in_tools() -> None:

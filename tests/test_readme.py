@@ -11,6 +11,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from imgsearch.cli import COMMANDS
 from tests.factories import CHECKOUT, PATIENCE_S
@@ -55,6 +56,20 @@ def without_scores(output: str) -> str:
 
 def scores_of(output: str) -> list[float]:
     return [float(score) for score in re.findall(r"\b[01]\.\d{3}\b", output)]
+
+
+def test_the_animation_is_small_and_short() -> None:
+    """Of a search, as `python -m tests.animation` records it."""
+    (name,) = re.findall(r"docs/images/[\w-]+\.webp", README)
+    file = CHECKOUT / name
+    lasts_ms = 0
+    with Image.open(file) as animation:
+        for number in range(getattr(animation, "n_frames", 1)):
+            animation.seek(number)
+            animation.load()
+            lasts_ms += animation.info["duration"]
+    assert file.stat().st_size <= 1_000_000
+    assert 5_000 < lasts_ms <= 12_000
 
 
 def test_the_searches_print_what_the_readme_shows(demo: tuple[Path, str]) -> None:

@@ -368,7 +368,7 @@ def test_ids_may_be_numbers_of_numpy(
             assert [hit.photo.id for hit in searched.photos(ids)] == plain
             assert searched.browse.stacks_of(ids) == searched.browse.stacks_of(plain)
             assert [day.photo_ids.tolist() for day in searched.browse.days_of(ids)] == [plain]
-            assert searched.browse.sizes_of(ids).tolist() == [[64, 64], [64, 64]]
+            assert searched.browse.shapes_of(ids) == (100, 100)
             assert (
                 searched.pictures.thumbnail(ids[0])
                 == searched.pictures.thumbnail(plain[0])

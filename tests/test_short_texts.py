@@ -22,6 +22,7 @@ from imgsearch.search.short_texts import (
     mean_noun_share,
     meant_vectors,
     text_kind,
+    texts_meant,
 )
 from imgsearch.store.reads import Reads
 from tests.factories import cosines, random_vectors, unit
@@ -61,6 +62,30 @@ def test_only_short_texts_change_and_a_group_is_the_mean_of_its_texts() -> None:
     assert np.allclose(both, unit((cat + dogs)[None])[0], atol=1e-6)
     (bare,) = meant_vectors(NAME, [("a cat",)], embedded([("a cat",)]), None)
     assert np.allclose(bare, vectors["a cat"], atol=1e-6), "without a mean noun nothing changes"
+
+
+def test_a_line_of_clauses_is_searched_for_as_a_whole_and_by_its_clauses() -> None:
+    dog, day = "a brown dog runs over the beach", "it was on that day"
+    line = f"{dog}. {day}"
+    group = texts_meant("lite/2:id", line)
+    assert group == (line, dog, day)
+    vectors = dict(zip(group, random_vectors(3, 64), strict=True))
+    (found,) = meant_vectors(NAME, [group], [vectors[text] for text in group], None)
+    alone = vectors[line] @ vectors[dog]
+    assert found @ vectors[dog] > found @ vectors[day] + 0.2, "which no photo shows"
+    assert found @ vectors[line] > 0.6 > alone
+    for one in (dog, "a dog, a cat"):
+        assert texts_meant("lite/2:id", one) == (one,)
+
+
+def test_a_line_that_is_too_long_for_a_model_is_searched_for_by_its_clauses() -> None:
+    clauses = [f"a brown dog number {number} runs over the sand" for number in range(12)]
+    line = ". ".join(clauses)
+    for encoder_id in ("lite/2:id", "openclip:ViT-B-32/openai@id"):
+        assert texts_meant(encoder_id, line) == tuple(clauses)
+    assert texts_meant("openclip:ViT-B-32/openai@id", ". ".join(clauses[:3])) == (
+        ". ".join(clauses[:3]),
+    ), "not measured"
 
 
 def test_encoders_that_were_not_measured_search_for_what_they_embed() -> None:

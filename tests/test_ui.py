@@ -668,3 +668,23 @@ def test_a_command_in_a_message_has_the_button_of_its_longest_beginning() -> Non
     assert labels == ["Change the model", "Update the folders"]
     assert [each.label for each in buttons_for(["imgsearch rebuild"])] == ["Rebuild the index"]
     assert buttons_for(["imgsearch indexes", "imgsearch rebuilds"]) == []
+
+
+def test_threads_that_ask_at_once_have_one_session(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As at the start: the jobs that one thread begins are known to the views."""
+    monkeypatch.setenv("IMGSEARCH_DATA", str(tmp_path / "a-library-of-its-own"))
+    make, made, others = Session.__init__, list[Session](), list[threading.Thread]()
+
+    def make_while_another_asks(self: Session, *arguments: Any) -> None:
+        if not others:
+            others.append(threading.Thread(target=lambda: made.append(session())))
+            others[0].start()
+            others[0].join(0.3)  # it ends in that time, unless it waits for this thread
+        make(self, *arguments)
+
+    monkeypatch.setattr(Session, "__init__", make_while_another_asks)
+    made.append(session())
+    others[0].join()
+    assert len(made) == 2 and made[0] is made[1]

@@ -44,7 +44,7 @@ FOREIGN_TRAPS = (
     *("the planet mars", "3 mars bars", "3 mars", "a mai tai", "2 mai tais", "juli and her dog"),
     *("ein Hund im Sommer", "un chien en hiver", "playa en verano", "mare d'estate"),
     *("sapin de Noël", "arbre de mai", "mercatino di Natale", "de 2 letzten Fotos", "der letzte"),
-    *("dernier jour", "la última foto", "vor dem Haus", "nach Hause", "die 3 Hunde"),
+    *("dernier jour", "la última casa", "vor dem Haus", "nach Hause", "die 3 Hunde"),
 )
 IN_USE = {  # queries with traps that people type
     "reading": "a man reading on a bench",

@@ -391,3 +391,25 @@ def test_a_job_that_ends_leaves_no_handler_behind() -> None:
         """)
     )
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_an_interrupt_in_a_function_that_python_ignores_is_not_lost() -> None:
+    done = run_python(
+        textwrap.dedent("""
+        import signal, time, weakref
+        from imgsearch.cli.stopping import keep_interrupts
+
+        class Dropped: pass
+
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        keep_interrupts()
+        dropped = Dropped()
+        reference = weakref.ref(dropped, lambda _: signal.raise_signal(signal.SIGINT))
+        try:
+            del dropped
+            time.sleep(60)
+        except KeyboardInterrupt:
+            print("interrupted")
+        """)
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "interrupted\n", "")

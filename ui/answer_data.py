@@ -54,11 +54,9 @@ class PhotoList(Struct, frozen=True, dict=True):  # for what is computed once
         return digest.hexdigest()[:16]
 
     @cached_property
-    def shapes(self) -> list[int]:
+    def shapes(self) -> tuple[int, ...]:
         """Width of each photo in percent of its height; 100 where the size is not known."""
-        sizes = session().library.browse.sizes_of(self.ids.tolist())
-        width, height = np.maximum(sizes, 1).T
-        return [int(each) for each in np.rint(100 * width / height)]
+        return session().library.browse.shapes_of(self.ids.tolist())
 
     def offset_of(self, photo_id: int) -> int | None:
         """Return the position of a photo, or of that on top of it.

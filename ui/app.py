@@ -24,12 +24,14 @@ from ui.views import (
     photo,
     search,
     timeline,
+    tools,
 )
 
 _SHOW: Mapping[str, Callable[[], None]] = {  # by the names of the views
     **{name: shown.show for name, shown in feature_views().items()},
     "search": search.show,
     "timeline": timeline.show,
+    "tools": tools.show,
     "library": library.show,
     "archive": archive.show,
     "changes": changes.show,
@@ -94,7 +96,8 @@ def _place(place: ShownPlace) -> dict[str, object]:
         {"address": address_of(name), "label": view.label or view.title, "isHidden": view.is_hidden}
         for name, view in place.views.items()
     ]
-    return {"title": place.title, "icon": place.icon, "views": views}
+    overview = address_of(place.overview) if place.overview else ""
+    return {"title": place.title, "icon": place.icon, "views": views, "overview": overview}
 
 
 def pages() -> dict[str, st.Page]:

@@ -17,7 +17,7 @@ from imgsearch import ImgsearchError
 from ui import component_files
 from ui.responses import NOT_STORED
 from ui.session import session
-from ui.tasks import format_progress, indexing_job, progress_share
+from ui.tasks import Task, format_progress, indexing_job, progress_share
 
 _coming = component_files.component("coming")
 
@@ -64,4 +64,6 @@ def _progress() -> dict[str, object]:
     if not here.has("folders"):
         adding = "The archive is being copied to this machine"
     text = f"{adding}, and more will be found: {format_progress(job, 'photos')}"
+    if isinstance(job, Task) and job.part and here.has("folders"):  # a model that comes later
+        text = f"{job.part}: {format_progress(job, 'photos')}"
     return {"photos": photos, "doing": text, "share": progress_share(job)}

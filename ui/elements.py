@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from types import MappingProxyType
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 from urllib.parse import urlencode
 
 import streamlit as st
@@ -63,7 +63,13 @@ def _asset(*names: str) -> str:
 
 # What fills the window leaves nothing to scroll to below it.
 _WITHOUT_MARGIN = "<style>.stMainBlockContainer { padding-bottom: 0; }</style>"
-_answer = component("answer", "shared/photo_tile.css", "grid/photo_grid.css", "grid/memories.css")
+_answer = component(
+    "answer",
+    "shared/photo_tile.css",
+    "grid/photo_grid.css",
+    "shelf/shelf.css",
+    "grid/memories.css",
+)
 _tiles = component("tiles", "shared/photo_tile.css")
 _viewer = component("viewer")
 _facts = st.components.v2.component(
@@ -97,7 +103,7 @@ class AnswerOptions(Struct, frozen=True):
     other_views: tuple[tuple[str, str, str], ...] = ()  # icon, label and address of links above it
     forms: tuple[tuple[str, str, str], ...] = ()  # icon, label and name of what `search_forms` has
     weaker: bool = False  # whether a button below the photos offers weaker matches
-    memories: Sequence[Mapping[str, object]] = ()  # rows above the photos, see `ui.memories`
+    rows: Sequence[Mapping[str, object]] = ()  # above the photos, see `ui.memories` and `ui.shelf`
     first_title: str = ""  # of the photos, below such rows
     stacked: bool | None = None  # whether similar photos are stacked; None where they cannot be
 
@@ -110,16 +116,17 @@ class AnswerEvents(Struct, frozen=True):
 
 
 # What a click on a chip asks for: to remove words or a filter, or to take words as plain ones.
-ChipAction: TypeAlias = Literal["words", "filter", "plain"]
+ChipAction: TypeAlias = Literal["words", "filter", "clause", "aside", "plain"]
 
 
 class Chip(Struct, frozen=True):
-    """A filter of the search: words that stand for it, or the filter itself.
+    """A part of the search: words that stand for a filter, the filter itself, or a clause.
 
-    Words have a second button, which takes them as plain words.
+    "aside" are words whose filter does not count, since it would leave no photo. These and words
+    have a second button, which takes them as plain words.
     """
 
-    kind: Literal["words", "filter"]
+    kind: Literal["words", "filter", "clause", "aside"]
     name: str  # the words, or the filter in the query language
     label: str
     explanation: str
@@ -151,7 +158,7 @@ def answer(key: str, options: AnswerOptions) -> AnswerEvents:
             "other_views": options.other_views,
             "forms": options.forms,
             "weaker": options.weaker,
-            "memories": list(options.memories),
+            "rows": list(options.rows),
             "first_title": options.first_title,
             "stacked": options.stacked,
         },
@@ -312,7 +319,7 @@ def typed_lines() -> Iterator[str]:
 
 
 def chips(shown: Sequence[Chip]) -> None:
-    """Show a chip for each filter. `clicked_chips` returns the clicks on their buttons."""
+    """Show the chips of the search. `clicked_chips` returns the clicks on their buttons."""
     data = {
         "chips": [
             {
@@ -332,8 +339,7 @@ def chips(shown: Sequence[Chip]) -> None:
 def clicked_chips() -> Iterator[tuple[ChipAction, str]]:
     """Yield the clicks on chips since the last call, each with the name of its chip."""
     for action, name in _new_events(_CHIPS):
-        known: dict[str, ChipAction] = {"words": "words", "plain": "plain"}
-        yield known.get(action, "filter"), name
+        yield next((each for each in get_args(ChipAction) if each == action), "filter"), name
 
 
 def period(first: date | None, last: date | None, range_: tuple[date, date]) -> None:

@@ -14,13 +14,14 @@ from msgspec import Struct
 from starlette.routing import Route
 
 from imgsearch import Hit, Status, UnfinishedJob, page_parts
+from ui.answer_data import WholeAnswer
 from ui.page_view import CORE_VIEWS, PageView
 from ui.search_state import SearchInput
 from ui.session import session
 
 
 class ShelfEntry(Struct, frozen=True):
-    """A link on the shelf of the start page.
+    """A link to a collection of photos, on the start page and in the view of albums.
 
     `icon` stands in place of the cover where there is none; `problem` says that its photos cannot
     be found now.
@@ -55,7 +56,8 @@ class ShownView(Struct, frozen=True):
     Where `title` is missing or returns an empty text, the view has the title of `view`. Among the
     views of its place it stands before the view `before`, or at the end. A photo that is opened in
     it keeps the parameters of its address: `around` is called with them and the id of the photo,
-    and `back` returns the parameters of the view itself.
+    and `back` returns the parameters of the view itself. `state` returns how a tool stands, in a
+    few words: "3 saved". It is asked for its card, so it reads little.
     """
 
     view: PageView
@@ -64,6 +66,7 @@ class ShownView(Struct, frozen=True):
     before: str | None = None
     around: Callable[[Mapping[str, str], int], PhotosAround] | None = None
     back: Callable[[Mapping[str, str]], Mapping[str, str]] | None = None
+    state: Callable[[], str] | None = None
 
 
 class PageJob(Struct, frozen=True):
@@ -118,17 +121,6 @@ class SearchForm(Struct, frozen=True):
     show: Callable[[SearchInput], None]
 
 
-class LaterHeader(Struct, frozen=True):
-    """Something above the photos of a long answer that takes time to compute.
-
-    The photos are shown first, and one line above them is kept free until `show` has drawn it. It
-    is asked only about answers of more than `few` photos.
-    """
-
-    few: int
-    show: Callable[[SearchInput], None]
-
-
 class PageFeature(Struct, frozen=True):
     """The share of one feature in the page.
 
@@ -140,10 +132,10 @@ class PageFeature(Struct, frozen=True):
     that keeps a state of its own. `keys` are keys for photos in a grid, with what they do, and
     `photo_keys` those for one photo.
     `map_address` is the address of a map at a point, with `{lat}`, `{lon}` and `{zoom}`, to which
-    others lead. `header` draws something above the results of a search, `later_header` when these
-    are shown, and `shelf` returns links for the start page, to what `shelf_title` names.
-    `answer` draws the answer to a line that is no query, in place of results, and returns whether
-    it did: see `imgsearch.features.declared.LineForm`.
+    others lead. `header` draws something above the results of a search before these are known,
+    `above_photos` when they are, and `shelf` returns links for the start page, to what
+    `shelf_title` names. `answer` draws the answer to a line that is no query, in place of results,
+    and returns whether it did: see `imgsearch.features.declared.LineForm`.
     `search_forms` are dialogs about the present search, by name. `forms` are dialogs of Python by
     name, which are called with the ids of photos: `actions` ask for one for the selected photos by
     the event ASKED_FORM of the tray, a section for the photo that is shown. `views` are by the path
@@ -165,7 +157,7 @@ class PageFeature(Struct, frozen=True):
     map_address: str | None = None
     header: Callable[[SearchInput], None] | None = None
     answer: Callable[[SearchInput], bool] | None = None
-    later_header: LaterHeader | None = None
+    above_photos: Callable[[WholeAnswer], None] | None = None
     shelf: Callable[[], Sequence[ShelfEntry]] | None = None
     shelf_title: str = ""
     section: ViewerSection | None = None

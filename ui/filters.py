@@ -151,14 +151,15 @@ def chips_of(query: Query) -> Iterator[FilterChip]:
 def filter_chips() -> None:
     """Show a chip for each filter, with a button that removes it from the search box.
 
-    Words that stand for a filter are removed, or taken as plain words by quotes around them.
+    Words that stand for a filter are removed, or taken as plain words by quotes around them. Of a
+    line of several clauses, there is a chip for the words of each that photos are ranked by.
     """
     try:
         query = parse_line(query_line().line)
-        parts = session().library.lines.understand(query).parts
+        understood = session().library.lines.understand(query)
     except ImgsearchError:
         return  # the results show the error
-    if not (query.filters or parts):
+    if not (query.filters or understood.parts or understood.clauses):
         return
     elements.chips(
         [
@@ -169,7 +170,28 @@ def filter_chips() -> None:
                     part.filters,
                     f"Remove “{part.words}”, which is understood as {part.filters}",
                 )
-                for part in parts
+                for part in understood.parts
+            ),
+            *(
+                elements.Chip(
+                    "aside",
+                    part.words,
+                    f"{part.filters} set aside",
+                    f"Remove “{part.words}”. With {part.filters}, no photo would be left.",
+                )
+                for part in understood.set_aside
+            ),
+            *(
+                elements.Chip(
+                    "clause",
+                    clause.words,
+                    clause.ranked or clause.words,
+                    f"Photos are ranked by “{clause.ranked}”. Click to remove this clause."
+                    if clause.ranked
+                    else f"No photo shows “{clause.words}”. Click to remove this clause.",
+                )
+                for clause in understood.clauses
+                if clause.ranked or not (clause.filters or clause.set_aside)
             ),
             *(
                 elements.Chip("filter", chip.text, chip.label, f"Remove this filter: {chip.text}")
@@ -184,11 +206,14 @@ def _after_click(line: str, action: elements.ChipAction, name: str) -> str:
     query = parse_line(line)
     if action == "filter":
         return next((chip.rest for chip in chips_of(query) if chip.text == name), line)
-    parts = session().library.lines.understand(query).parts
+    understood = session().library.lines.understand(query)
+    if action == "clause":
+        return next((each.rest for each in understood.clauses if each.words == name), line)
+    parts = (*understood.parts, *understood.set_aside)
     part = next((part for part in parts if part.words == name), None)
     if part is None:
         return line
-    return part.rest if action == "words" else part.undo
+    return part.undo if action == "plain" else part.rest
 
 
 # ------------------------------------------------------------------------- the form

@@ -20,10 +20,15 @@ PlaceName: TypeAlias = Literal["photos", "albums", "people", "map", "tools"]
 
 
 class PagePlace(Struct, frozen=True):
-    """A place of the page: what the navigation calls it, and its icon on narrow screens."""
+    """A place of the page: what the navigation calls it, and its icon on narrow screens.
+
+    With an `overview`, the name of a view, the place has no row of its views: it leads to this one,
+    which leads to the others.
+    """
 
     title: str
     icon: str  # its name in the icon font
+    overview: str = ""
 
 
 PLACES: Mapping[PlaceName, PagePlace] = {  # in the order of the navigation
@@ -31,7 +36,7 @@ PLACES: Mapping[PlaceName, PagePlace] = {  # in the order of the navigation
     "albums": PagePlace("Albums", "photo_album"),
     "people": PagePlace("People", "group"),
     "map": PagePlace("Map", "map"),
-    "tools": PagePlace("Tools", "handyman"),
+    "tools": PagePlace("Tools", "handyman", overview="tools"),
 }
 
 
@@ -39,7 +44,8 @@ class PageView(Struct, frozen=True):
     """A view of the page.
 
     In the row of its place it is called `label`, or else by its title. With `link`, other views of
-    the photos of a search lead to it by this text.
+    the photos of a search lead to it by this text. `about` says on its card what it is for, if it
+    is a tool.
     """
 
     title: str
@@ -53,6 +59,7 @@ class PageView(Struct, frozen=True):
     link: str = ""
     place: PlaceName = "tools"
     label: str = ""
+    about: str = ""
 
 
 CORE_VIEWS: Mapping[str, PageView] = {  # by the path of their address, but for the first
@@ -68,6 +75,7 @@ CORE_VIEWS: Mapping[str, PageView] = {  # by the path of their address, but for 
         place="photos",
         label="By date",
     ),
+    "tools": PageView("Tools", "handyman", "none", ("tool_cards",), needs_photos=False),
     "library": PageView(
         "Library",
         "photo_library",
@@ -76,10 +84,25 @@ CORE_VIEWS: Mapping[str, PageView] = {  # by the path of their address, but for 
         "folders",
         needs_photos=False,
         shows_progress=True,
+        about="Folders and indexing, the model, and files that cannot be read",
     ),
-    "archive": PageView("Archive", "database", "none", (), "fleet", needs_photos=False),
+    "archive": PageView(
+        "Archive",
+        "database",
+        "none",
+        (),
+        "fleet",
+        needs_photos=False,
+        about="What is in the archive, and what of it is on this machine",
+    ),
     "changes": PageView(
-        "Last changes", "history", "none", ("changes",), "changes", needs_photos=False
+        "Last changes",
+        "history",
+        "none",
+        ("changes",),
+        "changes",
+        needs_photos=False,
+        about="All that was made or decided here, to be undone or done again",
     ),
     "photo": PageView(
         "Photo",

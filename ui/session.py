@@ -179,6 +179,9 @@ class Session:
 
 
 _session_of = cache(Session)
+# `cache` alone makes two where threads ask at once, as when the page starts: the jobs that one has
+# begun would be unknown to the other.
+_making = threading.RLock()
 
 
 @cache
@@ -191,4 +194,5 @@ def session() -> Session:
 
     Settings are read once for each environment: a run of the page asks for this some 15 times.
     """
-    return _session_in(tuple(os.environ.items()))
+    with _making:
+        return _session_in(tuple(os.environ.items()))

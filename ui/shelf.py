@@ -1,4 +1,4 @@
-"""Collections of photos, of features and of marks: on the shelf of the start page, and one by one.
+"""Collections of photos, of features and of marks: on the start page, and one by one.
 
 A collection is a link with a cover, a name and a number of photos: see `ShelfEntry`.
 """
@@ -11,30 +11,30 @@ import msgspec
 
 from ui.addresses import START, address_of
 from ui.answer_data import answer_of
-from ui.component_files import component
 from ui.features import ShelfEntry, shown_features
 from ui.search_state import SearchInput
 from ui.session import session
 from ui.tiles import thumbnail_url
 
-_shelf = component("shelf")
 
+def rows() -> list[dict[str, object]]:
+    """Return a row with the links of all features, as `Shelf` in `memories.js`; none without any.
 
-def shelf() -> None:
-    """Show the links of all features, if there are any."""
-    collections = list(of_features())
-    entries = [entry for _, entries in collections for entry in entries]
-    if not entries:
-        return
-    titles = [title for title, _ in collections]
-    title = " and ".join(filter(None, [", ".join(titles[:-1]), titles[-1]])).capitalize()
-    _shelf(key="shelf", data={"entries": shelf_json(entries), "title": title})
+    It is called by the collections of which there are some.
+    """
+    collections = [(title, entries) for title, entries in of_features() if entries]
+    if not collections:
+        return []
+    *first, last = (title for title, _ in collections)
+    title = " and ".join(filter(None, [", ".join(first), last])).capitalize()
+    entries = [entry for _, of_one in collections for entry in of_one]
+    return [{"title": title, "entries": shelf_json(entries)}]
 
 
 def of_features(
     without: Callable[[], Sequence[ShelfEntry]] | None = None,
 ) -> Iterator[tuple[str, Sequence[ShelfEntry]]]:
-    """Yield what each feature puts on the shelf, with its title; not what `without` returns."""
+    """Yield the collections of each feature, with their title; not what `without` returns."""
     for each in shown_features():
         if each.shelf is not None and each.shelf is not without:
             yield each.shelf_title, each.shelf()

@@ -44,6 +44,8 @@ class Task:
         self.done = 0
         self.total = 0  # 0 while unknown
         self.part: str | None = None
+        self.step = ""
+        self._left_s: float | None = None  # as a step says itself
         self.running = True
         self.stopping = False
         self.report: object = None
@@ -54,6 +56,7 @@ class Task:
         """Record a step."""
         self._meter.starts_part(step)
         self.done, self.total, self.part = step.done, step.total, step.part
+        self.step, self._left_s = step.step, step.left_s
 
     def stop(self) -> None:
         """Let the job end after its present step."""
@@ -67,7 +70,7 @@ class Task:
     @property
     def left_s(self) -> float | None:
         """Estimated seconds left; None while unknown."""
-        return self._meter.left_s
+        return self._left_s if self.step else self._meter.left_s
 
 
 class _WaitingJob(NamedTuple):
@@ -241,6 +244,8 @@ def progress_share(job: Task | RunningJob) -> float:
 
 def format_progress(job: Task | RunningJob, unit: str) -> str:
     """ "20 of 600 photos, 41 per second, about 14 s left"."""
+    if job.step:
+        return f"{job.step}, {format_duration(job.left_s)} left" if job.left_s else job.step
     if not job.total:
         return "preparing…"
     text = f"{job.done:,} of {job.total:,} {unit}"

@@ -21,6 +21,7 @@ _LOOK_S = 0.5
 _OF_FEATURES = {name: job for each in page_features() for name, job in each.jobs.items()}
 _TASKS: Mapping[str, str] = {
     "index": INDEX,
+    "encoder": INDEX,  # the index goes on with it
     **{name: job.task for name, job in _OF_FEATURES.items()},
 }
 # The views that show what these jobs find; the index concerns all of them.

@@ -14,12 +14,13 @@ from ui.page_view import CORE_VIEWS, PLACES, PageView
 class ShownPlace(Struct, frozen=True):
     """A place of the page that a library has: its name, its icon, and its views by name.
 
-    Some of these may be hidden, but not all.
+    Some of these may be hidden, but not all. `overview` is as in `PagePlace`.
     """
 
     title: str
     icon: str
     views: Mapping[str, PageView]
+    overview: str = ""
 
 
 @cache
@@ -49,8 +50,17 @@ def places_of(has: Callable[[str], bool]) -> list[ShownPlace]:
         shown = [view for view in views.values() if not view.is_hidden]
         called = shown[0] if len(shown) == 1 else place
         if shown:
-            places.append(ShownPlace(called.title, called.icon, views))
+            places.append(ShownPlace(called.title, called.icon, views, place.overview))
     return places
+
+
+def tools_of(has: Callable[[str], bool]) -> dict[str, PageView]:
+    """Return the views that a library can show and that stand in Tools, but for their overview."""
+    return {
+        name: view
+        for name, view in views_of(has).items()
+        if view.place == "tools" and name != PLACES["tools"].overview
+    }
 
 
 def linked_views(has: Callable[[str], bool], *, only_hidden: bool = False) -> dict[str, PageView]:

@@ -53,16 +53,19 @@ def days_of(photos: BrowsingReads, ids: Ids | None) -> tuple[DayPhotos, ...]:
     return tuple(days)
 
 
-def sizes_of(photos: BrowsingReads, ids: Ids) -> np.ndarray:
-    """Return width and height of these photos in pixels, in this order: int32 (n, 2)."""
+def shapes_of(photos: BrowsingReads, ids: Ids) -> tuple[int, ...]:
+    """Return the width of each of these photos in percent of its height, in this order.
+
+    100 where the size is not known, and for a photo that is not in the library any more.
+    """
     rows = np.array(photos.sizes(ids), np.int64).reshape(-1, 3)
     rows = rows[np.argsort(rows[:, 0])]
-    sizes = np.zeros((len(ids), 2), np.int32)
+    sizes = np.ones((len(ids), 2), np.int64)
     if len(rows):
         places = np.minimum(np.searchsorted(rows[:, 0], ids), len(rows) - 1)
         known = rows[places, 0] == ids
-        sizes[known] = rows[places[known], 1:]
-    return read_only(sizes)
+        sizes[known] = np.maximum(rows[places[known], 1:], 1)
+    return tuple(np.rint(100 * sizes[:, 0] / sizes[:, 1]).astype(int).tolist())
 
 
 def version_of_days(days: Sequence[DayPhotos]) -> str:
@@ -74,7 +77,9 @@ def version_of_days(days: Sequence[DayPhotos]) -> str:
     return digest.hexdigest()[:16]
 
 
-def day_counts_of(days: Sequence[DayPhotos], photo_id: int | None) -> DayCounts:
+def day_counts_of(
+    days: Sequence[DayPhotos], photo_id: int | None, shapes: tuple[int, ...] = ()
+) -> DayCounts:
     """Return the numbers of photos of days, and how many photos come before one of them."""
     counts = tuple(DayCount(day.day, len(day.photo_ids), day.dated_by_file) for day in days)
     before, offset = 0, None
@@ -84,7 +89,7 @@ def day_counts_of(days: Sequence[DayPhotos], photo_id: int | None) -> DayCounts:
             offset = before + int(places[0])
             break
         before += len(day.photo_ids)
-    return DayCounts(version_of_days(days), counts, offset)
+    return DayCounts(version_of_days(days), counts, offset, shapes)
 
 
 def positions_of(photos: BrowsingReads, ids: Ids | None) -> PhotoPositions:

@@ -21,7 +21,7 @@ import click
 
 from imgsearch.cli.cures import as_typed
 from imgsearch.cli.output import INTERRUPTED, info, print_error, print_position
-from imgsearch.cli.stopping import say_stopped
+from imgsearch.cli.stopping import keep_interrupts, say_stopped
 from imgsearch.cli.streams import (
     OutputClosed,
     discard_output,
@@ -212,6 +212,7 @@ def main(encoder: Encoder | None = None) -> None:
     os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")  # 2^4 cycles
     prepare_streams()
     _print_own_warnings()
+    keep_interrupts()
     code: object = 0
     try:
         code = commands.main(prog_name="imgsearch", standalone_mode=False, obj=encoder)

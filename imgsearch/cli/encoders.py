@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -17,8 +17,9 @@ from imgsearch.cli.output import (
     open_library,
     print_json,
 )
+from imgsearch.cli.progress import format_rate
 from imgsearch.errors import CommandLine, Sentence
-from imgsearch.text import format_count
+from imgsearch.text import format_count, format_duration
 
 if TYPE_CHECKING:
     from imgsearch.library import Library
@@ -95,6 +96,7 @@ def _list(library: Library, as_json: bool) -> None:
     if library.exists() or library.settings.encoder != AUTO:  # else the choice has said it
         for problem in plugin_problems():
             info(problem)
+    photos = library.status().photos if library.exists() else 0
     if as_json:
         print_json(_as_json(choices, stored, used.name))
         return
@@ -103,7 +105,7 @@ def _list(library: Library, as_json: bool) -> None:
         whose = "Published by others" if is_published else "Measured here"
         click.echo(f"{whose}, {test}" if test else "Others")
         for encoder in encoders:
-            _print_choice(encoder, encoder.name == used.name)
+            _print_choice(encoder, encoder.name == used.name, photos)
     click.echo(f"* in use. {used.why}")
     for each in stored:
         if each.state != "current":
@@ -111,13 +113,14 @@ def _list(library: Library, as_json: bool) -> None:
     info(
         Sentence(
             "Shares of one test can be compared, those of two cannot. To compare a model with the "
-            "one in use, on your own photos, and to learn what it takes: ",
+            "one in use, on your own photos, and to measure its speed here: ",
             CommandLine("rebuild --encoder NAME --trial 2000"),
         )
     )
 
 
-def _print_choice(encoder: EncoderInfo, is_used: bool) -> None:
+def _print_choice(encoder: EncoderInfo, is_used: bool, photos: int) -> None:
+    """Print an encoder, with what it takes here for the photos of the library."""
     weights = "on this machine" if encoder.weights_here else "to download"
     if encoder.disk_mb:
         weights = f"{weights}, {encoder.disk_mb / 1000:.1f} GB of disk in all"
@@ -126,6 +129,26 @@ def _print_choice(encoder: EncoderInfo, is_used: bool) -> None:
     click.echo(f"    {encoder.size_mb} MB, {weights}; {encoder.dim} dimensions; {encoder.licence}")
     if encoder.note:
         click.echo(f"    {encoder.note}")
+    costs = ", ".join(_costs(encoder, photos))
+    if costs:
+        click.echo(f"    here: {costs}")
+
+
+def _costs(encoder: EncoderInfo, photos: int) -> Iterator[str]:
+    """Yield what an encoder takes on this machine for so many photos, as far as it is known."""
+    if encoder.photos_per_s is not None and encoder.memory_bytes is not None:
+        rate = format_rate(encoder.photos_per_s)
+        needed_s = encoder.index_s(photos)
+        if photos and needed_s is not None:
+            count = format_count(photos, "photo")
+            yield f"{format_duration(needed_s)} to index {count} ({rate})"
+        else:
+            yield rate
+        yield f"{encoder.memory_bytes / 1e6:,.0f} MB of memory at most"
+    elif photos:
+        yield "speed not measured yet"
+    if photos:
+        yield f"{photos * encoder.photo_bytes / 1e6:,.1f} MB of disk for its vectors"
 
 
 def stored_line(stored: StoredEncoder) -> str:

@@ -17,7 +17,7 @@ from imgsearch.cli.output import (
     print_json,
 )
 from imgsearch.cli.progress import run_with_progress
-from imgsearch.errors import CommandLine, Sentence
+from imgsearch.errors import CommandLine, EncoderUnavailable, Sentence
 from imgsearch.progress import SyncReport
 from imgsearch.text import format_count
 
@@ -81,6 +81,9 @@ def command(
     recognised by its content. You can stop at any time with Ctrl-C; the next run continues from
     there. Photos are never changed.
 
+    If the model of a new library has to be downloaded, the photos are first indexed with lite, and
+    can be searched meanwhile. The model takes over when it has embedded all of them.
+
     The photos of a drive that is not connected are offline and stay in the library. If more than a
     fifth of the photos of a folder disappear at once, they are marked as missing, and stay in
     the library until you run this with --accept-removals, or until they return.
@@ -121,6 +124,7 @@ def command(
         library.upkeep.look_after()
     if as_json:
         print_json(report)
+        _end_without(encoder, report)
         return
     click.echo(
         _counted(
@@ -147,6 +151,13 @@ def command(
         )
     else:
         info(Sentence("No photos found. Name a folder with photos: ", CommandLine("index FOLDER")))
+    _end_without(encoder, report)
+
+
+def _end_without(encoder: str | None, report: SyncReport) -> None:
+    """End with an error's exit code if the encoder that this command named could not be had."""
+    if encoder is not None and report.awaited:
+        raise SystemExit(EncoderUnavailable.exit_code)
 
 
 def _index_archive(

@@ -10,9 +10,11 @@ from typing import TypeVar
 from imgsearch import c_memory
 from imgsearch.cli.remarks import info
 from imgsearch.cli.stopping import ending_soon
-from imgsearch.progress import Job, RateMeter
+from imgsearch.progress import Job, Progress, RateMeter
 
 LINE_EVERY_S = 5.0  # if standard error is not a terminal
+_BAR_WIDTH, _NARROW_BAR_WIDTH = 20, 10  # characters, of a line that fits into the terminal
+_WIDE_TERMINAL = 100  # characters
 
 _Report = TypeVar("_Report")
 
@@ -31,33 +33,31 @@ def run_with_progress(job: Job[_Report], title: str, *, ends_soon: bool = False)
 
 def _run_with_bar(job: Job[_Report], title: str) -> _Report:
     from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        ProgressColumn,
-        Task,
-        TextColumn,
-    )
+    from rich.progress import BarColumn, ProgressColumn, Task, TextColumn
+    from rich.progress import Progress as ProgressBars
+    from rich.table import Column
     from rich.text import Text
 
     meter = RateMeter()
+    latest: Progress | None = None
 
-    class RateColumn(ProgressColumn):
-        """Rate and time left, from our own meter, as on the page."""
+    class StateColumn(ProgressColumn):
+        """What is done, rate and time left, from our own meter, as on the page."""
 
         def render(self, task: Task) -> Text:
-            return Text(_speed_text(meter))
+            return Text("" if latest is None else _state_text(latest, meter))
 
+    console = Console(stderr=True)
+    width = _BAR_WIDTH if console.width >= _WIDE_TERMINAL else _NARROW_BAR_WIDTH
     columns = (
         TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        RateColumn(),
+        BarColumn(width),
+        StateColumn(table_column=Column(no_wrap=True)),
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    with ProgressBars(*columns, console=console, transient=True) as bar:
         task = bar.add_task(title, total=None)
         for step in job:
+            latest = step
             if meter.starts_part(step):
                 bar.reset(task, description=step.part or title, total=step.total)
             bar.update(task, completed=step.done)
@@ -72,16 +72,23 @@ def _run_with_lines(job: Job[_Report], title: str) -> _Report:
             printed_s = now
         elif now - printed_s >= LINE_EVERY_S:
             printed_s = now
-            speed = _speed_text(meter)
-            counts = f"{step.part or title}: {step.done} of {step.total}"
-            info(f"{counts}, {speed}" if speed else counts)
+            info(f"{step.part or title}: {_state_text(step, meter)}")
     return job.report
 
 
-def _speed_text(meter: RateMeter) -> str:
-    """Return "212 photos/s, 14 s left"; empty while it is unknown."""
+def _state_text(step: Progress, meter: RateMeter) -> str:
+    """Return "40 of 600, 212 photos/s, 14 s left", or the text of the step and the time left.
+
+    What is unknown is left out.
+    """
+    if step.step:
+        left = "" if step.left_s is None else f", {step.left_s:.0f} s left"
+        return step.step + left
     rate, left_s = meter.rate, meter.left_s
-    return f"{format_rate(rate)}, {left_s:.0f} s left" if rate and left_s is not None else ""
+    counts = f"{step.done} of {step.total}"
+    if not rate or left_s is None:
+        return counts
+    return f"{counts}, {format_rate(rate)}, {left_s:.0f} s left"
 
 
 def format_rate(rate: float) -> str:

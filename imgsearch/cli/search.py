@@ -27,7 +27,7 @@ from imgsearch.language.grammar import is_expressible, parse, to_text
 from imgsearch.library import Library
 from imgsearch.records.answer import Answer, Hit, Level
 from imgsearch.records.names import name_of_field
-from imgsearch.records.query import Query, StoredQuery, Term
+from imgsearch.records.query import Clause, Query, StoredQuery, Term
 from imgsearch.search.named_queries import named_queries, only_named_query
 from imgsearch.text import clock, printable
 
@@ -276,12 +276,19 @@ class _Output(NamedTuple):
     preview: bool
 
 
+_PLAIN = "write plain: before the words"
+
+
 def _show(answer: Answer, output: _Output) -> bool:
     """Print an answer with its remarks; returns whether it has results."""
     if answer.understood:
         parts = [f"{part.words} as {part.filters}" for part in answer.understood]
-        first = to_text(Query((Term(answer.understood[0].words),)), exact=True)
-        info(f"Understood {', '.join(parts)}. To undo it, write plain: before the words: {first}")
+        words = answer.understood[0].words
+        how, weight = ("put the words in quotes", -1.0) if words[0] == "-" else (_PLAIN, 1.0)
+        plain = to_text(Query((Term(words.removeprefix("-"), weight),)), exact=True)
+        info(f"Understood {', '.join(parts)}. To undo it, {how}: {plain}")
+    for number, clause in enumerate(answer.clauses, 1):
+        info(f"Clause {number}: {_effect(clause)}")
     for remark in answer.remarks:
         info(Sentence.with_lines(remark, answer.remark_commands))
     if not output.show_all:
@@ -311,6 +318,17 @@ def _show(answer: Answer, output: _Output) -> bool:
             )
         )
     return False
+
+
+def _effect(clause: Clause) -> str:
+    """Return what a clause does: "filters by place:Lisbon, ranks by a red bridge"."""
+    effects = (
+        ("filters by", clause.filters),
+        ("ranks by", printable(clause.ranked)),
+        ("set aside:", clause.set_aside),
+    )
+    said = [f"{verb} {what}" for verb, what in effects if what]
+    return ", ".join(said) or f"says nothing that a photo shows: {printable(clause.words)}"
 
 
 def _accepts(suggestion: str, output: _Output) -> bool:

@@ -92,6 +92,8 @@ def _print_recall(text: float | None, image: float | None) -> None:
 
 def _running_text(running: RunningJob) -> str:
     text = running.doing
+    if running.step:
+        return f"{text}: {running.step}"
     if running.total:
         text += f": {running.done} of {running.total}"
     if running.left_s is not None:

@@ -1,5 +1,8 @@
 """Ends a command soon after Ctrl-C, although the model or a decoder is still at work.
 
+Python loses an interrupt that comes while it calls a weak reference's function or `__del__`: it
+prints a traceback and goes on. `keep_interrupts` sends it again.
+
 Threads that compute cannot be stopped, and a batch takes many seconds on a slow machine. What is
 recorded is recorded completely or not at all, so the process may end at any moment: the batches in
 work are done again by the next run.
@@ -7,6 +10,7 @@ work are done again by the next run.
 
 from __future__ import annotations
 
+import _thread
 import os
 import signal
 import socket
@@ -18,6 +22,7 @@ from contextlib import contextmanager
 from imgsearch.cli.remarks import INTERRUPTED, print_error
 
 GRACE_S = 1.5  # for the current batch after a signal
+_AGAIN_S = 0.01  # until then the function that was interrupted has returned
 _SHOW_CURSOR = "\x1b[?25h"  # a progress bar hides it
 
 _said = threading.Event()
@@ -28,6 +33,21 @@ def say_stopped() -> None:
     if not _said.is_set():
         _said.set()
         print_error("Stopped. Finished work is saved; run the same command again to continue.")
+
+
+def keep_interrupts() -> None:
+    """Let no Ctrl-C be lost in code whose exceptions Python ignores."""
+    show = sys.unraisablehook
+
+    def send_again(unraisable: sys.UnraisableHookArgs) -> None:
+        if not issubclass(unraisable.exc_type, KeyboardInterrupt):
+            show(unraisable)
+            return
+        timer = threading.Timer(_AGAIN_S, _thread.interrupt_main)
+        timer.daemon = True
+        timer.start()
+
+    sys.unraisablehook = send_again
 
 
 @contextmanager

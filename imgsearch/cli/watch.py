@@ -100,7 +100,8 @@ def _described(event: WatchEvent) -> tuple[str, Values]:
     """Return the name of an event and its values, as docs/disk-changes.md documents them."""
     if isinstance(event, Progress):
         values: Values = {"done": event.done, "total": event.total}
-        return "progress", values if event.part is None else {**values, "part": event.part}
+        named = {"part": event.part or "", "step": event.step}
+        return "progress", {**values, **{name: text for name, text in named.items() if text}}
     if isinstance(event, FeatureReport):
         return event.job, {**event.values}
     if isinstance(event, SyncReport):
@@ -136,7 +137,8 @@ def _print_status(event: str, values: Values) -> None:
     clear = "\r\x1b[K"
     clock = f"{datetime.now().astimezone():%H:%M:%S}"
     if event == "progress":
-        _print_state(f"{values['done']} of {values['total']} …")
+        counts = f"{values['done']} of {values['total']}"
+        _print_state(f"{values.get('step', counts)} …")
     elif event == "report":
         # "moved" includes the copies, for programs; people see both numbers.
         moved = int(str(values["moved"])) - int(str(values["copied"]))

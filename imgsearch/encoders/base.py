@@ -177,6 +177,12 @@ class EncoderKind(Struct, frozen=True, kw_only=True):
     choices: Callable[[], tuple[EncoderInfo, ...]] = lambda: ()
     """The encoders to offer. The function may read the disk, but not the network."""
 
+    is_here: Callable[[str, Path], bool] = lambda name, cache_dir: True
+    """Whether `open` needs no download for this name, with this cache folder.
+
+    It may read the disk, but not the network, and raises what `open` would raise at once.
+    """
+
     verify: Callable[[str], None] = _any_name
     """Checks the local weights of a name. Raises EncoderError if they are damaged."""
 

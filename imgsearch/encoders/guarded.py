@@ -112,6 +112,7 @@ def guarded(kind: EncoderKind, plugin: str) -> EncoderKind:
         names=held(kind.names),
         name_of=held(kind.name_of),
         choices=choices,
+        is_here=held(kind.is_here),
         verify=held(kind.verify),
         recommend=None if kind.recommend is None else held(kind.recommend),
         int8=held(kind.int8),

@@ -77,6 +77,10 @@ class EncoderLoader:
         self._notify(choice.why)
         return choice.name
 
+    def is_here(self, name: str) -> bool:
+        """Return whether the encoder with this name can be opened without a download."""
+        return self._given is not None or registry.is_here(name, self._settings.cache_dir)
+
     def int8_option(self, name: str) -> Int8Option | None:
         """Return the int8 variant to try before a library is made with encoder `name`, if any."""
         if self._given is not None:
@@ -96,11 +100,11 @@ class EncoderLoader:
             raise
 
     def check(self, row: EncoderRow) -> None:
-        """Raise EncoderMismatch if the settings name an encoder other than the library's."""
+        """Raise EncoderMismatch if the settings name neither the encoder in use nor the awaited."""
         requested = self._settings.encoder
         if (
             self._given is None
-            and requested != "auto"
+            and requested not in ("auto", row.successor)
             and not registry.satisfies(row.name, requested)
         ):
             raise EncoderMismatch(
@@ -122,8 +126,11 @@ class EncoderLoader:
 
     # ------------------------------------------------------------------------ loading
 
-    def open(self, name: str) -> Encoder:
-        """Open the encoder with this name. Any other is released first: memory never holds two."""
+    def open(self, name: str, on_download: OnDownload | None = None) -> Encoder:
+        """Open the encoder with this name. Any other is released first: memory never holds two.
+
+        With `on_download`, that is told of downloads and preparation in place of the usual one.
+        """
         if self._given is not None:
             return self._given
         with self._lock:
@@ -135,7 +142,7 @@ class EncoderLoader:
                     name,
                     settings.cache_dir,
                     settings.device,
-                    self._on_download,
+                    on_download or self._on_download,
                     settings.batch_size,
                 )
             return self._loaded

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from imgsearch.records.status import EncoderInfo
 
 AUTO = "auto"
+MEANWHILE = "lite"  # the encoder of a new library until the chosen one is on this machine
 _MAX_NEAR = 3  # names in the message about an unknown one
 _CHANGE = Sentence(
     "Change it with --encoder NAME; `", CommandLine("encoders"), "` lists the names."
@@ -205,6 +206,11 @@ def satisfies(name: str, requested: str) -> bool:
     return name in (kind.names(requested) if kind else (requested,))
 
 
+def stored_names(requested: str) -> tuple[str, ...]:
+    """Return the names that a library may store for the requested encoder, the default first."""
+    return _known_kind(requested).names(requested)
+
+
 def stored_name(requested: str) -> str:
     """Return the name that a library stores for the requested encoder."""
     return _known_kind(requested).names(requested)[0]
@@ -213,6 +219,19 @@ def stored_name(requested: str) -> str:
 def int8_option(requested: str, device: str) -> Int8Option | None:
     """Return the int8 variant that a trial on `device` may favour over `requested`, if any."""
     return _known_kind(requested).int8(requested, device)
+
+
+def is_here(name: str, cache_dir: Path) -> bool:
+    """Return whether the encoder with this name can be opened without a download.
+
+    Raises MissingPackage where a package is missing for it.
+    """
+    return _known_kind(name).is_here(name, cache_dir)
+
+
+def info_of(name: str) -> EncoderInfo | None:
+    """Return the entry of an encoder among those to choose from; None if it is not there."""
+    return next((each for each in encoder_choices() if satisfies(each.name, name)), None)
 
 
 def encoder_choices() -> tuple[EncoderInfo, ...]:

@@ -30,7 +30,7 @@ from imgsearch.language.understanding import understand
 from imgsearch.process import peak_memory_bytes
 from imgsearch.progress import Progress
 from imgsearch.records.arrays import Ids, Vector, Vectors
-from imgsearch.records.index import EncoderRow
+from imgsearch.records.index import EncoderRow, bytes_of_vector
 from imgsearch.records.photo import Photo
 from imgsearch.records.query import Filter, Query
 from imgsearch.records.trial import (
@@ -63,8 +63,6 @@ _MAX_CAPTIONS, _MAX_KEYWORDS = 200, 50  # that are measured
 _MIN_TIMED = 20  # photos, for a rate
 _MIN_CAPTION_WORDS = 2
 _KEYWORD_PHOTOS = 3, 0.3  # at least this many photos of the sample, at most this share of it
-_ROW_BYTES = 60  # of a vector's row and its entries in two indexes, without the vector itself
-_INDEX_BYTES = 4  # of a number in an index file of fewer than 100,000 vectors
 _SEED = 20_261
 # For a library without captions, keywords and stored queries.
 _USUAL = (
@@ -125,7 +123,8 @@ def _try_encoder(
     # First: memory never holds two encoders.
     embed_before = partial(embed_queries, context, before)
     before_queries = embed_alone(before.encoder_id, texts, mean_noun, embed_before)
-    encoder = yield from open_new_encoder(context, lambda: list(sample.values()), name)
+    chosen = context.encoders.choose_new(name)
+    encoder = yield from open_new_encoder(context, lambda: list(sample.values()), chosen)
     if encoder.id == before.encoder_id:
         raise UsageError(f"The library uses {name} already. Name another encoder.")
     store.vectors.adopt_encoder(encoder.id, context.encoders.name_of(encoder), encoder.dim)
@@ -408,5 +407,4 @@ def _size_bytes(store: Store, row: EncoderRow, photos: int, left: int) -> int:
     """Estimate the size of the vectors and the index of all photos, from those of the sample."""
     stored = store.vectors.count(row.key)
     per_photo = stored / max(1, photos)
-    vector_bytes = 2 * row.dim + _ROW_BYTES + _INDEX_BYTES * row.dim
-    return round((stored + left * per_photo) * vector_bytes)
+    return round((stored + left * per_photo) * bytes_of_vector(row.dim))

@@ -31,7 +31,7 @@ _MIN_MEAN_COSINE, _MIN_COSINE = 0.99, 0.98  # to float32; fast decoding may cost
 _MIN_SPEEDUP = 1.25  # less is not worth an encoder of its own
 # After so many photos a result ends the comparison if it is far from the limits: the next hundreds
 # would keep the first photos of a library waiting, and change nothing.
-_CLEAR_PHOTOS = 64
+CLEAR_PHOTOS = 64
 _CLEAR_SHARE = 0.5  # of what the cosines may lack at most
 _CLEAR_SPEEDUP, _CLEAR_SLOWNESS = 1.5, 1.1
 _GOLDEN = 0.6180339887  # its multiples fill the range from 0 to 1 evenly, however many are taken
@@ -57,7 +57,7 @@ class Int8Comparison(Struct, frozen=True):
     @property
     def is_clear(self) -> bool:
         """Whether more photos would hardly change the decision."""
-        if self.photos < _CLEAR_PHOTOS:
+        if self.photos < CLEAR_PHOTOS:
             return False
         if self.times_faster < _CLEAR_SLOWNESS or self.cosine_least < _MIN_COSINE:
             return True

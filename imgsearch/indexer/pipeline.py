@@ -9,6 +9,7 @@ work, and the next run continues from there.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -20,11 +21,13 @@ from msgspec.structs import replace
 from imgsearch.concurrency import ClaimedHashes, prefetch, write_behind
 from imgsearch.decode.motion import is_live_photo_video
 from imgsearch.encoders.base import Encoder
+from imgsearch.encoders.speeds import Speeds
 from imgsearch.errors import PhotoError
 from imgsearch.indexer.context import IndexingContext
 from imgsearch.indexer.reading import VANISHED, ModelInput, PhotoReader, content_hash_of, embed
 from imgsearch.indexer.scan import stat_of
 from imgsearch.indexer.thumbnails import ThumbnailKeeper
+from imgsearch.process import peak_memory_bytes
 from imgsearch.progress import Progress, SyncReport
 from imgsearch.records.files import FileStat, IngestResult
 from imgsearch.records.index import EncoderRow
@@ -84,6 +87,11 @@ class EmbeddingRun(Struct, frozen=True):
     def ahead(self) -> int:
         """The number of photos that may be decoded in advance. It limits the memory of a run."""
         return self.encoder.batch_size + self.threads
+
+    def note_speed(self, photos: int, seconds: float) -> None:
+        """Note how fast so many photos were embedded, for this machine."""
+        speeds = Speeds(self.context.settings.cache_dir)
+        speeds.note(self.row.name, photos, seconds, peak_memory_bytes())
 
     def keep(self, thumbnails: Mapping[bytes, bytes]) -> None:
         """Store these small pictures, by the hash of their photo's content, if any are kept."""
@@ -149,6 +157,7 @@ def ingest(
     for the same content until that changes, unless `retry_failures` is set. Moved and copied files
     are not embedded again. `baseline` counts the new photos.
     """
+    started_s = time.monotonic()
     preparation = Preparation(run, retry_failures)
     batches = Batches(preparation, run.encoder.batch_size)
     recording = Recording(run, baseline)
@@ -165,6 +174,7 @@ def ingest(
                 embed_and_record(batch)
             yield Progress(done, len(files), Path(candidate.stat.path))
         embed_and_record(batches.take())
+    run.note_speed(recording.report.new, time.monotonic() - started_s)
     return recording.report
 
 
@@ -359,6 +369,7 @@ def embed_again(run: EmbeddingRun, photos: Mapping[int, Path]) -> Generator[Prog
     A file that is gone, or whose content is no longer that of the photo, is left to the next
     indexing run. Photos without a small picture get one, if any are kept.
     """
+    started_s = time.monotonic()
     known = run.store.reads.photos.records(photos).values()
     hashes = {photo.id: bytes.fromhex(photo.content_hash) for photo in known}
     reader = run.reader()
@@ -405,6 +416,7 @@ def embed_again(run: EmbeddingRun, photos: Mapping[int, Path]) -> Generator[Prog
                 embed_and_record(KnownBatch(batch, thumbnails))
                 batch, parts = {}, 0
             yield Progress(done, len(photos), path)
+    run.note_speed(len(photos) - unread, time.monotonic() - started_s)
     return unread
 
 

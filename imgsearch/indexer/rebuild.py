@@ -25,7 +25,9 @@ def rebuild(
     """Rebuild the index; with a name, embed every photo with that encoder first."""
     started = time.monotonic()
     with writing(context.data_dir) as store:
-        steps = _rebuild(context, store, encoder_name)
+        store.reads.encoders.in_use()  # raises UsageError for an empty library, first
+        chosen = None if encoder_name is None else context.encoders.choose_new(encoder_name)
+        steps = rebuild_store(context, store, chosen)
         report = yield from publish_progress(context.data_dir, "Rebuilding", steps)
     return replace(report, seconds=round(time.monotonic() - started, 3))
 
@@ -36,9 +38,10 @@ def rebuild_snapshot(context: IndexingContext, row: EncoderRow) -> None:
         build_index(context, store, row)
 
 
-def _rebuild(
+def rebuild_store(
     context: IndexingContext, store: Store, encoder_name: str | None
 ) -> Generator[Progress, None, RebuildReport]:
+    """Rebuild as `rebuild` does, with the lock held; the report has no seconds."""
     row = store.reads.encoders.in_use()
     unread = 0
     if encoder_name is not None:
@@ -50,6 +53,7 @@ def _rebuild(
             unread = yield from embed_again(run, store.photos.unembedded(run.row.key))
         if not unread:
             store.vectors.promote_encoder(run.row.key)
+            store.unfinished.await_no_encoder()
             row = store.reads.encoders.in_use()
     if not unread:
         build_index(context, store, row, retrain=True)

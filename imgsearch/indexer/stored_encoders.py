@@ -21,6 +21,7 @@ def use_encoder(context: IndexingContext, name: str) -> None:
     with writing(context.data_dir) as store:
         stored = _stored_encoder(store, name)
         registry.name_of(stored.row.encoder_id)  # raises for one of an unknown kind
+        store.unfinished.await_no_encoder()
         context.encoders.check(stored.row)
         if stored.state != "current":
             store.vectors.promote_encoder(stored.row.key)

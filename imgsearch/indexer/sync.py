@@ -19,6 +19,7 @@ from imgsearch.indexer.new_encoder import open_new_encoder
 from imgsearch.indexer.pipeline import EmbeddingRun, changed_contents, ingest
 from imgsearch.indexer.removals import apply_removals
 from imgsearch.indexer.scan import stat_of
+from imgsearch.indexer.successor import open_meanwhile, take_over
 from imgsearch.progress import Progress, SyncReport
 from imgsearch.records.files import FileStat
 from imgsearch.store.database import DATABASE_FILE
@@ -54,7 +55,9 @@ def index(
             changed = yield from publish_progress(context.data_dir, "Reading every file", steps)
             changes = changes.with_upserts(changed)
         report = yield from apply_changes(context, store, changes, accept_removals)
-    return replace(report, seconds=round(time.monotonic() - started, 3))
+        awaited = yield from take_over(context, store)
+    seconds = round(time.monotonic() - started, 3)
+    return replace(report, awaited=awaited, seconds=seconds)
 
 
 def retry(
@@ -204,7 +207,13 @@ def _embed_and_record(
     if row is not None:
         encoder = context.encoders.of(row)
     else:
-        encoder = yield from open_new_encoder(context, lambda: [Path(stat.path) for stat in files])
+        chosen = context.encoders.choose_new()
+        if context.encoders.is_here(chosen):
+            encoder = yield from open_new_encoder(
+                context, lambda: [Path(stat.path) for stat in files], chosen
+            )
+        else:
+            encoder = open_meanwhile(context, store, chosen)
     with ThumbnailStore(context.data_dir) as thumbnails:
         run = EmbeddingRun.begin(context, store, encoder, thumbnails)
         baseline = growing_baseline(context, store, run.row)

@@ -26,6 +26,7 @@ from imgsearch.indexer.folders import prune_store
 from imgsearch.indexer.ignored import is_ignored
 from imgsearch.indexer.roots import follow_moved_drives, is_available
 from imgsearch.indexer.scan import folder_identity
+from imgsearch.indexer.successor import take_over
 from imgsearch.indexer.sync import apply_changes, check_folders
 from imgsearch.indexer.watcher import Hint, Watcher, WatchTiming
 from imgsearch.progress import FeatureReport, Progress, WatchEvent, Watching
@@ -214,6 +215,7 @@ class WatchLoop:
                 finished = yield from self._sync(store, scopes, scan_all)
                 if scan_all and finished:
                     prune_store(self._context, store)
+                    yield from self._take_over(store)
         except (LibraryLocked, DiskError) as error:
             self._notify_once(error.sentence)
             self._not_before_s = time.monotonic() + self._schedule.retry_s
@@ -245,6 +247,19 @@ class WatchLoop:
                     yield end.value
                     return True
         return False
+
+    def _take_over(self, store: Store) -> Iterator[WatchEvent]:
+        """Get the encoder that the library awaits; after a failure, the next full scan tries again.
+
+        What changes on the disk meanwhile is seen afterwards.
+        """
+        with closing(take_over(self._scanning, store)) as job:
+            while not self._stop.is_set():
+                try:
+                    yield next(job)
+                except StopIteration:
+                    self._indexed_s = time.monotonic()
+                    return
 
     # ------------------------------------------------------------------ text, faces, features
 

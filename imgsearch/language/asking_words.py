@@ -8,15 +8,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
+from typing import get_args
 
 from msgspec import Struct
 
-from imgsearch.language.function_words import LINKS, words_as
+from imgsearch.language.function_words import LINKS, Role, words_as
 from imgsearch.language.phrasing import PICTURES
 from imgsearch.language.words import is_english
 
 _PUNCTUATION = "?!.,;:'’¿¡\"“”„"
 _ENGLISH = "en"
+_FUNCTION_WORDS = words_as(*get_args(Role))
 _NOUNS = {"see"}  # alone it is a lake, in German
 
 
@@ -57,6 +59,20 @@ def without_asking_words(text: str) -> str:
         words.pop()
         plain.pop()
     return " ".join(words)
+
+
+def says_nothing(text: str, language: str) -> bool:
+    """Return whether no photo shows what these words of a language ("de") say: "die Bilder"."""
+    words = [word.lower().strip(_PUNCTUATION) for word in text.split()]
+    own = next(each for each in _languages() if each.name == language)
+    return all(_is_among(own.words, word) for word in words)
+
+
+def words_shown(text: str) -> int:
+    """Return the number of words of an English text that a photo may show."""
+    (told,) = (language for language in _languages() if language.name == _ENGLISH)
+    words = (word.lower().strip(_PUNCTUATION) for word in text.split())
+    return sum(word not in told.words and word not in _FUNCTION_WORDS for word in words)
 
 
 def _told(language: _Language, words: Sequence[str]) -> list[bool]:

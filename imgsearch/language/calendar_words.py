@@ -66,7 +66,7 @@ EASTER = {"easter": (-2, -1, 0, 1), "easter sunday": (0,), "easter monday": (1,)
 EASTERN_UNITS = frozenset("年월月년")  # after the numbers of years and months
 # A date begins with a number or one of these words; "two years ago" is recognised by its end.
 DATE_BEGINNINGS = {
-    *("last", "this", "today", "yesterday"),
+    *("last", "first", "this", "today", "yesterday"),
     *MONTHS,
     *WEEKDAYS,
     *SEASONS,

@@ -12,6 +12,7 @@ read, unless both are equal.
 from __future__ import annotations
 
 import re
+from calendar import monthrange
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import Literal
@@ -107,7 +108,7 @@ def read_period(words: Sequence[str], today: date) -> Period | None:
     """
     words = [word for word in words if word not in ("of", "the")] or words
     text = " ".join(words)
-    for read in (_in_numbers, _month, _season, _holiday):
+    for read in (_in_numbers, _month, _season, _holiday, _end_of_month):
         period = read(text, words, today)
         if period is not None:
             return period
@@ -189,6 +190,21 @@ def _month(text: str, words: Sequence[str], today: date) -> Period | None:
     is_plain = rest[0] in ("may", "march") and not days[0][2]  # "march 5 people"
     whole = None if is_plain else _day_of(2000, month, day)  # a leap year
     return None if whole is None else Period((whole.parts[0][5:],), "day")
+
+
+def _end_of_month(text: str, words: Sequence[str], today: date) -> Period | None:
+    """ "last day august", "first day august 2019"."""
+    if len(words) not in (3, 4) or words[0] not in ("first", "last") or words[1] != "day":
+        return None
+    month = MONTHS.get(words[2])
+    if month is None or (len(words) == 4 and not _is_year(words[3], today)):
+        return None
+    years = [int(words[3])] if len(words) == 4 else [2000, 2001]  # February ends on two days
+    days = [monthrange(year, month)[1] if words[0] == "last" else 1 for year in years]
+    parts = [f"{year}-{month:02}-{day:02}" for year, day in zip(years, days, strict=True)]
+    if len(words) == 4:
+        return _on(*parts)
+    return Period(tuple(dict.fromkeys(part[5:] for part in parts)), "day")
 
 
 def _season(text: str, words: Sequence[str], today: date) -> Period | None:

@@ -27,6 +27,7 @@ Role: TypeAlias = Literal[
     "only_person",  # no place and no date follows
     "names_place",  # a capitalised English word after it is a place: "in Nice"
     "names_person",  # a capitalised English word after it is a person: "with Rose"
+    "before_own_name",  # the name of a place or a thing follows: "a bar called Nice"
     "before_month",  # a month or a season without a year is a time after it: "in summer"
     "before_feast",  # a feast or a day without a year is a time after it: "at Christmas"
     "before_time",  # a day of the week or a part of the day may follow: "on Sundays", "at night"
@@ -160,6 +161,8 @@ _TABLE: dict[str, tuple[Role, ...]] = {
     "showing": ("before_negation",),
     "wearing": ("before_negation",),
     "taken": ("link",),
+    "called": ("names_place", "before_own_name", "link"),
+    "named": ("names_place", "before_own_name", "link"),
     # Negations
     "without": ("without", "ends_negation"),
     "w/o": ("without", "ends_negation"),

@@ -25,8 +25,10 @@ from msgspec.structs import replace
 from imgsearch.features import installed
 from imgsearch.language.asking_words import without_asking_words
 from imgsearch.language.calendar_words import DATE_BEGINNINGS, EASTERN_UNITS, TIME_WORDS
+from imgsearch.language.clauses import Span, end_sign, spans_of
 from imgsearch.language.clock import may_be_clock
 from imgsearch.language.date_words import FUNCTION_WORD, meaning_of
+from imgsearch.language.file_words import camera_in, kind_of, lacked_in
 from imgsearch.language.function_words import (
     ARTICLES,
     BEFORE_PERSON,
@@ -34,12 +36,12 @@ from imgsearch.language.function_words import (
     LINKS,
     words_as,
 )
-from imgsearch.language.grammar import is_expressible, parse, to_text
+from imgsearch.language.grammar import filter_of, is_expressible, parse, to_text
+from imgsearch.language.newest import newest_first
 from imgsearch.language.phrasing import BEFORE_ASKING_ME, PICTURES, asks_for_any_photo
 from imgsearch.language.words import is_common
 from imgsearch.records.names import WHOLE_NAME_FIELDS, NameField
-from imgsearch.records.photo import LOOKS
-from imgsearch.records.query import Filter, Query, Term, Understanding, UnderstoodPart
+from imgsearch.records.query import Clause, Filter, Query, Term, Understanding, UnderstoodPart
 from imgsearch.text import words_of
 
 if TYPE_CHECKING:
@@ -57,6 +59,8 @@ _EASTERN_DATE = (
 )
 _SHORT_NAME = 4  # letters, up to which a place in another language needs a capital one
 _MAX_OTHER_NAMES = 3  # that the library has for a place whose name is in another language
+_ENDS_OF_MONTH = (["first", "day"], ["last", "day"])  # of August
+_CALLED_SO = words_as("before_own_name")
 _MIN_DATE_DIGITS = 4  # of a year, and of a date that is one word
 _PUNCTUATION = ".,;:!?…()[]'’\"“”"
 
@@ -87,11 +91,9 @@ _COUNTRIES = {
     "uk": "united kingdom",
     "britain": "united kingdom",
     "great britain": "united kingdom",
+    "korea": "south korea",
     "holland": "netherlands",
 }
-# States of pictures, by the words for them. They mean the picture before a word for it ("dark
-# photos"), alone, or after "in": "a dog in black and white".
-_LOOKS = {words: state for state, look in LOOKS.items() for words in look.words}
 # Nouns for pictures in a state. They mean it alone, also beside a date, and before these words.
 _STATE_NOUNS = {
     words: state for state, declared in installed.states().items() for words in declared.words
@@ -122,23 +124,22 @@ def understand(
     query: Query,
     today: date | None = None,
     places: PlaceNames | None = None,
+    any_passes: Callable[[Sequence[Filter]], bool] | None = None,
 ) -> Understanding:
     """Turn a query with free words into an exact query, and list the parts understood.
 
     `query` names no stored query: see `with_named_queries`. "last summer" counts from `today`.
     `places` has the names of the library's places in other languages; None if these are not
-    understood.
+    understood. `any_passes` says whether some photo passes filters; without it, no clause of a line
+    is set aside.
     """
+    if newest := _newest_first(query):
+        ordered, part = newest
+        understood = understand(names, ordered, today, places, any_passes)
+        return replace(understood, parts=(part, *understood.parts))
     read_words = partial(_Words, names, today=today or date.today(), places=places)
     query, excluded = _without_names(read_words, query)
-    free = next(
-        (
-            term
-            for term in query.terms
-            if term.is_free and term.weight > 0 and isinstance(term.what, str)
-        ),
-        None,
-    )
+    free = _free_term(query)
     words = [] if free is None else _with_dates_apart(str(free.what)).split()
     read = read_words(words[:MAX_WORDS])
     matches = read.matches() if len(words) <= MAX_WORDS else []
@@ -156,17 +157,24 @@ def understand(
         ).matches()
         if bare and not _leftover(words, bare):
             matches = bare
+    spans = _clauses(words, matches)
     if free is None or not matches:
-        return Understanding(replace(query, terms=_exact(query.terms)), excluded)
-    rest = _rest(words, matches)
+        clauses = () if free is None else _shown(query, free, words, spans, (), ())
+        is_any = free is not None and excluded and asks_for_any_photo(str(free.what))
+        terms = tuple(each for each in query.terms if not (is_any and each is free))
+        return Understanding(replace(query, terms=_exact(terms)), excluded, clauses=clauses)
+    found = matches
+    if len(spans) > 1 and any_passes is not None:
+        matches = _passed(found, query.filters, any_passes)
+    rest = _rest_of_clauses(words, found, spans)
     empty_dates = [
         (start, end, any(start <= match.name and match.end <= end for match in matches))
         for start, end in read.empty_dates
     ]
     without_part = {at for start, end, has in empty_dates if not has for at in range(start, end)}
-    is_only_date = without_part.issuperset(_leftover(words, matches))
+    is_only_date = without_part.issuperset(_leftover(words, found))
     if is_only_date and not any(
-        match.always_stays for match in matches
+        match.always_stays for match in found
     ):  # "Anna 2019", of which year the library has no photo
         rest = ""
     terms = tuple(
@@ -182,7 +190,169 @@ def understand(
         for start, end, has_part in empty_dates
         if is_only_date or has_part
     )
-    return Understanding(exact, (*parts, *excluded), named_dates)
+    set_aside = tuple(each for each in found if each not in matches)
+    return Understanding(
+        exact,
+        (*parts, *excluded),
+        named_dates,
+        _shown(query, free, words, spans, matches, set_aside),
+        tuple(_part(query, free, words, match) for match in set_aside),
+    )
+
+
+# ------------------------------------------------------------------------- clauses
+
+
+def _clauses(words: Sequence[str], matches: Sequence[_Match]) -> list[Span]:
+    """Return the clauses of the words; none ends within a name or a date."""
+
+    def is_understood(start: int, end: int) -> bool:
+        """Return whether these words are nothing but names and dates."""
+        inside = _inside(matches, (start, end))
+        return bool(inside) and not _leftover(words[start:end], inside)
+
+    clauses: list[Span] = []
+    for start, end in spans_of(words, is_understood):
+        is_within = any(each.start < start < each.end for each in matches)
+        clauses.append((clauses.pop()[0], end) if clauses and is_within else (start, end))
+    return clauses
+
+
+def _inside(matches: Sequence[_Match], span: Span) -> list[_Match]:
+    """Return the matches in a clause, with places counted from its first word."""
+    start, end = span
+    return [
+        replace(
+            each,
+            start=each.start - start,
+            name=each.name - start,
+            end=each.end - start,
+            stays=tuple(at - start for at in each.stays),
+        )
+        for each in matches
+        if start <= each.start and each.end <= end
+    ]
+
+
+def _passed(
+    matches: Sequence[_Match],
+    typed: Sequence[Filter],
+    any_passes: Callable[[Sequence[Filter]], bool],
+) -> list[_Match]:
+    """Return the matches without those that no photo passes beside the ones before them.
+
+    `typed` are the filters of the query, which always count. All are returned where no photo
+    passes these, and where none would be left.
+    """
+    if any_passes([*typed, *(each for match in matches for each in match.filters)]):
+        return list(matches)
+    if typed and not any_passes(typed):
+        return list(matches)
+    kept: list[_Match] = []
+    passed = list(typed)
+    for match in matches:
+        if any_passes([*passed, *match.filters]):
+            kept.append(match)
+            passed += match.filters
+    return kept if kept or typed else list(matches)
+
+
+def _rest_of_clauses(words: Sequence[str], matches: Sequence[_Match], spans: Sequence[Span]) -> str:
+    """Return the words outside the matches, in clauses; see `_rest`."""
+    if len(spans) < 2:
+        return _rest(words, matches)
+    texts = [(_ranked(words, matches, span), words[span[1] - 1]) for span in spans]
+    signed = [f"{text}{'' if end_sign(text) else end_sign(last)}" for text, last in texts if text]
+    return " ".join(signed).strip(",; ") if len(signed) > 1 else "".join(signed).rstrip(",;. ")
+
+
+def _ranked(words: Sequence[str], matches: Sequence[_Match], span: Span) -> str:
+    """Return the words of a clause that photos are ranked by; "" for none.
+
+    A clause without a name or a date stays whole, unless no photo shows any of its words.
+    """
+    own, inside = words[slice(*span)], _inside(matches, span)
+    if inside:
+        return _rest(own, inside)
+    text = " ".join(own)
+    return text if without_asking_words(text) else ""
+
+
+def _shown(
+    query: Query,
+    free: Term,
+    words: Sequence[str],
+    spans: Sequence[Span],
+    matches: Sequence[_Match],
+    set_aside: Sequence[_Match],
+) -> tuple[Clause, ...]:
+    """Return the clauses of a line as people see them; none of a line of one."""
+    if len(spans) < 2:
+        return ()
+    clauses = []
+    for start, end in spans:
+        ranked = " ".join(words[start:end])
+        if matches or set_aside:
+            ranked = _ranked(words, (*matches, *set_aside), (start, end))
+        others = " ".join([*words[:start], *words[end:]]).strip(",; ")
+        clauses.append(
+            Clause(
+                " ".join(words[start:end]).strip(",; "),
+                ranked.strip(",; "),
+                _filters_text(_inside(matches, (start, end))),
+                _filters_text(_inside(set_aside, (start, end))),
+                _line_with(query, free, (Term(others, is_free=True),) if others else ()),
+            )
+        )
+    return tuple(clauses)
+
+
+def _filters_text(matches: Sequence[_Match]) -> str:
+    """Return the filters of matches as a query line; "" for none."""
+    return to_text(Query(filters=_merged([one for each in matches for one in each.filters])))
+
+
+def _line_with(query: Query, free: Term, terms: Sequence[Term], exact: bool = False) -> str:
+    """Return the line of the query with these terms in place of the free words."""
+    expressible = [
+        each
+        for term in query.terms
+        if is_expressible(term)
+        for each in (terms if term is free else (term,))
+    ]
+    return to_text(replace(query, terms=tuple(expressible)), exact=exact)
+
+
+def _free_term(query: Query) -> Term | None:
+    """Return the words to look for that were typed outside of quotes; None if there are none."""
+    return next(
+        (
+            term
+            for term in query.terms
+            if term.is_free and term.weight > 0 and isinstance(term.what, str)
+        ),
+        None,
+    )
+
+
+def _newest_first(query: Query) -> tuple[Query, UnderstoodPart] | None:
+    """Return a query whose words ask for the newest photos, in their order and without the words.
+
+    None for any other query, and for one that states an order.
+    """
+    free = _free_term(query)
+    if free is None or query.sort != "relevance":
+        return None
+    newest = newest_first(str(free.what))
+    if newest is None:
+        return None
+    rest = (dataclasses.replace(free, what=newest.rest),) if newest.rest else ()
+    terms = tuple(each for term in query.terms for each in (rest if term is free else (term,)))
+    ordered = replace(query, terms=terms, sort="date")
+    plain = replace(query, terms=_exact(tuple(filter(is_expressible, query.terms))))
+    others = replace(ordered, terms=tuple(filter(is_expressible, terms)), sort="relevance")
+    part = UnderstoodPart(newest.words, "sort:date", to_text(plain, exact=True), to_text(others))
+    return ordered, part
 
 
 def _without_names(
@@ -194,11 +364,15 @@ def _without_names(
         if not (term.is_free and term.weight < 0 and isinstance(term.what, str)):
             continue
         words = term.what.split()
-        matches = read_words(words, is_all_names=words[0][:1].isupper()).matches()
-        conditions = [each for match in matches for each in match.filters]
-        if len(conditions) != 1 or _leftover(words, matches):
-            continue  # of two filters, one would be enough to leave a photo out
-        negated = replace(conditions[0], negated=True)
+        lacked = lacked_in(term.what)
+        if lacked is not None:
+            negated = filter_of("no", lacked)
+        else:
+            matches = read_words(words, is_all_names=words[0][:1].isupper()).matches()
+            conditions = [each for match in matches for each in match.filters]
+            if len(conditions) != 1 or _leftover(words, matches):
+                continue  # of two filters, one would be enough to leave a photo out
+            negated = replace(conditions[0], negated=True)
         terms.remove(term)
         filters.append(negated)
         others = replace(query, terms=tuple(filter(is_expressible, terms)))
@@ -272,18 +446,13 @@ def _part(query: Query, free: Term, words: Sequence[str], match: _Match) -> Unde
     rest = (Term(others, is_free=True),) if others else ()
     both = (plain, *rest) if match.start == 0 else (*rest, plain)
 
-    def line_with(terms: Sequence[Term]) -> str:
-        """Return the line of the query with these terms in place of the free words."""
-        expressible = [
-            each
-            for term in query.terms
-            if is_expressible(term)
-            for each in (terms if term is free else (term,))
-        ]
-        return to_text(replace(query, terms=tuple(expressible)), exact=not others)
-
     filters = to_text(Query(filters=match.filters))
-    return UnderstoodPart(matched, filters, line_with(both), line_with(rest))
+    return UnderstoodPart(
+        matched,
+        filters,
+        _line_with(query, free, both, exact=not others),
+        _line_with(query, free, rest, exact=not others),
+    )
 
 
 def _merged(filters: Sequence[Filter]) -> tuple[Filter, ...]:
@@ -403,17 +572,19 @@ class _Words:
     # ------------------------------------------------------------------ looks
 
     def _look(self, at: int, end: int, taken: int) -> _Match | None:
-        """Return a state of the picture, if the library has such pictures: "blurry photos"."""
-        state = _LOOKS.get(" ".join(self._lower[at:end]))
-        if state is None:
+        """Return a kind of photos that the library has: "blurry photos", "taken with my canon"."""
+        before = self._before(at, taken)
+        kind = kind_of(self._lower, at, end, before)
+        camera = None if kind else camera_in(self._lower[at:end])
+        if camera is not None:
+            kind = ("camera", camera)
+        if kind is None:
             return None
-        is_all = at == 0 and end == len(self._lower)
-        is_before_picture = end < len(self._lower) and self._lower[end] in PICTURES
-        is_after_in = state == "bw" and self._before(at, taken) == "in"
-        filters = (Filter("is", (state,)),)
-        if not (is_all or is_before_picture or is_after_in) or not self._names.any_passes(filters):
+        filters = (filter_of(*kind),)
+        if not self._names.any_passes(filters):
             return None
-        return _Match(at - 1 if is_after_in else at, at, end, filters)
+        start = at - 1 if kind == ("is", "bw") and before == "in" else at
+        return _Match(start, at, end, filters)
 
     def _state_noun(self, at: int, end: int, taken: int) -> _Match | None:
         """Return a state of the picture that a noun names: "all my screenshots of a chat".
@@ -548,7 +719,9 @@ class _Words:
 
     def _is_time_of_year(self, period: Period, words: Sequence[str], before: str, end: int) -> bool:
         """Return whether words such as "summer", "may" or "christmas" mean a time here."""
-        if period.kind == "day" and any(word[0].isdecimal() for word in words):
+        if period.kind == "day" and (
+            any(word[0].isdecimal() for word in words) or words[:2] in _ENDS_OF_MONTH
+        ):
             return True
         if self._has_times:
             return True
@@ -580,6 +753,8 @@ class _Words:
                 return None
             start = at - 1 if before in BEFORE_PERSON | {"&", "+"} else at
             return _Match(start, at, end, (Filter("person", ("me",)),))
+        if before == "the" and self._before(at - 1, taken) in _CALLED_SO:
+            before = self._before(at - 1, taken)
         kinds = self._kinds_after(before)
         kind = next((kind for kind in kinds if self._knows(kind, text)), None)
         values: tuple[str, ...] = (" ".join(typed),)

@@ -27,8 +27,6 @@ from imgsearch.records.ids import as_id, as_ids
 from imgsearch.records.query import Query
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from imgsearch.opened.library import OpenedLibrary
 
 
@@ -104,15 +102,22 @@ class Browse:
         query: str | Query | None = None,
         k: CountedPhotos = 1000,
         photo_id: AskedPhoto = None,
+        shapes: bool = False,
     ) -> DayCounts:
         """Count the photos of each day, the newest day first.
 
         With a photo, also how many photos come before it: those of newer days, and those of its day
-        that were taken later.
+        that were taken later. With `shapes`, also the shape of each photo, as `shapes_of` has it.
         """
         from imgsearch.analysis.browse import day_counts_of
 
-        return day_counts_of(self.days(query, k), None if photo_id is None else as_id(photo_id))
+        days = self.days(query, k)
+        asked = (each for day in days for each in day.photo_ids.tolist())
+        return day_counts_of(
+            days,
+            None if photo_id is None else as_id(photo_id),
+            self.shapes_of(asked) if shapes else (),
+        )
 
     def days_of(self, photo_ids: Iterable[int]) -> tuple[DayPhotos, ...]:
         """Sort these photos by day, newest first, as `sort:date` has them."""
@@ -122,16 +127,16 @@ class Browse:
 
         return days_of(self._opened.reads().browsing, np.array(as_ids(photo_ids), np.int64))
 
-    def sizes_of(self, photo_ids: Iterable[int]) -> np.ndarray:
-        """Return width and height of these photos in pixels, upright, as an int32 array (n, 2).
+    def shapes_of(self, photo_ids: Iterable[int]) -> tuple[int, ...]:
+        """Return the width of each of these photos, upright, in percent of its height.
 
-        Both are 0 for a photo that is not in the library any more.
+        100 for a photo that is not in the library any more.
         """
         import numpy as np
 
-        from imgsearch.analysis.browse import sizes_of
+        from imgsearch.analysis.browse import shapes_of
 
-        return sizes_of(self._opened.reads().browsing, np.array(as_ids(photo_ids), np.int64))
+        return shapes_of(self._opened.reads().browsing, np.array(as_ids(photo_ids), np.int64))
 
     def positions(self, query: str | Query | None = None, k: int = 1000) -> PhotoPositions:
         """List where the photos were taken."""

@@ -7,15 +7,19 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from imgsearch.errors import CommandLine, QueryError, Sentence, UsageError
 from imgsearch.features import installed
 from imgsearch.operations.declared import operation
 from imgsearch.paths import absolute
+from imgsearch.records.index import bytes_of_vector
 from imgsearch.records.status import DroppedEncoder, EncoderInfo, StoredEncoder
 from imgsearch.records.trial import EncoderTrial, SourcedQuery
 
 if TYPE_CHECKING:
     from imgsearch.encoders.registry import EncoderChoice
+    from imgsearch.encoders.speeds import Speeds
     from imgsearch.index.check import RecallReport
     from imgsearch.opened.library import OpenedLibrary
     from imgsearch.progress import Job
@@ -32,10 +36,12 @@ class Encoders:
 
     @operation("GET /encoders")
     def choices(self) -> tuple[EncoderInfo, ...]:
-        """List the encoders to choose from."""
+        """List the encoders to choose from, with what was measured of each on this machine."""
         from imgsearch.encoders.registry import encoder_choices
+        from imgsearch.encoders.speeds import Speeds
 
-        return encoder_choices()
+        speeds = Speeds(self._opened.settings.cache_dir)
+        return tuple(_measured(choice, speeds) for choice in encoder_choices())
 
     def in_use(self) -> EncoderChoice:
         """Return the encoder that a query or a first indexing run would use, and why."""
@@ -156,3 +162,15 @@ class Encoders:
         row = store.reads.encoders.in_use()
         encoder = self._opened.encoders.of(row)
         return check_recall(store, row.key, encoder.encode_texts, self._opened.index_policy)
+
+
+def _measured(choice: EncoderInfo, speeds: Speeds) -> EncoderInfo:
+    """Return an encoder with its speed here, in the faster precision, and its disk space."""
+    from imgsearch.encoders.registry import stored_names
+
+    choice = replace(choice, photo_bytes=bytes_of_vector(choice.dim))
+    known = [speed for name in stored_names(choice.name) if (speed := speeds.get(name))]
+    if not known:
+        return choice
+    best = max(known, key=lambda speed: speed.photos_per_s)
+    return replace(choice, photos_per_s=best.photos_per_s, memory_bytes=best.memory_bytes)

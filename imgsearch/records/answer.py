@@ -14,7 +14,7 @@ from imgsearch.records.marks import PhotoMarks
 from imgsearch.records.names import MatchedField
 from imgsearch.records.photo import FACTS, Photo
 from imgsearch.records.picture_text import PhotoText, TextLine
-from imgsearch.records.query import Query, UnderstoodPart
+from imgsearch.records.query import Clause, Query, UnderstoodPart
 from imgsearch.records.worth import BestOrder, Worth
 from imgsearch.text import clock, format_count
 
@@ -192,7 +192,8 @@ class Answer(Struct, frozen=True):
     words corrected, without examples that a line cannot express, and `remarks` are sentences, with
     the command lines `remark_commands` in them. If
     the encoder cannot read the query, `is_read` is False, the hits are weak, and there is no
-    verdict. `understood` are the words of the query that became filters.
+    verdict. `understood` are the words of the query that became filters, and `clauses` those of a
+    line with several.
     """
 
     hits: tuple[Hit, ...]
@@ -203,6 +204,7 @@ class Answer(Struct, frozen=True):
     is_read: bool = True
     understood: tuple[UnderstoodPart, ...] = ()
     remark_commands: tuple[str, ...] = ()
+    clauses: tuple[Clause, ...] = ()
 
     def without_weak_hits(self) -> Answer:
         """Return the answer without its weak hits, which come last, and the pages after them."""

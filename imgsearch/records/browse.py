@@ -68,12 +68,14 @@ class DayCounts(Struct, frozen=True):
     """The days with photos, the newest first.
 
     `version` changes whenever the photos or their order do. `offset` is how many photos come before
-    the one that was asked for; None if it is not among these.
+    the one that was asked for; None if it is not among these. `shapes` are the widths of all photos
+    in percent of their heights, the newest photo first, if they were asked for.
     """
 
     version: str
     days: tuple[DayCount, ...]
     offset: int | None = None
+    shapes: tuple[int, ...] = ()
 
 
 class PhotoPositions(Struct, frozen=True):

@@ -10,14 +10,27 @@ from typing import Literal, TypeAlias
 
 from msgspec import Struct, field
 
+_ROW_BYTES = 60  # of a vector's row and its entries in two indexes, without the vector itself
+_INDEX_BYTES = 4  # of a number in an index file of fewer than 100,000 vectors
+
+
+def bytes_of_vector(dim: int) -> int:
+    """Return the estimated disk space of a vector of this length in the database and the index."""
+    return 2 * dim + _ROW_BYTES + _INDEX_BYTES * dim
+
 
 class EncoderRow(Struct, frozen=True):
-    """An encoder of a library's vectors. `key` identifies it in the database."""
+    """An encoder of a library's vectors. `key` identifies it in the database.
+
+    `successor` is the name of the encoder that is to replace the current one as soon as it is on
+    this machine and has embedded all photos; "" if none is.
+    """
 
     key: int
     encoder_id: str
     name: str
     dim: int
+    successor: str = ""
 
 
 # "current" answers queries. "building" is embedding all photos, or was interrupted in that. "kept"

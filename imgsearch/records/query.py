@@ -282,13 +282,32 @@ class UnderstoodPart(Struct, frozen=True):
     rest: str
 
 
+class Clause(Struct, frozen=True):
+    """A clause of a line with several, and what it does.
+
+    `words` are the clause as typed, and `ranked` the words of it that photos are ranked by.
+    `filters` are what its other words stand for, and `set_aside` those that do not filter, since no
+    photo passes them beside what stands before them. Each is "" where the clause has none. `rest`
+    is the query line without the clause; examples that a line cannot express are left out of it.
+    """
+
+    words: str
+    ranked: str
+    filters: str
+    set_aside: str
+    rest: str
+
+
 class Understanding(Struct, frozen=True):
     """The result of understanding a query: the exact query, and the parts that were words.
 
     `empty_dates` are dates in words without photos in the library; a part of them, mostly the year,
-    is understood instead.
+    is understood instead. `clauses` are those of a line with several. Of these, `set_aside` are
+    parts that do not filter, since no photo passes them beside what stands before them.
     """
 
     query: Query
     parts: tuple[UnderstoodPart, ...] = ()
     empty_dates: tuple[str, ...] = ()
+    clauses: tuple[Clause, ...] = ()
+    set_aside: tuple[UnderstoodPart, ...] = ()

@@ -42,6 +42,15 @@ class EncoderInfo(Struct, frozen=True):
     test: str = ""
     share_right: float | None = None
     is_published: bool = False
+    prepare_s: int = 0  # estimated, once on each machine, after the download; 0: hardly any
+    # Measured on this machine, in the last run over a hundred photos or more; None before one.
+    photos_per_s: float | None = None
+    memory_bytes: int | None = None  # the most that the process used, with all that it did
+    photo_bytes: int = 0  # of the disk, for the vector of a photo and its entry in the index
+
+    def index_s(self, photos: int) -> float | None:
+        """Return the estimated seconds to embed so many photos here; None if not measured."""
+        return photos / self.photos_per_s if self.photos_per_s else None
 
 
 class StoredEncoder(Struct, frozen=True):
@@ -83,16 +92,19 @@ class UnfinishedJob(Struct, frozen=True):
     that it was begun with.
     """
 
-    job: str  # "index", or the name of a job of a feature
+    job: str  # "index", "encoder", or the name of a job of a feature
     left: int | None
     begun_at: datetime  # UTC
     folders: tuple[Path, ...] = ()
     again: bool = False
     everything: bool = False
+    encoder: str = ""  # of the job "encoder": the one that is to replace the one in use
 
     @property
     def sentence(self) -> str:
         """Say what is not finished, and what that means."""
+        if self.encoder:
+            return f"{self.encoder} is not ready yet, and a smaller model answers."
         of_feature = installed.jobs().get(self.job)
         if of_feature is not None:
             title, thing, consequence = of_feature.title, "photo", of_feature.consequence

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from imgsearch.errors import QueryError
 from imgsearch.language.grammar import EMPTY_QUERY, MAX_RESULTS, check_k, resolve_query
-from imgsearch.records.answer import Answer, FoundPhotos
+from imgsearch.records.answer import Answer, FoundPhotos, Level
 from imgsearch.records.query import Listed, Query
 from imgsearch.records.worth import BestOrder
 from imgsearch.search import cursor as cursors
@@ -51,6 +51,7 @@ def search_page(query: PreparedQuery, k: int, cursor: str | None = None) -> Answ
         None if page.ranking is None else page.ranking.verdict,
         is_read=query.is_read,
         understood=query.understanding.parts,
+        clauses=query.understanding.clauses,
     )
     return answer if cursor is not None else with_remarks(query, answer)
 
@@ -62,7 +63,17 @@ def found_ids(query: PreparedQuery, k: int | None, include_weak: bool = False) -
     `search_page` does.
     """
     page = _page(query, MAX_RESULTS if k is None else k)
-    return page.ids if include_weak else page.ids_without_weak()
+    return page.ids if include_weak else page.ids_without("weak")
+
+
+def good_ids(query: PreparedQuery, k: int | None) -> list[int]:
+    """Return the ids of the good matches of an answer as `found_ids` does.
+
+    These are the sure and the likely ones, and those found by name. Where there are none, all are
+    returned that are not weak.
+    """
+    page = _page(query, MAX_RESULTS if k is None else k)
+    return page.ids_without("weak", "possible") or page.ids_without("weak")
 
 
 def matching_ids(query: PreparedQuery, k: int) -> Ids:
@@ -165,12 +176,12 @@ class _FoundPage(Struct, frozen=True):
     ranking: Ranking | None = None
     best: BestOrder | None = None  # with `sort:best`
 
-    def ids_without_weak(self) -> list[int]:
-        """Return the photos that are not weak."""
+    def ids_without(self, *levels: Level) -> list[int]:
+        """Return the photos that have none of these levels."""
         if self.ranking is None:
             return self.ids
         ranking, scores = self.ranking, dict(self.ranking.photos)
-        return [each for each in self.ids if ranking.level_of(each, scores[each]) != "weak"]
+        return [each for each in self.ids if ranking.level_of(each, scores[each]) not in levels]
 
 
 def _page(query: PreparedQuery, k: int, cursor: str | None = None) -> _FoundPage:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
+from imgsearch.features import installed
 from imgsearch.language.understanding import understand
 from imgsearch.place_names import place_names
 from imgsearch.records.query import Example, Filter, Query, Selection, Understanding
@@ -32,7 +34,23 @@ def understood(reads: Reads, query: Query, today: date, cache_dir: Path) -> Unde
     `with_named_queries` does.
     """
     exact = with_named_queries(reads.definitions, query)
-    return understand(reads.names, exact, today, place_names(cache_dir))
+
+    def any_passes(filters: Sequence[Filter]) -> bool:
+        """Return whether some photo passes these; which roots are reachable does not matter."""
+        conditions = tuple(filter(_is_of_photos, filters))
+        selection = selection_of(reads, cache_dir, conditions, frozenset())
+        return reads.names.any_passes(selection.filters)
+
+    return understand(reads.names, exact, today, place_names(cache_dir), any_passes)
+
+
+def _is_of_photos(condition: Filter) -> bool:
+    """Return whether a filter says something of photos: not of reachable roots or an order."""
+    return not any(
+        each.field in installed.reorders()
+        or (each.field == "is" and not {"online", "offline"}.isdisjoint(each.values))
+        for each in condition.alone
+    )
 
 
 def selection_of(

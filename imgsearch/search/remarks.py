@@ -52,6 +52,7 @@ def with_remarks(query: PreparedQuery, answer: Answer) -> Answer:
         *answer.remarks,
         *_known_examples(context, exact),
         *_empty_dates(query.understanding),
+        *_set_aside(query.understanding),
         *_doubt(query, answer),
         *_unread_facts(context, exact),
         *_without_value(context, exact),
@@ -98,6 +99,15 @@ def _empty_dates(understanding: Understanding) -> Iterator[str]:
     """Yield a remark for each date in the query without photos in the library."""
     for date in understanding.empty_dates:
         yield f"The library has no photo of {date}. The photos shown are of a longer time."
+
+
+def _set_aside(understanding: Understanding) -> Iterator[str]:
+    """Yield a remark for each part of a clause that would have left nothing."""
+    for part in understanding.set_aside:
+        yield (
+            f'No photo also fits "{part.words.rstrip(".!?")}", so these words were set aside. To '
+            f"search by them nevertheless, write {part.filters}"
+        )
 
 
 def _unread_facts(context: SearchContext, query: Query) -> Iterator[str]:
@@ -229,8 +239,8 @@ def _with_emptying_part(context: SearchContext, query: Query, answer: Answer) ->
     remarks = [*answer.remarks]
     if len(query.filters) > 1:
         remarks.append(f"{every}{_without_one(context, query)}.")
-    elif known:
-        remarks.append(f"{every}.")
+    else:
+        remarks.append(f"{every}.{'' if known else _how_without_filters(query)}")
     suggestion = answer.suggestion
     if tuple(filters) != query.filters:
         terms = tuple(filter(is_expressible, query.terms))
@@ -251,6 +261,14 @@ def _without_one(context: SearchContext, query: Query) -> str:
     if not best:
         return ""
     return f"; without {_name_of(emptying)} there {'is' if best == 1 else 'are'} {best:,}"
+
+
+def _how_without_filters(query: Query) -> str:
+    """Return a sentence with the line of the rest of a query; "" if a line has nothing of it."""
+    terms = tuple(filter(is_expressible, query.terms))
+    if not terms:
+        return ""
+    return f" To search without it, write: {to_text(replace(query, terms=terms, filters=()))}"
 
 
 def _every(filters: Sequence[Filter]) -> str:

@@ -1,21 +1,26 @@
-"""Chooses the search vector of a query text: for a few words, not their embedding alone.
+"""Chooses the search vector of a query text: for few and for many words, not the embedding alone.
 
 The vectors of nouns have a large common part, and some photos score high with all of them (hubs,
 Radovanović et al. 2010). A share of the mean vector of many nouns is therefore subtracted from the
 vector of a few words, as zero-shot classification does with the names of classes. The vector of a
 caption is used unchanged.
 
-`benchmarks/bench_nouns.py` measures what this gains.
+The vector of a long line loses most of its clauses. Half of its search vector is therefore the mean
+of the vectors of its clauses, each by the number of its words that a photo may show.
+
+`benchmarks/bench_nouns.py` and `benchmarks/bench_clauses.py` measure what this gains.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from imgsearch.encoders.prompts import prompts_for
 from imgsearch.encoders.registry import kind_of
 from imgsearch.language import everyday
+from imgsearch.language.asking_words import words_shown
+from imgsearch.language.clauses import clauses_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,6 +28,12 @@ if TYPE_CHECKING:
 
     from imgsearch.records.arrays import Vector, Vectors
     from imgsearch.search.composition import TermKind
+
+
+# Of a text of several clauses that a model can read to its end, in words: lite, the one that was
+# measured, reads 128 tokens, and most others 77.
+_MAX_WORDS_MEASURED, _MAX_WORDS = 80, 50
+_LEAST_WEIGHT = 0.2  # of a clause without a word that a photo may show
 
 
 def text_kind(encoder_name: str, text: str) -> TermKind:
@@ -45,12 +56,17 @@ def mean_noun_share(encoder_id: str) -> float:
 def texts_meant(encoder_id: str, text: str, negative: bool = False) -> tuple[str, ...]:
     """Return the texts whose vectors replace a term of a query: mostly its own text.
 
-    See `everyday.texts_meant`. Encoders without a share of the mean noun were not measured, so only
-    their negative terms are replaced.
+    See `everyday.texts_meant`. A text of several clauses comes with these, or is replaced by them
+    if it is too long for a model. Encoders without a share of the mean noun were not measured, so
+    only their negative terms and too long texts are replaced.
     """
-    if negative or mean_noun_share(encoder_id):
-        return everyday.texts_meant(text)
-    return (text,)
+    is_measured = bool(mean_noun_share(encoder_id))
+    is_too_long = len(text.split()) > (_MAX_WORDS_MEASURED if is_measured else _MAX_WORDS)
+    if not negative and (is_measured or is_too_long):
+        clauses = clauses_of(text)
+        if len(clauses) > 1:
+            return clauses if is_too_long else (text, *clauses)
+    return everyday.texts_meant(text) if negative or is_measured else (text,)
 
 
 def distinct_texts(groups: Iterable[Sequence[str]]) -> list[str]:
@@ -69,7 +85,8 @@ def meant_vectors(
 
     `vectors` are those of the `distinct_texts` of the groups, embedded as queries. `mean_noun`
     (dim,) is the mean of the vectors of many nouns; this share of it, or by default the encoder's,
-    is subtracted from each short text. If it is None, nothing is subtracted.
+    is subtracted from each short text. If it is None, nothing is subtracted. A text beside its
+    clauses has the same weight as all of them.
     """
     import numpy as np
 
@@ -79,7 +96,25 @@ def meant_vectors(
         share = mean_noun_share(encoder_id) if share is None else share
         rows[is_short] = less_mean_noun(rows[is_short], mean_noun, share)
     row_of = dict(zip(texts, rows, strict=True))
-    return _unit(np.stack([np.sum([row_of[each] for each in group], axis=0) for group in groups]))
+    return _unit(np.stack([_together(group, row_of) for group in groups]))
+
+
+def _together(group: Sequence[str], row_of: Mapping[str, Vector]) -> Vector:
+    """Return the vector (dim,) of a group of texts; it is not of length 1."""
+    import numpy as np
+
+    whole, *clauses = group
+    if not clauses:
+        return row_of[whole]
+    has_whole = tuple(clauses) == clauses_of(whole)
+    texts = clauses if has_whole else group
+    rows = [max(_LEAST_WEIGHT, words_shown(text)) * row_of[text] for text in texts]
+    together: Vector = np.sum(rows, axis=0)
+    return (
+        together / max(float(np.linalg.norm(together)), 1e-6) + row_of[whole]
+        if has_whole
+        else together
+    )
 
 
 def embed_alone(

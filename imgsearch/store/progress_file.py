@@ -79,6 +79,7 @@ def running_job(data_dir: Path) -> RunningJob | None:
             total=int(fields["total"]),
             pid=int(fields["pid"]),
             rate=float(fields["rate"]),
+            step=str(fields.get("step", "")),
         )
     except (OSError, ValueError, KeyError, TypeError):
         return None
@@ -108,6 +109,7 @@ class _ProgressFile:
             "total": step.total,
             "pid": os.getpid(),
             "rate": self._meter.rate,
+            "step": step.step,
         }
         with suppress(OSError):  # the job itself reports a full disk
             private_files.replace_file(self._path, json.dumps(fields).encode())

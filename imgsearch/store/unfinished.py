@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 _Report = TypeVar("_Report")
 
+_ENCODER = "encoder"  # the job of getting an encoder that replaces the one in use
 _UPDATE_S = 2.0  # between two notes of how much is left
 
 
@@ -52,7 +53,7 @@ class UnfinishedStore:
                 "SELECT job, photos_left, options, begun_at FROM unfinished_jobs ORDER BY job"
             ).fetchall()
         jobs = [] if not indexing else [_index_of(indexing)]
-        known = installed.jobs()
+        known = {*installed.jobs(), _ENCODER}
         return (*jobs, *(_job_of(*row) for row in others if row[0] in known))
 
     # ------------------------------------------------------------------ indexing
@@ -83,6 +84,21 @@ class UnfinishedStore:
                 "DELETE FROM unfinished_indexing WHERE root_id = ?", [(each,) for each in ended]
             )
 
+    # ------------------------------------------------------------------ the encoder to come
+
+    def awaited_encoder(self) -> str:
+        """Return the name of the encoder that is to replace the one in use; "" if none is."""
+        job = self.of(_ENCODER)
+        return "" if job is None else job.encoder
+
+    def await_encoder(self, name: str) -> None:
+        """Note that this encoder is to replace the one in use, once it has embedded all photos."""
+        self.put(UnfinishedJob(_ENCODER, None, datetime.now(UTC), encoder=name))
+
+    def await_no_encoder(self) -> None:
+        """Note that the encoder in use stays."""
+        self.end(_ENCODER)
+
     # ------------------------------------------------------------------ other jobs
 
     def of(self, name: str) -> UnfinishedJob | None:
@@ -95,6 +111,7 @@ class UnfinishedStore:
             "folders": [str(folder) for folder in job.folders],
             "again": job.again,
             "everything": job.everything,
+            "encoder": job.encoder,
         }
         with self._database.brief_transaction() as connection:
             connection.execute(
@@ -199,6 +216,7 @@ def _job_of(name: str, left: int | None, options: str, begun_at: str) -> Unfinis
         tuple(map(Path, fields["folders"])),
         fields["again"],
         fields["everything"],
+        fields.get("encoder", ""),
     )
 
 

@@ -288,6 +288,32 @@ def test_two_clicks_on_chips_count_if_they_arrive_together(
 
 
 @pytest.mark.parametrize(("width", "height", "scheme"), [(1440, 900, "light"), (390, 844, "dark")])
+def test_each_clause_of_a_line_has_its_chips(
+    open_tab: OpenTab,
+    address: str,
+    width: int,
+    height: int,
+    scheme: Any,
+    screenshot: Callable[..., None],
+) -> None:
+    tab = open_tab(address, width, height, scheme)
+    clauses = "A tall tower above an old wall. It was in Italy, with Anna. I saw a small red boat."
+    tab.goto(f"{address}/?q={quote(clauses)}")
+    chip(tab, "Remove country:Italy, understood from “in Italy”").wait_for()
+    aside = chip(tab, "Remove person:Anna set aside, understood from “with Anna.”")
+    aside.wait_for()
+    tab.get_by_text("so these words were set aside").wait_for()
+    wait_for_count(tab, 1)
+    tab.wait_for_function("document.documentElement.scrollWidth <= innerWidth")
+    screenshot(tab, f"clauses-{width}-{scheme}")
+    assert not axe_violations(tab)
+    chip(tab, "Remove the clause “I saw a small red boat.”").click()
+    wait_for_line(tab, "A tall tower above an old wall. It was in Italy, with Anna.")
+    chip(tab, "Remove country:Italy, understood from “in Italy”").click()
+    chip(tab, "Remove person:Anna, understood").wait_for()  # nothing is in its way
+
+
+@pytest.mark.parametrize(("width", "height", "scheme"), [(1440, 900, "light"), (390, 844, "dark")])
 def test_understood_words_are_removed_or_taken_as_plain_words(
     open_tab: OpenTab,
     address: str,

@@ -116,7 +116,7 @@ def test_photos_of_several_searches_and_views_become_an_album(
     wait_for_selected(page, 3)
     assert names_in_tray(kept) == ["coffee.png", "chelsea.png", "rocket.jpg"]
     page.goto(address)
-    shelf = page.get_by_role("navigation", name="Albums and saved searches")
+    shelf = page.get_by_role("navigation", name="Albums")
     shelf.get_by_role("link", name="For the book").click()
     page.wait_for_url("**q=album*")
     page.locator(".tile").nth(2).wait_for()
@@ -154,7 +154,7 @@ def test_all_results_are_added_at_once_and_a_taken_name_is_said(
     dialog.get_by_role("button", name="Make").click()
     dialog.wait_for(state="detached")
     page.goto(address)
-    shelf = page.get_by_role("navigation", name="Albums and saved searches")
+    shelf = page.get_by_role("navigation", name="Albums")
     shelf.get_by_role("link", name=name).click()
     page.wait_for_url("**q=album*")
     page.locator(".tile").nth(2).wait_for()

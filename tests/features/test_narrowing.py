@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
+from msgspec.structs import replace
 
 from imgsearch import Answer, Library, Query, QueryError, Settings
 from imgsearch.cli import commands
@@ -18,6 +19,7 @@ from imgsearch.features.narrowing import afterwards
 from imgsearch.features.narrowing.afterwards import sentences
 from imgsearch.features.narrowing.operations import Narrowing
 from imgsearch.features.narrowing.splitting import splits
+from imgsearch.language.grammar import parse, to_text
 from imgsearch.service.client import Client
 from tests.factories import run_cli
 from tests.services import serving
@@ -175,3 +177,13 @@ def test_an_order_alone_is_a_query_of_all_photos(demo: Library, line: str) -> No
 def test_an_empty_query_is_refused_as_a_search_does(demo: Library) -> None:
     with pytest.raises(QueryError, match="The query is empty"):
         demo.narrowing.questions(Query())
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["", "a dog", "(camera:canon | place:Paris) -is:picked", "a dog -people sort:date t:.2"],
+)
+def test_a_filter_behind_a_line_in_normal_form_holds_for_all_of_it(line: str) -> None:
+    query = parse(line) if line else Query()
+    narrowed = parse(f"{to_text(query)} -on:2019".strip())
+    assert narrowed == replace(query, filters=(*query.filters, *parse("-on:2019").filters))

@@ -85,6 +85,15 @@ def test_a_wall_shows_its_photos_and_new_ones(library: Library, tmp_path: Path) 
     assert (listed.photos, listed.path) == (4, wall.path)
 
 
+def test_words_show_the_good_matches_and_without_one_the_possible(demo: Library) -> None:
+    for line, is_good in (("sky", True), ("a person", False)):
+        hits = demo.find(line, 100).hits
+        good = [hit.photo.id for hit in hits if hit.level in ("sure", "likely")]
+        possible = [hit.photo.id for hit in hits if hit.level == "possible"]
+        assert bool(good) == is_good and possible
+        assert demo.walls.photos_of(line) == (good or possible)
+
+
 def test_two_walls_of_one_search_have_keys_of_their_own(library: Library) -> None:
     first, second = library.walls.add("in:summer"), library.walls.add("in:summer")
     library.walls.remove(first.number)

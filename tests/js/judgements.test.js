@@ -6,6 +6,7 @@ import { openPage, until } from "./page.js";
 
 let answer = () => ({ content: {} });
 const { requests } = await openPage("/photo", (request) => answer(request));
+const { tray } = await import("../../ui/components/shared/tray.js");
 const { Judgements } = await import("../../imgsearch/features/concepts/components/concepts/judgements.js");
 
 let known, judgements;
@@ -38,6 +39,19 @@ test("the same thumb again takes the judgement back", async () => {
   assert.deepEqual(pressed("lake"), []);
   await judgements.sent;
   assert.deepEqual(bodies(), [{ name: "lake", withdraw: [{ photo_id: 7 }] }]);
+});
+
+test("Undo says again what was said before", async () => {
+  tray.done = [];
+  buttonOf("dog", "No").click();
+  await judgements.sent;
+  judgements.update("8", ["lake", "dog"]);
+  assert.deepEqual(pressed("dog"), []);
+  await tray.undo();
+  assert.deepEqual(bodies().at(-1), { name: "dog", withdraw: [{ photo_id: 7 }] });
+  judgements.update("7", ["lake", "dog"]);
+  assert.deepEqual(pressed("dog"), []);
+  assert.deepEqual(tray.done, [], "it is taken back once");
 });
 
 test("a judgement that is refused goes back to what it was, with the reason", async () => {

@@ -38,8 +38,8 @@ function rowsOf(layout, { first, count }) {
 
 test("each photo of a list has one place, and no tile covers another", () => {
   for (const width of [320, 800, 1500]) {
-    assertApart(layOutDays([day("2024-05-03", 17), day("2024-05-01", 1), day("2024-04-30", 2), day("2024-04-29", 40)], [], squares(width), 0));
-    assertApart(layOutBlocks([block("", 25), block("Likely", 3), block("Possible", 4), block("Weaker matches", 1)], squares(width, 190, 1)));
+    assertApart(layOutDays([day("2024-05-03", 17), day("2024-05-01", 1), day("2024-04-30", 2), day("2024-04-29", 40)], [], squares(width, 176), 0));
+    assertApart(layOutBlocks([block("", 25), block("Likely", 3), block("Possible", 4), block("Weaker matches", 1)], squares(width, 190)));
     const rows = rowsOfShapes(width, width < 400 ? 130 : 190, SHAPES);
     assertApart(layOutDays([day("2024-05-03", 17), day("2024-05-01", 1), day("2024-04-30", 2), day("2024-04-29", 40)], [], rows, 0));
     assertApart(layOutBlocks([block("", 25), block("Likely", 3), block("Possible", 4), block("Weaker matches", 1)], rows));
@@ -48,16 +48,16 @@ test("each photo of a list has one place, and no tile covers another", () => {
 });
 
 test("tiles fill the width as far as whole columns do", () => {
-  const layout = layOutDays([day("2024-05-03", 100)], [], squares(WIDTH), 0), columnsOf = (each) => nextRow(each, each.sections[0], 0);
+  const layout = layOutDays([day("2024-05-03", 100)], [], squares(WIDTH, 176), 0), columnsOf = (each) => nextRow(each, each.sections[0], 0);
   const columns = columnsOf(layout), { width, height } = placeOf(layout, 0);
   assert.deepEqual([columns, height], [4, width]);
   assert.ok(columns * (width + GAP) - GAP <= WIDTH && columns * (width + 1 + GAP) - GAP > WIDTH, "a pixel more would not fit");
-  assert.equal(columnsOf(layOutDays([day("2024-05-03", 100)], [], squares(200), 0)), 3, "not fewer than three on a phone");
+  assert.equal(columnsOf(layOutDays([day("2024-05-03", 100)], [], squares(100, 176), 0)), 1, "one where no more fit");
 });
 
 test("a month has a heading at its first day, and a trip before its last one", () => {
   const trip = { title: "Trip to Lisbon", first: "2024-04-28", last: "2024-04-30", photos: 9, address: "/events" };
-  const layout = layOutDays([day("2024-05-03", 9), day("2024-04-30", 9), day("2024-04-29", 9)], [trip], squares(WIDTH), 0);
+  const layout = layOutDays([day("2024-05-03", 9), day("2024-04-30", 9), day("2024-04-29", 9)], [trip], squares(WIDTH, 176), 0);
   const kinds = layout.sections.map(({ headings }) => headings.map((heading) => heading.kind));
   assert.deepEqual(kinds, [["month"], ["month", "span"], []]);
   for (const section of layout.sections) {
@@ -68,11 +68,11 @@ test("a month has a heading at its first day, and a trip before its last one", (
 
 test("a trip of earlier days than all that are shown has no heading", () => {
   const trip = { title: "Trip", first: "2024-01-01", last: "2024-01-02", photos: 9, address: "" };
-  assert.ok(layOutDays([day("2024-05-03", 9)], [trip], squares(WIDTH), 0).sections.every(({ headings }) => headings.every(({ kind }) => kind === "month")));
+  assert.ok(layOutDays([day("2024-05-03", 9)], [trip], squares(WIDTH, 176), 0).sections.every(({ headings }) => headings.every(({ kind }) => kind === "month")));
 });
 
 test("a short day stands beside the day before it, unless a month begins", () => {
-  const layout = layOutDays([day("2024-05-03", 1), day("2024-05-02", 2), day("2024-04-30", 1)], [], squares(WIDTH), 0);
+  const layout = layOutDays([day("2024-05-03", 1), day("2024-05-02", 2), day("2024-04-30", 1)], [], squares(WIDTH, 176), 0);
   const [one, two, three] = layout.sections;
   assert.equal(two.top, one.top);
   assert.ok(two.x > one.x + one.width);
@@ -83,26 +83,26 @@ test("a short day stands beside the day before it, unless a month begins", () =>
 });
 
 test("a day with a remark needs room for it", () => {
-  const beside = (remark) => layOutDays([day("2024-05-03", 1), day("2024-05-02", 1, remark)], [], squares(400), 0).sections[1].x > 0;
+  const beside = (remark) => layOutDays([day("2024-05-03", 1), day("2024-05-02", 1, remark)], [], squares(400, 130), 0).sections[1].x > 0;
   assert.equal(beside(""), true);
   assert.equal(beside("dates of the files"), false);
 });
 
 test("sure photos that are fewer than a row are followed by the likely ones, as one block", () => {
-  const layout = layOutBlocks([block("", 2), block("Likely", 30), block("Possible", 3)], squares(WIDTH, 190, 1));
+  const layout = layOutBlocks([block("", 2), block("Likely", 30), block("Possible", 3)], squares(WIDTH, 190));
   assert.deepEqual(layout.sections.map(({ label, count }) => [label, count]), [["Sure and likely", 32], ["Possible", 3]]);
-  const apart = layOutBlocks([block("", 20), block("Likely", 30)], squares(WIDTH, 190, 1));
+  const apart = layOutBlocks([block("", 20), block("Likely", 30)], squares(WIDTH, 190));
   assert.equal(apart.sections.length, 2);
   assert.equal(apart.count, 50);
 });
 
 test("what is left free above and below counts", () => {
-  const plain = layOutBlocks([block("", 20)], squares(WIDTH, 190, 1)), free = layOutBlocks([block("", 20)], squares(WIDTH, 190, 1), 76, 100);
+  const plain = layOutBlocks([block("", 20)], squares(WIDTH, 190)), free = layOutBlocks([block("", 20)], squares(WIDTH, 190), 76, 100);
   assert.equal(free.height, plain.height + 176);
   assert.equal(placeOf(free, 0).y, placeOf(plain, 0).y + 100);
 });
 
-const LONG = layOutDays([day("2024-05-03", 17), day("2024-05-02", 1), day("2024-05-01", 1), day("2024-04-29", 40)], [], squares(WIDTH), 0);
+const LONG = layOutDays([day("2024-05-03", 17), day("2024-05-02", 1), day("2024-05-01", 1), day("2024-04-29", 40)], [], squares(WIDTH, 176), 0);
 
 test("the section of an offset has it, for every offset", () => {
   for (const offset of offsetsOf(LONG)) {

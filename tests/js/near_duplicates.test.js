@@ -5,10 +5,17 @@ import { test } from "node:test";
 import { openPage, until } from "./page.js";
 
 let status = 200, hold = null;
-const { requests } = await openPage("/similar", async () => {
+const chosen = {}; // what the server has, by id
+const { requests } = await openPage("/similar", async ({ method, body }) => {
   await hold;
-  return { status, content: status === 200 ? null : "The library is locked." };
+  if (status !== 200) return { status, content: "The library is locked." };
+  if (method === "GET") return { content: { ...chosen } };
+  if (method === "PUT") { chosen[body.photo_id] = body.is_kept; return { content: null }; }
+  const ids = Object.keys(chosen);
+  for (const id of ids) delete chosen[id];
+  return { content: ids.length };
 });
+const { TOLD, tray } = await import("../../ui/components/shared/tray.js");
 const { CHOSEN, choices } = await import("../../imgsearch/features/duplicates/components/similar/choices.js");
 const photo = (id, keep) => ({ id, keep, reason: "" });
 
@@ -63,5 +70,24 @@ test("to forget all choices, those on their way are recorded first", async () =>
   requests.length = 0;
   choices.set("5", false);
   await choices.forget();
-  assert.deepEqual(requests.map(({ method, address }) => [method, address]), [["PUT", "/operations/duplicates/choices"], ["DELETE", "/operations/duplicates/choices"]]);
+  assert.deepEqual(requests.map(({ method }) => method), ["PUT", "GET", "DELETE"]);
+  assert.ok(requests.every(({ address }) => address === "/operations/duplicates/choices"));
+});
+
+test("Undo takes a choice back, and chooses anew what was forgotten", async () => {
+  tray.done = [];
+  const told = [];
+  tray.addEventListener(TOLD, ({ detail }) => told.push(detail));
+  choices.choose(photo("6", true), false);
+  await choices.settled();
+  assert.deepEqual(chosen, { 6: false });
+  await tray.undo();
+  await choices.settled();
+  assert.deepEqual(chosen, { 6: true });
+  choices.choose(photo("7", true), false);
+  await choices.forget();
+  assert.deepEqual(chosen, {});
+  assert.equal(told.at(-1).text, "Forgot 2 choices among near-duplicates");
+  await tray.undo(told.at(-1).takesBack);
+  assert.deepEqual(chosen, { 6: true, 7: false });
 });

@@ -10,9 +10,10 @@ const { searchDoes } = await import("../../ui/components/shared/search_box.js");
 
 const view = (address, label, isHidden = false) => ({ address, label, isHidden });
 const PLACES = [
-  { title: "Photos", icon: "image", views: [view("/", "Search"), view("/timeline", "By date"), view("/photo", "Photo", true)] },
-  { title: "People", icon: "group", views: [view("/people", "People")] },
-  { title: "Map", icon: "map", views: [view("/map", "On the map"), view("/meaning", "By meaning")] },
+  { title: "Photos", icon: "image", views: [view("/", "Search"), view("/timeline", "By date"), view("/photo", "Photo", true)], overview: "" },
+  { title: "People", icon: "group", views: [view("/people", "People")], overview: "" },
+  { title: "Map", icon: "map", views: [view("/map", "On the map"), view("/meaning", "By meaning")], overview: "" },
+  { title: "Tools", icon: "handyman", views: [view("/tools", "Tools"), view("/labels", "Labels"), view("/library", "Library")], overview: "/tools" },
 ];
 const go = (address) => {
   history.pushState(null, "", address);
@@ -32,13 +33,13 @@ beforeEach(() => {
 });
 
 test("the place and the view of the address are marked, and only these", () => {
-  assert.deepEqual(marked(places.bar), ["imagePhotos (page)", "groupPeople", "mapMap"]);
+  assert.deepEqual(marked(places.bar), ["imagePhotos (page)", "groupPeople", "mapMap", "handymanTools"]);
   assert.deepEqual(marked(places.row), ["Search (page)", "By date"]);
   go("/timeline?q=lake");
-  assert.deepEqual(marked(places.bar), ["imagePhotos (true)", "groupPeople", "mapMap"], "another view of the place");
+  assert.deepEqual(marked(places.bar), ["imagePhotos (true)", "groupPeople", "mapMap", "handymanTools"], "another view of the place");
   assert.deepEqual(marked(places.row), ["Search", "By date (page)"]);
   go("/elsewhere");
-  assert.deepEqual(marked(places.bar), ["imagePhotos", "groupPeople", "mapMap"]);
+  assert.deepEqual(marked(places.bar), ["imagePhotos", "groupPeople", "mapMap", "handymanTools"]);
   assert.ok(places.row.hidden);
 });
 
@@ -50,6 +51,20 @@ test("a place with one view has no row, nor has a view that is in none", () => {
   assert.ok(places.row.hidden);
   go("/");
   assert.ok(!places.row.hidden);
+});
+
+test("a place with an overview leads to it, and each other view leads back there", () => {
+  go("/tools");
+  assert.deepEqual(marked(places.bar).at(-1), "handymanTools (page)");
+  assert.ok(places.row.hidden);
+  go("/labels");
+  assert.deepEqual(marked(places.bar).at(-1), "handymanTools (true)");
+  assert.deepEqual(marked(places.row), ["arrow_backTools"]);
+  go("/library");
+  assert.deepEqual(marked(places.row), ["arrow_backTools"]);
+  click(places.row, "Tools");
+  assert.equal(location.pathname, "/tools");
+  assert.ok(places.row.hidden);
 });
 
 test("a photo belongs to the place of the view in which it was opened", () => {

@@ -6,7 +6,7 @@ import { openPage } from "./page.js";
 
 const { window } = await openPage("/", () => ({ content: {} }));
 const { Toolbar } = await import("../../ui/components/answer/toolbar.js");
-const { chosenView } = await import("../../ui/components/answer/view.js");
+const { chosenView } = await import("../../ui/components/grid/view.js");
 
 const VIEWS = [["view_column", "Over time", "/over-time?q=dog"], ["map", "On the map", "/map?q=dog"]];
 

@@ -44,7 +44,7 @@ export interface PostOperations {
   "examples": { request: { image: string }; answer: string };
   "timeline": { request: { query?: string | QueryBody | null; k?: number }; answer: Timeline };
   "cameras": { request: { query?: string | QueryBody | null; k?: number }; answer: (ValueCount)[] };
-  "timeline/days": { request: { query?: string | QueryBody | null; k?: number; photo_id?: number | null }; answer: DayCounts };
+  "timeline/days": { request: { query?: string | QueryBody | null; k?: number; photo_id?: number | null; shapes?: boolean }; answer: DayCounts };
   "map/towns": { request: { area: MapArea; zoom: number }; answer: (MapTown)[] };
   "tray/add": { request: { photo_ids?: (number)[]; query?: string | QueryBody | null; k?: number | null; include_weak?: boolean }; answer: Change };
   "tray/take-out": { request: { photo_ids: (number)[] }; answer: Change };
@@ -131,7 +131,7 @@ export type Classes = { names: (string)[]; template?: string | null; none_of_the
 
 export type Refusal = { kind: string; message: string; line: string | null; at: number | null; commands: (string)[] };
 
-export type Answer = { hits: (Hit)[]; cursor: string | null; verdict: Verdict | null; suggestion: string | null; remarks: (string)[]; is_read: boolean; understood: (UnderstoodPart)[]; remark_commands: (string)[] };
+export type Answer = { hits: (Hit)[]; cursor: string | null; verdict: Verdict | null; suggestion: string | null; remarks: (string)[]; is_read: boolean; understood: (UnderstoodPart)[]; remark_commands: (string)[]; clauses: (Clause)[] };
 
 export type Hit = { photo: Photo; paths: (string)[]; score: number | null; offline: boolean; missing: boolean; date: string | null; dated_by: string | null; level: "likely" | "possible" | "sure" | "weak" | null; at_s: number | null; text_lines: (TextLine)[]; matched_by: ("country" | "creator" | "description" | "file_name" | "folder" | "headline" | "keywords" | "people" | "place" | "title" | "text")[]; worth: Worth | null };
 
@@ -148,6 +148,8 @@ export type WorthReason = { name: "compression" | "favourites" | "light" | "shar
 export type Verdict = { state: "found" | "nothing" | "unsure"; strength: number; sure: number; likely: number; possible: number; more: boolean; sure_from: number | null; likely_from: number | null; possible_from: number | null; named: number };
 
 export type UnderstoodPart = { words: string; filters: string; undo: string; rest: string };
+
+export type Clause = { words: string; ranked: string; filters: string; set_aside: string; rest: string };
 
 export type Explanation = { path: string; reason: string | null; photo: Photo | null; rank: number | null; score: number | null; shares: (TermShare)[]; hubness: number | null; filters: (FilterResult)[]; text: PhotoText | null; text_lines: (TextLine)[]; matched_by: ("country" | "creator" | "description" | "file_name" | "folder" | "headline" | "keywords" | "people" | "place" | "title" | "text")[]; remarks: ([string, string])[]; worth: Worth | null; concepts: (ConceptVerdict)[] };
 
@@ -173,7 +175,7 @@ export type MissingExtra = { extra: string; format: string; files: number; cure:
 
 export type ThumbnailCounts = { photos: number | null; size_bytes: number };
 
-export type UnfinishedJob = { job: string; left: number | null; begun_at: string; folders: (string)[]; again: boolean; everything: boolean };
+export type UnfinishedJob = { job: string; left: number | null; begun_at: string; folders: (string)[]; again: boolean; everything: boolean; encoder: string };
 
 export type ArchiveCopy = { folder: string; version: number; is_complete: boolean; waiting: number };
 
@@ -199,7 +201,7 @@ export type MonthCount = { month: string; photos: number; dated_by_file: number 
 
 export type ValueCount = { value: string | null; photos: number };
 
-export type DayCounts = { version: string; days: (DayCount)[]; offset: number | null };
+export type DayCounts = { version: string; days: (DayCount)[]; offset: number | null; shapes: (number)[] };
 
 export type DayCount = { day: string; photos: number; dated_by_file: number };
 
@@ -215,7 +217,7 @@ export type PickedPhotos = { name: string; photo_ids: (number)[]; missing_ids: (
 
 export type Change = { id: number | null; title: string; photos: number; changed_at: string; undone: boolean };
 
-export type EncoderInfo = { name: string; dim: number; size_mb: number; licence: string; accuracy: string; weights_here: boolean; note: string; disk_mb: number; test: string; share_right: number | null; is_published: boolean };
+export type EncoderInfo = { name: string; dim: number; size_mb: number; licence: string; accuracy: string; weights_here: boolean; note: string; disk_mb: number; test: string; share_right: number | null; is_published: boolean; prepare_s: number; photos_per_s: number | null; memory_bytes: number | null; photo_bytes: number };
 
 export type StoredEncoder = { name: string; encoder_id: string; state: "building" | "current" | "kept"; photos: number; missing: number; vectors: number; size_bytes: number };
 
@@ -255,7 +257,7 @@ export type PhotoEvent = { start: string; end: string; is_trip: boolean; photo_i
 
 export type EventSummary = { start: string; end: string; is_trip: boolean; photos: number; found: number; towns: (string)[]; countries: (string)[]; title: string; is_titled: boolean; version: string };
 
-export type EventPhotos = { event: EventSummary; photo_ids: (number)[]; days: (DayCount)[]; stops: (RouteStop)[]; towns: (RouteTown)[] };
+export type EventPhotos = { event: EventSummary; photo_ids: (number)[]; shapes: (number)[]; days: (DayCount)[]; stops: (RouteStop)[]; towns: (RouteTown)[] };
 
 export type RouteStop = { lat: number; lon: number; first_id: number; photos: number };
 

@@ -88,9 +88,14 @@ export interface Point {
 // ------------------------------------------------------------------------- events
 
 /** A sentence for the visitor, with the change that can be undone. Without a text, the last one goes away. */
+/** Takes back something that this tab has done. */
+export type TakesBack = () => unknown;
+
 export interface Told {
   text: string;
   change?: number | null;
+  /** What takes it back, where that is no change of the library: see `TakesBack`. */
+  takesBack?: TakesBack;
   hasChanges?: boolean;
   isProblem?: boolean;
   /** It goes away only when another takes its place. */

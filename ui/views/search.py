@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import streamlit as st
 
 from imgsearch import Answer, Verdict, format_count
-from ui import cards, elements, memories
+from ui import cards, elements, memories, shelf
 from ui.addresses import START, address_of
 from ui.answer_data import PhotoList, WholeAnswer, answer_of, list_parameters
 from ui.coming_photos import show_coming_photos
@@ -18,7 +15,6 @@ from ui.formatting import escape_markdown
 from ui.query_line import query_line
 from ui.search_state import NEWEST, SearchInput
 from ui.session import session
-from ui.shelf import shelf
 from ui.view_table import linked_views
 
 EXAMPLES = ("a cat", "espresso", "sunset over water", "people at a table", "a motorcycle")
@@ -54,41 +50,18 @@ def show() -> None:
             answer = answer_of(search_input)
         _remarks(answer.first)
         state = st.session_state
-        is_new = state.get("shown_token") != search_input.token
-        if is_new:
+        if state.get("shown_token") != search_input.token:
             state.update(shown_token=search_input.token, show_weak=False)
-        with _headers_that_follow(search_input, len(answer.strong.ids), is_new=is_new):
-            _show_results(search_input, answer)
+        for feature in features:
+            if feature.above_photos is not None:
+                feature.above_photos(answer)
+        _show_results(search_input, answer)
     else:
-        shelf()
         _suggestions()
 
 
-@contextmanager
-def _headers_that_follow(search_input: SearchInput, photos: int, *, is_new: bool) -> Iterator[None]:
-    """Show the block, which shows the photos of an answer, and then what comes later above it.
-
-    The line of each such header is kept free above a new answer until it is known, so that no photo
-    moves.
-    """
-    headers = (each.later_header for each in shown_features())
-    wanted = [each for each in headers if each is not None and photos > each.few]
-    places = []
-    for number, header in enumerate(wanted):
-        with st.container(key=f"later_header {number}", gap=None):
-            places.append((header, st.empty(), st.container()))
-    for _, waiting, _ in places:
-        if is_new:
-            waiting.html('<div class="imgsearch-waiting"></div>')
-    yield
-    for header, waiting, place in places:
-        with place:
-            header.show(search_input)
-        waiting.empty()
-
-
 def _suggestions() -> None:
-    """Without a query: what to type, and the newest photos."""
+    """Without a query: what to type, photos of earlier years, collections, the newest photos."""
     with st.container(horizontal=True, vertical_alignment="center", key="suggestions"):
         st.caption("Try", width="content")
         for text in EXAMPLES:
@@ -105,7 +78,8 @@ def _suggestions() -> None:
     if not len(answer.found.ids):
         return
     # Without hidden ones, as in the other views.
-    photos, memory_rows = format_count(len(answer.found.ids), "photo"), memories.rows()
+    photos, rows = format_count(len(answer.found.ids), "photo"), memories.rows()
+    rows[1:1] = shelf.rows()  # on the first screen, whatever day it is
     elements.fill_window()
     elements.answer(
         "newest",
@@ -113,8 +87,8 @@ def _suggestions() -> None:
             address=address_of(START),
             photos=list_parameters(NEWEST, is_newest=True),
             version=answer.everything.version,
-            heading=(photos, "") if memory_rows else ("Newest", f"of {photos}"),
-            memories=memory_rows,
+            heading=(photos, "") if rows else ("Newest", f"of {photos}"),
+            rows=rows,
             first_title="Newest",
         ),
     )

@@ -8,6 +8,7 @@ model card.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -32,6 +33,14 @@ CPU_DEFAULT = "openclip:ViT-B-32-256/datacomp_s34b_b86k"
 GPU_DEFAULT = "openclip:ViT-B-16-SigLIP2-256/webli"
 
 
+# Seconds of preparing on two cores, for each megabyte of weights: see benchmarks/bench_getting.py.
+PREPARING: Mapping[str, float] = {
+    "reading its weights": 0.002,
+    "converting its towers": 0.014,
+    "trying both towers": 0.002,
+}
+CONVERTING_TO_INT8 = "converting its image tower to int8"
+INT8_S_PER_MB = 0.02
 _DISK_RATIO = 2.3  # of the download: itself, both towers in float32, the image tower in int8
 
 
@@ -72,6 +81,13 @@ class RecommendedModel(Struct, frozen=True):
     def disk_mb(self) -> int:
         """The disk space of the download and of the prepared model, float32 and int8 together."""
         return round(self.size_mb * _DISK_RATIO)
+
+    @property
+    def prepare_s(self) -> int:
+        """The estimated seconds of preparing it on a CPU, in float32 and in int8; 0 if unknown."""
+        if self.layout is None:
+            return 0
+        return round(self.size_mb * (sum(PREPARING.values()) + INT8_S_PER_MB))
 
 
 MODELS = (

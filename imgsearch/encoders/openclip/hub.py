@@ -101,6 +101,13 @@ def _is_hash(text: str, characters: int) -> bool:
     return len(text) == characters and set(text) <= set("0123456789abcdef")
 
 
+def shares_disk_with(folder: Path) -> bool:
+    """Return whether downloads are stored on the same disk as a folder that exists."""
+    cache = _cache_dir()
+    place = next(each for each in (cache, *cache.parents) if each.exists())
+    return place.stat().st_dev == folder.stat().st_dev
+
+
 def is_offline() -> bool:
     """Return whether the environment forbids the network (HF_HUB_OFFLINE)."""
     from huggingface_hub import constants

@@ -99,6 +99,7 @@ def _choices() -> tuple[EncoderInfo, ...]:
             test=model.test.words,
             share_right=model.share_right,
             is_published=True,
+            prepare_s=model.prepare_s,
         )
         for model in catalogue.MODELS
     )
@@ -110,6 +111,15 @@ def is_downloaded(model: catalogue.RecommendedModel) -> bool:
         return False
     has_vocabulary = model.layout != "siglip" and catalogue.is_installed()  # in open_clip
     return has_vocabulary or hub.cached(model.repo, (hub.TOKENIZER_FILE,)) is not None
+
+
+def _is_here(name: str, cache_dir: Path) -> bool:
+    model = catalogue.find(name)
+    if model is not None and is_downloaded(model):
+        return True
+    from imgsearch.encoders.openclip.runtime import are_weights_here
+
+    return are_weights_here(name, cache_dir)
 
 
 def _verify(name: str) -> None:
@@ -176,6 +186,7 @@ KIND = EncoderKind(
     names=_names,
     name_of=_name_of,
     choices=_choices,
+    is_here=_is_here,
     verify=_verify,
     recommend=_recommend,
     int8=_int8,

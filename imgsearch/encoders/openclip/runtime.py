@@ -8,6 +8,7 @@ Once the export is made, a CPU needs neither torch nor open_clip nor the weights
 
 from __future__ import annotations
 
+import shutil
 import threading
 import warnings
 from collections.abc import Callable, Sequence
@@ -182,7 +183,7 @@ def open_runtime(
     if has_gpu(device) or device not in ("auto", "cpu"):
         return _load_torch_model(spec, cache_dir, device, on_download)
     folder = spec.export_folder(cache_dir)
-    made_for = f"{spec.name}, format {FORMAT}"
+    made_for = _made_for(spec)
     facts = read_export(folder, made_for)
     if facts is None:
         facts = _prepared_from_files(spec, cache_dir, folder, made_for, on_download)
@@ -204,6 +205,42 @@ def open_runtime(
     return OnnxRuntime(spec.arch, folder, facts)
 
 
+def are_weights_here(name: str, cache_dir: Path) -> bool:
+    """Return whether a model is prepared, has random weights, or its weights are in the cache.
+
+    Of a recommended model that needs no torch, only the first counts: its weights alone are not
+    enough. Raises MissingPackage for a model that cannot be prepared, UsageError for unknown
+    weights.
+    """
+    spec = replace(ModelSpec.of(name), int8="")
+    if read_export(spec.export_folder(cache_dir), _made_for(spec)) is not None:
+        return True
+    model = catalogue.find(spec.name)
+    if model is not None and model.layout is not None:
+        return False
+    require_torch(spec.name)
+    if spec.seed is not None:
+        return True
+    return hub.cached(*_weights_on_hub(spec)) is not None
+
+
+def _made_for(spec: ModelSpec) -> str:
+    """Return what an export of this model states that it is."""
+    return f"{spec.name}, format {FORMAT}"
+
+
+def _weights_on_hub(spec: ModelSpec) -> tuple[str, tuple[str, ...]]:
+    """Return the repository of a model's weights, and their possible names. It needs open_clip."""
+    model = catalogue.find(spec.name)
+    if model is not None:
+        return model.repo, hub.WEIGHT_FILES
+    from imgsearch.encoders.openclip import torch  # takes seconds to import
+
+    place = str(torch.pretrained_config(spec.arch, spec.tag)["hf_hub"])
+    repo, _, file = place.rpartition("/")
+    return repo, hub.weight_files(file)
+
+
 def _prepared_from_files(
     spec: ModelSpec,
     cache_dir: Path,
@@ -220,6 +257,8 @@ def _prepared_from_files(
     if model is None or model.layout is None:
         return None
     layout, tell = model.layout, _teller(spec.name, on_download)
+    on_download = _before_preparing(model, on_download)
+    _check_space(model, folder)
     weights = _recommended_weights(model, cache_dir, on_download, tell)
     try:
         if weights.suffix != ".safetensors":
@@ -258,7 +297,7 @@ def _open_int8(spec: ModelSpec, cache_dir: Path, on_download: OnDownload | None)
     def build(empty: Path) -> ExportFacts:
         from imgsearch.encoders.openclip import int8  # onnx: for an export only
 
-        _teller(spec.name, on_download)("converting its image tower to int8")
+        _teller(spec.name, on_download)(catalogue.CONVERTING_TO_INT8)
         source, target = float32.folder / IMAGE, empty / IMAGE
         pictures = int8.made_pictures(float32.preprocess.side_px)
         return asdict(int8.convert(source, target, [pictures]))
@@ -269,12 +308,53 @@ def _open_int8(spec: ModelSpec, cache_dir: Path, on_download: OnDownload | None)
 
 def _teller(name: str, on_download: OnDownload | None) -> Callable[[str], None]:
     """Return a function that reports a step of preparing a model."""
+    model = catalogue.find(name)
 
     def tell(step: str) -> None:
         if on_download is not None:
-            on_download(Download(name, 0, 0, preparing=step))
+            on_download(Download(name, 0, 0, step, 0.0 if model is None else _later_s(model, step)))
 
     return tell
+
+
+def _later_s(model: catalogue.RecommendedModel, step: str) -> float:
+    """Return the estimated seconds of preparing a model from this step on; 0 if unknown.
+
+    Where OpenVINO is installed, int8 is tried next, and counts.
+    """
+    to_int8_s = catalogue.INT8_S_PER_MB * model.size_mb
+    if step == catalogue.CONVERTING_TO_INT8:
+        return to_int8_s
+    steps = list(catalogue.PREPARING)
+    if model.layout is None or step not in steps:
+        return 0.0
+    later_s = model.size_mb * sum(catalogue.PREPARING[each] for each in steps[steps.index(step) :])
+    return later_s + to_int8_s * openvino.is_installed()
+
+
+def _before_preparing(
+    model: catalogue.RecommendedModel, on_download: OnDownload | None
+) -> OnDownload | None:
+    """Return a function that reports a download with the time that preparing takes after it."""
+    if on_download is None:
+        return None
+    later_s = _later_s(model, next(iter(catalogue.PREPARING)))
+    return lambda download: on_download(replace(download, later_s=later_s))
+
+
+def _check_space(model: catalogue.RecommendedModel, folder: Path) -> None:
+    """Raise DiskError if the prepared model will not fit on the disk: before the download."""
+    place = next(each for each in (folder, *folder.parents) if each.exists())
+    needed_mb = model.disk_mb - model.size_mb
+    weights_are_here = hub.cached(model.repo, hub.WEIGHT_FILES) is not None
+    if not weights_are_here and hub.shares_disk_with(place):
+        needed_mb = model.disk_mb
+    free_mb = shutil.disk_usage(place).free / 1e6
+    if free_mb < needed_mb:
+        raise DiskError(
+            f"{model.name} needs {needed_mb / 1000:.1f} GB of disk under {place}, and "
+            f"{free_mb / 1000:.1f} GB are free. Free some space, or choose a smaller model."
+        )
 
 
 def require_torch(name: str) -> None:
@@ -308,9 +388,7 @@ def _load_torch_model(
     if recommended is not None:
         weights = _recommended_weights(recommended, cache_dir, on_download, tell)
     else:
-        place = str(torch.pretrained_config(spec.arch, spec.tag)["hf_hub"])
-        repo, _, file = place.rpartition("/")
-        weights = hub.fetch(repo, hub.weight_files(file), on_download)
+        weights = hub.fetch(*_weights_on_hub(spec), on_download)
         _verify(weights, cache_dir, tell)
     return torch.pretrained_model(spec.arch, spec.tag, weights, device)
 

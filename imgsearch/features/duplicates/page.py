@@ -12,7 +12,7 @@ from pathlib import Path
 import streamlit as st
 from starlette.routing import Route
 
-from imgsearch import path_text
+from imgsearch import Comparison, path_text
 from imgsearch.features.duplicates import page_data
 from imgsearch.features.duplicates.page_data import (
     MIN_SCORE,
@@ -42,10 +42,21 @@ _SCORE, _FOLDERS = "similarity", "preferred folders"  # keys of widgets
 
 def page() -> PageFeature:
     """Return the share of near-duplicates in the page."""
-    view = PageView("Near-duplicates", "content_copy", "narrows", ("similar", "follow"))
+    view = PageView(
+        "Near-duplicates",
+        "content_copy",
+        "narrows",
+        ("similar", "follow"),
+        link="Near-duplicates",
+        about="Photos that are nearly the same, side by side, and which of them to keep",
+    )
     return PageFeature(
         keys=(("k", "keep the photo, or not, among near-duplicates"),),
-        views={"similar": ShownView(view, show, before="library", around=around, back=back)},
+        views={
+            "similar": ShownView(
+                view, show, before="library", around=around, back=back, state=_state
+            )
+        },
         routes=(
             Route("/similar/tiles", page_data.tiles, methods=["PUT"]),
             Route("/exports/similar/{kind}", page_data.export, methods=["PUT"]),
@@ -82,11 +93,11 @@ def _show_comparison(search_input: SearchInput, parameters: Mapping[str, str]) -
     if last is None:
         _introduction()
         return
-    compared = format_datetime(last.compared_at.astimezone().replace(tzinfo=None))
     st.caption(
         "Photos that are nearly the same: bursts, edits, smaller versions. Exact copies of a file "
-        "are one photo with several paths. Nothing is deleted here. Compared on "
-        f"{compared}; photos added since then are not among these groups until you compare again."
+        "are one photo with several paths. Nothing is deleted here. "
+        f"Compared on {_moment_of(last)}; photos added since then are not among these groups until "
+        "you compare again."
     )
     grouping = _settings(last.pairs, search_input, parameters)
     proposed = groups_of(grouping)  # raises what is wrong with the query
@@ -105,6 +116,19 @@ def _show_comparison(search_input: SearchInput, parameters: Mapping[str, str]) -
             "version": proposed.version,
         },
     )
+
+
+def _state() -> str:
+    """Return when photos were compared."""
+    task = session().tasks.get(TASK)
+    if task is not None and task.running:
+        return "Comparing now"
+    last = comparison()
+    return "Not compared yet" if last is None else f"Compared on {_moment_of(last)}"
+
+
+def _moment_of(last: Comparison) -> str:
+    return format_datetime(last.compared_at.astimezone().replace(tzinfo=None))
 
 
 def _introduction() -> None:

@@ -99,7 +99,8 @@ class Events:
         photos = self._opened.photos().records(stop.first_id for stop in stops)
         towns = {each: found.photo.facts.town for each, found in photos.items()}
         named = {photo_id: town for photo_id, town in towns.items() if town}
-        return photos_of_event(event, days, stops, named)
+        shapes = browse.shapes_of(event.photo_ids)
+        return photos_of_event(event, shapes, days, stops, named)
 
     def at(self, start: datetime, photo_id: int | None = None) -> PhotoEvent | None:
         """Return the event that a moment is in, such as its start; None where there is none.

@@ -100,11 +100,13 @@ class RouteTown(Struct, frozen=True):
 class EventPhotos(Struct, frozen=True):
     """An event with its photos and its days, in order of time.
 
-    `stops` are its way, and `towns` those on it, most photos first.
+    `shapes` are the widths of the photos in percent of their heights, `stops` are its way, and
+    `towns` those on it, most photos first.
     """
 
     event: EventSummary
     photo_ids: tuple[int, ...]
+    shapes: tuple[int, ...]
     days: tuple[DayCount, ...]
     stops: tuple[RouteStop, ...]
     towns: tuple[RouteTown, ...]

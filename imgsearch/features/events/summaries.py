@@ -50,6 +50,7 @@ def headings_of(events: Sequence[PhotoEvent]) -> TimelineHeadings:
 
 def photos_of_event(
     event: PhotoEvent,
+    shapes: tuple[int, ...],
     days: tuple[DayCount, ...],
     stops: Sequence[RouteStop],
     towns: Mapping[int, str],
@@ -62,4 +63,4 @@ def photos_of_event(
             firsts.setdefault(town, number)
             photos[town] += stop.photos
     named = tuple(RouteTown(town, firsts[town]) for town, _ in photos.most_common())
-    return EventPhotos(event.summary(), event.photo_ids, days, tuple(stops), named)
+    return EventPhotos(event.summary(), event.photo_ids, shapes, days, tuple(stops), named)

@@ -24,10 +24,17 @@ EXAMPLES = ("cat, dog, horse, bird", "indoors, outdoors", "people, landscape, fo
 
 def page() -> PageFeature:
     """Return the share of labels in the page."""
-    view = PageView("Labels", "label", "none", (), "labels")
+    view = PageView(
+        "Labels",
+        "label",
+        "none",
+        (),
+        "labels",
+        about="All photos sorted into classes that you name, and new ones as they come",
+    )
     return PageFeature(
         part="labels",
-        views={"labels": ShownView(view, show, before="library")},
+        views={"labels": ShownView(view, show, before="library", state=_state)},
         filter_nouns={"label": "Label"},
         icons={"label": "label"},
     )
@@ -50,6 +57,12 @@ def show() -> None:
     if chosen:
         _show_class(chosen, labels[chosen])
     _save_form(classes)
+
+
+def _state() -> str:
+    """Return how many sets of labels are saved."""
+    saved = len(session().library.labels.facets())
+    return f"{saved:,} saved" if saved else "None saved yet"
 
 
 def _class_inputs() -> Classes | None:

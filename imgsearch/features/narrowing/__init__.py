@@ -17,6 +17,7 @@ FEATURE = Feature(
     },
     afterwards="imgsearch.features.narrowing.afterwards:sentences",
     page="imgsearch.features.narrowing.page:page",
+    components="imgsearch.features.narrowing",
     exports={
         "imgsearch.features.narrowing.operations": ("Narrowing",),
         "imgsearch.features.narrowing.records": ("NarrowingQuestion", "NarrowingQuestions"),

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import timedelta
 
 from msgspec import Struct
 
 from imgsearch.errors import QueryError
+from imgsearch.language.clauses import sentences_of
+from imgsearch.text import words_of
 
 MAX_PARTS = 3
 MAX_WINDOW_DAYS = 3650
@@ -106,27 +109,75 @@ def _window(line: str, found: re.Match[str]) -> tuple[timedelta | None, str | No
 def with_sign(line: str) -> str | None:
     """Return a line of two or three parts with its signs; None for one that is no such line.
 
-    Words are read only in forms that leave no doubt about the order; a line with quotes, or with a
-    filter before the words, is taken as it is.
+    Words are read only in forms that leave no doubt about the order; a line with a filter before
+    the words is taken as it is, and so is one with quotes, unless another sentence has the order.
+    Of several sentences, one may say the order: the others say more of what that one is about, or
+    of the part that they share words with.
     """
     if "~>" in line:
         has_sign = any(found[0][0] == "~" for found in _SIGN_OR_PHRASE.finditer(line))
         return line if has_sign else None
     text = " ".join(line.split()).rstrip(" .!")
-    if '"' in text or ":" in text or text.endswith("?") or len(text) > _MAX_WORDS_CHARS:
+    if ":" in text or text.endswith("?") or len(text) > _MAX_WORDS_CHARS:
         return None
-    for form, order in _FORMS:
+    sentences = sentences_of(text)
+    if len(sentences) > 1:
+        ordered = [(at, read) for at, each in enumerate(sentences) if (read := _ordered(each))]
+        if len(ordered) > 1 or any(each.count('"') % 2 for each in sentences):
+            return None
+        for at, read in ordered:
+            return " ~> ".join(_with_others(read, sentences[:at], sentences[at + 1 :]))
+    whole = _ordered(text)
+    return None if whole is None else " ~> ".join(whole.parts)
+
+
+class _Ordered(Struct, frozen=True):
+    """The parts of a sentence in the order of time, and which of them it is about."""
+
+    parts: tuple[str, ...]
+    subject: int
+
+
+def _ordered(sentence: str) -> _Ordered | None:
+    """Return the parts of a sentence that leaves no doubt about their order; None for others."""
+    text = sentence.strip(" .!")
+    if '"' in text or text.endswith("?"):
+        return None
+    for form, order, subject in _FORMS:
         found = form.fullmatch(text)
         if found is not None:
-            parts = [_tidied(found[name]) for name in order if found[name] is not None]
+            names = [name for name in order if found[name] is not None]
+            parts = tuple(_tidied(found[name]) for name in names)
             if all(parts):
-                return " ~> ".join(parts)
+                return _Ordered(parts, names.index(subject))
     return None
+
+
+def _with_others(read: _Ordered, before: Sequence[str], after: Sequence[str]) -> list[str]:
+    """Return the parts, one of which has the other sentences of the line beside it."""
+    others = _content_words(" ".join((*before, *after)))
+    shared = [
+        len(others & _content_words(part)) + (not _REFERRING.isdisjoint(words_of(part)))
+        for part in read.parts
+    ]
+    most = max(shared)
+    subject = read.subject if shared[read.subject] == most else shared.index(most)
+    parts = list(read.parts)
+    own = f"{parts[subject]}." if after else parts[subject]
+    parts[subject] = " ".join((*before, own, *after))
+    return parts
+
+
+def _content_words(text: str) -> set[str]:
+    """Return the longer words of a text, which are hardly ever pronouns or prepositions."""
+    return {word for word in words_of(text) if len(word) >= _CONTENT_LETTERS}
 
 
 # ------------------------------------------------------------------------- in words
 
-_MAX_WORDS_CHARS = 400
+_MAX_WORDS_CHARS = 600
+_CONTENT_LETTERS = 4
+_REFERRING = frozenset(("it", "them"))  # what another sentence names
 # Words in -ing that are things, so that "after" before them is no order of two acts.
 _THINGS_IN_ING = (
     "morning|evening|spring|wedding|building|king|ring|thing|anything|something|everything|"
@@ -146,31 +197,44 @@ def _form(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern, re.IGNORECASE)
 
 
-# Each with the names of its groups in the order of time. "vor dem" is left out: it means a place,
-# too. "After" without a verb or a second sentence is left out: "after the rain" is a look.
-_FORMS: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = (
+# Each with the names of its groups in the order of time, and the one that the sentence is about.
+# "vor dem" is left out: it means a place, too. "After" without a verb or a second sentence is left
+# out: "after the rain" is a look.
+_FORMS: tuple[tuple[re.Pattern[str], tuple[str, ...], str], ...] = (
     (
         _form(r"first,? (?P<a>.+?),? (?:and )?then,? (?P<b>.+?)(?:,? (?:and )?then,? (?P<c>.+))?"),
         ("a", "b", "c"),
+        "a",
     ),
     (
         re.compile(
             rf"{_SOON}[Aa]fter (?P<a>{_V_ING}.*?)(?:, (?:{_WE} )?| (?i:{_WE}) )(?:then )?(?P<b>.+)"
         ),
         ("a", "b"),
+        "b",
     ),
-    (_form(rf"{_SOON}after {_WE} (?P<a>.+?),? {_WE} (?:then )?(?P<b>.+)"), ("a", "b")),
+    (_form(rf"{_SOON}after {_WE} (?P<a>.+?),? {_WE} (?:then )?(?P<b>.+)"), ("a", "b"), "b"),
+    # "After a walk, we …": an act, with a sentence after the comma. "After the rain" is a look.
+    (_form(rf"{_SOON}after (?P<a>(?:an?|our|my) [^,]+), {_WE} (?P<b>.+)"), ("a", "b"), "b"),
     (
         re.compile(rf"{_SOON}[Bb]efore (?P<b>{_V_ING}.*?)(?:, (?:{_WE} )?| (?i:{_WE}) )(?P<a>.+)"),
         ("a", "b"),
+        "a",
     ),
-    (re.compile(rf"(?i:{_WE}) (?P<b>.+?),? {_SOON}after (?P<a>{_V_ING}.+)"), ("a", "b")),
-    (re.compile(rf"(?i:{_WE}) (?P<a>.+?),? {_SOON}before (?P<b>{_V_ING}.+)"), ("a", "b")),
-    (_form(rf"(?P<a>{_ARTICLE} .+?) {_SAW} {_SOON}before (?P<b>{_ARTICLE} .+)"), ("a", "b")),
-    (_form(rf"(?P<b>{_ARTICLE} .+?) {_SAW} {_SOON}after (?P<a>{_ARTICLE} .+)"), ("a", "b")),
+    (re.compile(rf"(?i:{_WE}) (?P<b>.+?),? {_SOON}after (?P<a>{_V_ING}.+)"), ("a", "b"), "b"),
+    (re.compile(rf"(?i:{_WE}) (?P<a>.+?),? {_SOON}before (?P<b>{_V_ING}.+)"), ("a", "b"), "a"),
+    (re.compile(rf"(?P<a>(?i:{_V_ING}).+), {_SOON}before (?P<b>{_V_ING}.+)"), ("a", "b"), "a"),
+    (
+        re.compile(rf"(?P<b>.+?),? {_SOON}after (?P<a>.+?),? and {_SOON}before (?P<c>.+)"),
+        ("a", "b", "c"),
+        "b",
+    ),
+    (_form(rf"(?P<a>{_ARTICLE} .+?) {_SAW} {_SOON}before (?P<b>{_ARTICLE} .+)"), ("a", "b"), "a"),
+    (_form(rf"(?P<b>{_ARTICLE} .+?) {_SAW} {_SOON}after (?P<a>{_ARTICLE} .+)"), ("a", "b"), "b"),
     (
         _form(r"(?:zuerst|erst),? (?P<a>.+?),? (?:und )?(?:dann|danach),? (?P<b>.+)"),
         ("a", "b"),
+        "a",
     ),
     (
         _form(
@@ -178,6 +242,7 @@ _FORMS: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = (
             r"(?P<b>.+)"
         ),
         ("a", "b"),
+        "b",
     ),
 )
 _LEADS = re.compile(r"^(?:and|then|und|dann|,|i|we|he|she|they|you)\s+", re.IGNORECASE)

@@ -57,7 +57,8 @@ class Walls:
         """Make an address that shows the photos of a search, and nothing else, to all who know it.
 
         The search is answered anew each time, so new photos come by themselves. It has all photos
-        of filters, and with words those that are not weak, 1,000 at most. The web page serves it.
+        of filters, and with words the good matches, or the possible ones where there are none,
+        1,000 at most. The web page serves it.
         Raises QueryError as `find` does, UsageError for an empty line and for hours or seconds that
         make no sense, and DiskError.
         """
@@ -94,12 +95,12 @@ class Walls:
 
     def photos_of(self, line: str) -> list[int]:
         """Return the ids of the photos that a wall with this line shows. Raises QueryError."""
-        from imgsearch.search.answers import MAX_RANKED, found_ids
+        from imgsearch.search.answers import MAX_RANKED, good_ids
         from imgsearch.search.prepared import prepare
 
         query = resolve_query(line)
         prepared = prepare(self._opened.context(), query)
-        return found_ids(prepared, MAX_RANKED if query.terms else None, include_weak=False)
+        return good_ids(prepared, MAX_RANKED if query.terms else None)
 
     def _page_key(self) -> bytes:
         from imgsearch.store.page_key import page_key

@@ -27,7 +27,11 @@ class EncoderReads:
 
     def current(self) -> EncoderRow | None:
         """Return the encoder that answers queries; None before the first indexing run."""
-        query = "SELECT key, encoder_id, name, dim FROM encoders WHERE state = 'current'"
+        query = (
+            "SELECT key, encoder_id, name, dim, coalesce((SELECT json_extract(options, '$.encoder')"
+            " FROM unfinished_jobs WHERE job = 'encoder'), '') "
+            "FROM encoders WHERE state = 'current'"
+        )
 
         def read() -> EncoderRow | None:
             row = self._database.fetch_one(query)

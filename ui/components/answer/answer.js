@@ -1,10 +1,11 @@
 // The photos that a search found, in its order or by day: to look through, to select, and to open.
 // Python gives the search; its photos are fetched from the page's own server.
 
-import { layOutBlocks, layOutDays, rowsOfShapes, squares } from "../grid/layout.js";
+import { layOutBlocks, layOutDays } from "../grid/layout.js";
 import { PhotoGrid } from "../grid/photo_grid.js";
 import { dayHeadings, dayOf } from "../grid/headings.js";
-import { memoriesHeight, memoryRows } from "../grid/memories.js";
+import { elementsOfRows, heightOfRows } from "../grid/memories.js";
+import { chosenView, keepView, tilingOf } from "../grid/view.js";
 import { normalized } from "../history/history.js";
 import { ask } from "../shared/ask.js";
 import { closest, element, textButton } from "../shared/dom.js";
@@ -12,17 +13,16 @@ import { mount } from "../shared/page.js";
 import { tileOf } from "../shared/photo_tile.js";
 import { ASKED_FORM, tray } from "../shared/tray.js";
 import { Toolbar } from "./toolbar.js";
-import { ROWS_PX, chosenView, keepView } from "./view.js";
 
 /** @import { Block, BlockSection, Day, DaySection } from "../grid/layout.js" */
-/** @import { Memories } from "../grid/memories.js" */
+/** @import { Row } from "../grid/memories.js" */
 /** @import { Listed } from "../grid/photo_grid.js" */
 /** @import { DayCount } from "../operations.d.ts" */
 /** @import { Place, Response, StreamlitComponent } from "../types.d.ts" */
-/** @import { View } from "./view.js" */
+/** @import { View } from "../grid/view.js" */
 /**
  * `stacked` is null where photos cannot be stacked; `other_views` are icon, label and address of each, and `forms` are dialogs of Python.
- * @typedef {{ address: string, parameters: string, version: string, heading: [first: string, rest: string], other_views: [string, string, string][], forms: [icon: string, label: string, name: string][], weaker: boolean, memories: Memories[], first_title: string, stacked: boolean | null }} Data
+ * @typedef {{ address: string, parameters: string, version: string, heading: [first: string, rest: string], other_views: [string, string, string][], forms: [icon: string, label: string, name: string][], weaker: boolean, rows: Row[], first_title: string, stacked: boolean | null }} Data
  */
 /**
  * `shapes` are the widths of the photos in percent of their heights.
@@ -30,7 +30,6 @@ import { ROWS_PX, chosenView, keepView } from "./view.js";
  */
 
 const END_HEIGHT = 76; // of the button below the photos
-const NARROW = 5.6; // on a narrow screen several photos still fit side by side
 
 /** @extends {PhotoGrid<BlockSection | DaySection, List>} */
 class Answer extends PhotoGrid {
@@ -75,7 +74,7 @@ class Answer extends PhotoGrid {
     if (data.stacked !== null && data.stacked !== this.view.stacked) component.setStateValue("stacked", this.view.stacked);
     if (before?.parameters === data.parameters) {
       if (before.version !== data.version) this.loadAgain(); // photos have come or gone
-      else if (this.layout && (before.weaker !== data.weaker || JSON.stringify(before.memories) !== JSON.stringify(data.memories))) this.showOthers();
+      else if (this.layout && (before.weaker !== data.weaker || JSON.stringify(before.rows) !== JSON.stringify(data.rows))) this.showOthers();
       return;
     }
     this.isListed = this.mustSelectAll = false;
@@ -105,8 +104,8 @@ class Answer extends PhotoGrid {
 
   tilesAddress() { return { path: "/answer/tiles", parameters: this.data.parameters }; }
 
-  // Below rows of other photos, the first ones need a title.
-  get firstTitle() { return this.data.memories.length ? this.data.first_title : ""; }
+  // Below rows of others, the first photos need a title.
+  get firstTitle() { return this.data.rows.length ? this.data.first_title : ""; }
 
   /** @param {List} list */
   adopt({ ids, sections, shapes, days }) {
@@ -125,9 +124,8 @@ class Answer extends PhotoGrid {
 
   /** @param {number} width */
   arrange(width) {
-    const px = ROWS_PX[this.view.size], desired = Math.min(px, px / NARROW * innerWidth / 100);
-    const tiling = this.view.squares ? squares(width, desired, 1) : rowsOfShapes(width, desired, this.shapes);
-    const layout = this.days ? layOutDays(this.days, [], tiling, 0) : layOutBlocks(this.blocks, tiling, 0, memoriesHeight(this.data.memories));
+    const tiling = tilingOf(this.view, width, this.shapes);
+    const layout = this.days ? layOutDays(this.days, [], tiling, 0) : layOutBlocks(this.blocks, tiling, 0, heightOfRows(this.data.rows));
     if (this.data.weaker) layout.height += END_HEIGHT;
     return layout;
   }
@@ -144,7 +142,7 @@ class Answer extends PhotoGrid {
   }
 
   extras() {
-    const before = memoryRows(this.data.memories);
+    const before = elementsOfRows(this.data.rows);
     if (!this.data.weaker) return { before, after: [] };
     const end = element("div", "end"), button = textButton("Show weaker matches", null, "unfold_more");
     button.onclick = () => { button.disabled = true; this.component?.setTriggerValue("weaker", true); };

@@ -4,9 +4,9 @@
 import { isPlainClick, visit } from "../history/history.js";
 import { element, find, focusIn, icon, setLast, textButton } from "../shared/dom.js";
 import { Menu } from "../shell/menu.js";
-import { ROWS_PX } from "./view.js";
+import { ROWS_PX } from "../grid/view.js";
 
-/** @import { View } from "./view.js" */
+/** @import { View } from "../grid/view.js" */
 /** @typedef {{ icon: string, label: string, name: string, act: () => void }} Item of the menu; `name` is its class */
 /**
  * `otherViews` are icon, label and address of each; `stacked` is null where photos cannot be stacked.

@@ -1,5 +1,5 @@
-// The filters of the query. A click on a button is sent to Python, which changes the search box. Words that stand
-// for a filter have two: one removes them, the other takes them as plain words.
+// The filters and the clauses of the query. A click on a button is sent to Python, which changes the search box. Words
+// that stand for a filter have two: one removes them, the other takes them as plain words.
 
 import { element, focusIn } from "../shared/dom.js";
 import { UnhandledEvents } from "../shared/unhandled_events.js";
@@ -41,11 +41,12 @@ function chipOf({ kind, words, label, help }, key) {
   const remove = buttonOf("remove", kind), icon = element("span", "icon", "close");
   const chip = Object.assign(element("span", `chip ${kind}`), { key, buttons: [remove] });
   icon.ariaHidden = "true";
-  remove.append(icon, element("span", "", label));
+  remove.append(icon, element("span", "label", label));
   remove.title = help;
-  if (kind === "words") {
+  if (kind === "clause") remove.ariaLabel = `Remove the clause “${words}”`;
+  if (kind === "words" || kind === "aside") {
     chip.role = "group";
-    chip.ariaLabel = `“${words}” is understood as ${label}`;
+    chip.ariaLabel = kind === "words" ? `“${words}” is understood as ${label}` : `“${words}”: ${label}`;
     remove.ariaLabel = `Remove ${label}, understood from “${words}”`;
     const plain = buttonOf("plain", "plain");
     plain.textContent = `“${words}”`;

@@ -24,7 +24,6 @@
  */
 
 export const GAP = 4; // between tiles
-const DESIRED_SIDE = 176, MIN_COLUMNS = 3; // of the timeline
 const LINE_HEIGHT = 52; // of the heading of a block
 const MONTH_HEIGHT = 58, SPAN_HEIGHT = 56, DAY_HEIGHT = 40;
 const BETWEEN_DAYS = 24, BETWEEN_BLOCKS = 24; // of two in one row
@@ -42,10 +41,10 @@ function write(tiles, offset, x, y, width, height) {
   tiles[4 * offset + 3] = height;
 }
 
-// Squares in columns, at least `fewest`. They fill the width as far as whole pixels do.
-/** @param {number} width @param {number} [desired] @param {number} [fewest] @returns {Tiling} */
-export function squares(width, desired = DESIRED_SIDE, fewest = MIN_COLUMNS) {
-  const columns = Math.max(fewest, Math.round((width + GAP) / (desired + GAP))), step = Math.floor((width + GAP) / columns), side = step - GAP;
+// Squares in columns. They fill the width as far as whole pixels do.
+/** @param {number} width @param {number} desired @returns {Tiling} */
+export function squares(width, desired) {
+  const columns = Math.max(1, Math.round((width + GAP) / (desired + GAP))), step = Math.floor((width + GAP) / columns), side = step - GAP;
   return {
     width,
     desired: side,

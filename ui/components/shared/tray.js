@@ -8,7 +8,7 @@ import { NO_SERVER, askOperation, readOperation } from "./ask.js";
 import { countOf } from "./dom.js";
 
 /** @import { Change, PostOperations } from "../operations.d.ts" */
-/** @import { CustomTarget, FeatureModule, MarkedPhoto, Marks, MarksChange, Response, TrayEvents } from "../types.d.ts" */
+/** @import { CustomTarget, FeatureModule, MarkedPhoto, Marks, MarksChange, Response, TakesBack, TrayEvents } from "../types.d.ts" */
 /** @typedef {Response<Change> | null} Changed the answer to a change */
 /** @typedef {{ [Path in keyof PostOperations]: PostOperations[Path]["answer"] extends Change ? Path : never }[keyof PostOperations]} ChangePath */
 
@@ -35,8 +35,8 @@ class Tray extends EventTarget {
     this.marks = new Map(); // that were changed in this tab, by id
     /** @type {Map<string, boolean>} */
     this.pending = new Map(); // ids and whether they are selected, as the server does not know yet
-    /** @type {number[]} */
-    this.done = []; // changes of this tab, which can be undone: their ids
+    /** @type {(number | TakesBack)[]} */
+    this.done = []; // of this tab, which can be undone: the ids of changes, and what takes other things back
     // Modules of features: see FeatureModule in types.d.ts.
     /** @type {FeatureModule[]} */
     this.features = [];
@@ -233,13 +233,18 @@ class Tray extends EventTarget {
 
   // ---------------------------------------------------------------- undo
 
-  // Undo the last change of this tab, or this one. Returns the answer.
-  /** @param {number} [chosen] */
+  // Undo the last change of this tab, or this one. Returns the answer; null where no change of the library was undone.
+  /** @param {number | TakesBack} [chosen] */
   async undo(chosen) {
     await this.settled();
     await this.changed;
     const id = chosen ?? this.done.at(-1);
     if (id === undefined) { this.tell(TOLD, { text: "There is nothing to undo here.", hasChanges: true }); return null; }
+    if (typeof id === "function") {
+      this.done = this.done.filter((each) => each !== id);
+      await id();
+      return null;
+    }
     const answer = await askOperation("changes/undo", { change_id: id });
     this.done = this.done.filter((each) => each !== id);
     if (!answer?.ok) { this.say(answer); return answer; }
@@ -293,10 +298,16 @@ class Tray extends EventTarget {
   /** @param {Pick<Change, "id">} change */
   remember({ id }) {
     if (id === null) return;
-    this.done.push(id);
-    if (this.done.length > MOST_UNDONE) this.done.shift();
+    this.canTakeBack(id);
     this.channel?.postMessage({});
     this.tell(MADE_CHANGE);
+  }
+
+  // What this tab has done last, which Undo then takes back.
+  /** @param {number | TakesBack} done */
+  canTakeBack(done) {
+    this.done.push(done);
+    if (this.done.length > MOST_UNDONE) this.done.shift();
   }
 
   /** @param {Changed} answer @param {string} [text] */

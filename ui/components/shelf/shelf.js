@@ -1,29 +1,25 @@
-// The shelf of the start page: what features put there, as links with the cover, the name, and how many photos there are.
+// Collections that features bring, as links with the cover, the name, and how many photos there are.
 
 import { isPlainClick, visit } from "../history/history.js";
 import { countOf, element } from "../shared/dom.js";
 import { showPicture } from "../shared/picture.js";
 
-/** @import { StreamlitComponent } from "../types.d.ts" */
 /**
  * A link of a feature: ShelfEntry in ui/features.py.
  * @typedef {{ name: string, line: string, address: string, kind: string, icon: string, photos: number, new: number, cover: string | null, problem: boolean }} Entry
  */
-
-/** @param {HTMLElement} box @param {StreamlitComponent<{ entries: Entry[], title: string }>} component */
-export default function (box, { data }) {
-  const shelf = element("nav", "shelf");
-  shelf.ariaLabel = data.title;
-  shelf.append(...data.entries.map(linkOf));
-  box.replaceChildren(shelf);
-}
 
 /** @param {Entry} entry */
 export function linkOf(entry) {
   const link = element("a");
   link.href = entry.address;
   link.title = entry.line;
-  link.onclick = (event) => { if (isPlainClick(event)) { event.preventDefault(); visit(entry.address); } };
+  link.onclick = (event) => {
+    if (!isPlainClick(event)) return;
+    event.preventDefault();
+    event.stopPropagation(); // a grid opens what else is clicked
+    visit(entry.address);
+  };
   link.dataset.kind = entry.kind;
   link.append(coverOf(entry), element("span", "name", entry.name));
   const count = element("span", "count", entry.problem ? "cannot be answered now" : countOf(entry.photos));

@@ -18,9 +18,11 @@ export class HeaderButtons {
     this.paths = paths;
     this.node = element("div", "header-buttons");
     this.changes = button("history", () => tray.tell(ASKED_CHANGES));
+    this.changes.className = "last-changes"; // not on a phone, where they are among the tools
     this.changes.ariaLabel = this.changes.title = "Changes";
     this.theme = button("", () => this.changeTheme());
     this.logOut = button("logout", () => this.end());
+    this.logOut.className = "log-out";
     this.logOut.ariaLabel = this.logOut.title = "Log out";
     this.node.append(this.changes, this.theme, this.logOut);
   }

@@ -10,7 +10,10 @@ import { addressKeepingSearch } from "../shared/search_box.js";
  * A view, and what the row of its place calls it. A hidden one is not in the row: other views lead to it.
  * @typedef {{ address: string, label: string, isHidden: boolean }} View
  */
-/** @typedef {{ title: string, icon: string, views: View[] }} Place */
+/**
+ * `overview` is the address of a view that leads to all others of the place, which has no row then; else it is empty.
+ * @typedef {{ title: string, icon: string, views: View[], overview: string }} Place
+ */
 
 export class Places {
   constructor() {
@@ -20,6 +23,7 @@ export class Places {
     this.places = [];
     /** @type {Place | null} */
     this.here = null;
+    this.isDeeper = false; // than the overview of the place
     this.follow = () => this.showHere();
     addEventListener("popstate", this.follow); // of all ways to another view
   }
@@ -36,12 +40,12 @@ export class Places {
   }
 
   showHere() {
-    const place = placeOf(location, this.places), path = location.pathname;
-    if (place !== this.here) {
+    const place = placeOf(location, this.places), path = location.pathname, isDeeper = Boolean(place?.overview) && place?.overview !== path;
+    if (place !== this.here || isDeeper !== this.isDeeper) {
       this.here = place;
-      const views = place ? shownViews(place) : [];
+      this.isDeeper = isDeeper;
       this.row.scrollLeft = 0; // another place begins with its first view
-      this.row.replaceChildren(...(views.length > 1 ? views.map(({ address, label }) => this.link(address, label)) : []));
+      this.row.replaceChildren(...(place ? this.linksIn(place) : []));
     }
     this.row.hidden = !this.row.children.length || path === PHOTO; // a photo has the room
     for (const [index, link] of [...this.bar.children].entries()) mark(link, this.places[index] === place && (linkedPath(link) === path ? "page" : "true"));
@@ -49,6 +53,14 @@ export class Places {
       mark(link, linkedPath(link) === path && "page");
       if (linkedPath(link) === path) bringIntoRow(link, this.row);
     }
+  }
+
+  // The row of a place: its views, or the way back to the one that leads to them.
+  /** @param {Place} place */
+  linksIn(place) {
+    if (place.overview) return this.isDeeper ? [this.link(place.overview, place.title, "arrow_back")] : [];
+    const views = shownViews(place);
+    return views.length > 1 ? views.map(({ address, label }) => this.link(address, label)) : [];
   }
 
   /** @param {string} address @param {string} text @param {string} [sign] */

@@ -208,15 +208,16 @@ export class TrayBar {
 
   // Without a text, what was told last goes away; what `stays` does so only then.
   /** @param {Told} told */
-  tell({ text, change, hasChanges = false, isProblem = false, stays = false }) {
+  tell({ text, change, takesBack, hasChanges = false, isProblem = false, stays = false }) {
     clearTimeout(this.timer);
     this.told.replaceChildren(...(text ? [element("span", "", text)] : []));
     this.told.classList.toggle("problem", isProblem);
     const end = () => { clearTimeout(this.timer); this.told.replaceChildren(); };
-    if (change !== undefined && change !== null) {
+    const done = change ?? takesBack;
+    if (done !== undefined) {
       const undo = element("button", "", "Undo");
       undo.type = "button";
-      undo.onclick = () => { end(); tray.undo(change); };
+      undo.onclick = () => { end(); tray.undo(done); };
       this.told.append(undo);
     }
     if (hasChanges && tray.has("changes")) {

@@ -2,9 +2,10 @@
 // returns to the same place.
 
 import { PhotoGrid } from "../grid/photo_grid.js";
-import { layOutDays, squares } from "../grid/layout.js";
+import { layOutDays } from "../grid/layout.js";
 import { dayHeadings, dayOf, headingsOfFeatures } from "../grid/headings.js";
-import { memoriesHeight, memoryRows } from "../grid/memories.js";
+import { elementsOfRows, heightOfRows } from "../grid/memories.js";
+import { chosenView, tilingOf } from "../grid/view.js";
 import { askOperation, queryOf } from "../shared/ask.js";
 import { mount } from "../shared/page.js";
 
@@ -18,9 +19,12 @@ import { mount } from "../shared/page.js";
 class Timeline extends PhotoGrid {
   /** @type {Parameters | undefined} */ search;
   /** @type {Day[]} */ days = [];
+  /** @type {number[]} */ shapes = []; // of all photos, in their order
   /** @type {Span[]} */ spans = [];
   /** @type {string[]} */ modules = []; // that find headings
   /** @type {Memories[]} */ memories = [];
+
+  view = chosenView();
 
   /** @param {HTMLElement} box */
   constructor(box) {
@@ -45,13 +49,14 @@ class Timeline extends PhotoGrid {
   get query() { return queryOf(this.search ?? {}); }
 
   /** @param {string | null | undefined} photoId */
-  askAt(photoId) { return askOperation("timeline/days", { query: this.query, photo_id: photoId ? Number(photoId) : null }); }
+  askAt(photoId) { return askOperation("timeline/days", { query: this.query, photo_id: photoId ? Number(photoId) : null, shapes: true }); }
 
   tilesAddress() { return { path: "/timeline/tiles", parameters: new URLSearchParams(this.search) }; }
 
   /** @param {DayCounts} list */
-  adopt({ days }) {
+  adopt({ days, shapes }) {
     this.days = days.map((day) => dayOf(day));
+    this.shapes = shapes;
     /** @type {Span[]} */
     this.spans = [];
   }
@@ -74,13 +79,13 @@ class Timeline extends PhotoGrid {
 
   /** @param {number} width */
   arrange(width) {
-    return layOutDays(this.days, this.spans, squares(width), memoriesHeight(this.memories));
+    return layOutDays(this.days, this.spans, tilingOf(this.view, width, this.shapes), heightOfRows(this.memories));
   }
 
   /** @param {DaySection} section */
   headingsOf(section) { return dayHeadings(section); }
 
-  extras() { return { before: memoryRows(this.memories), after: [] }; }
+  extras() { return { before: elementsOfRows(this.memories), after: [] }; }
 
   /** @param {Place | null} place */
   keepPlace(place) {

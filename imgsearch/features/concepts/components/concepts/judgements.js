@@ -2,7 +2,8 @@
 // on the screen.
 
 import { NO_SERVER, askOperation } from "../shared/ask.js";
-import { element, textButton } from "../shared/dom.js";
+import { element, printable, textButton } from "../shared/dom.js";
+import { TOLD, tray } from "../shared/tray.js";
 
 /** @typedef {boolean | null} Judged whether a photo shows a concept; null: nobody has said so */
 
@@ -18,6 +19,7 @@ export class Judgements {
     this.judgedOf = judgedOf;
     /** @type {Map<string, Judged>} */
     this.made = new Map(); // since the view was opened, also those on their way: by photo and concept
+    /** @type {Promise<unknown>} */
     this.sent = Promise.resolve(); // one after the other: the last one of a photo counts
     /** @type {Map<string, HTMLButtonElement[]>} */
     this.rows = new Map(); // by concept: the buttons
@@ -70,16 +72,32 @@ export class Judgements {
   /** @param {string} name @param {boolean} clicked */
   judge(name, clicked) {
     const { photo } = this, before = this.judged(photo, name), shows = clicked === before ? null : clicked;
+    const sent = this.say(photo, name, shows);
+    sent.then((isTaught) => {
+      if (!isTaught) return;
+      const takesBack = () => this.say(photo, name, before);
+      tray.canTakeBack(takesBack);
+      tray.tell(TOLD, { text: `${printable(name)}: ${shows === null ? "forgot what you said" : shows ? "the photo shows it" : "the photo does not show it"}`, takesBack });
+    });
+  }
+
+  // Says whether a photo shows a concept; null takes it back. Returns whether the library has learned it.
+  /** @param {string} photo @param {string} name @param {Judged} shows @returns {Promise<boolean>} */
+  say(photo, name, shows) {
+    const before = this.judged(photo, name);
     this.made.set(`${photo} ${name}`, shows);
     this.status.textContent = "";
     this.mark();
-    this.sent = this.sent.then(async () => {
+    const sent = this.sent.then(async () => {
       const answer = await askOperation("concepts/teach", { name, ...lessonOf(Number(photo), shows) });
-      if (answer?.ok) return;
+      if (answer?.ok) return true;
       if (this.made.get(`${photo} ${name}`) === shows) this.made.set(`${photo} ${name}`, before);
       this.status.textContent = answer ? answer.content : NO_SERVER;
       this.mark();
+      return false;
     });
+    this.sent = sent;
+    return sent;
   }
 }
 

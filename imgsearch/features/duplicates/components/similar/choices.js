@@ -3,7 +3,8 @@
 // A choice shows at once and is sent afterwards, one after the other. What could not be sent yet survives a reload and a
 // restart of the server.
 
-import { askOperation, deleteByOperation } from "../shared/ask.js";
+import { askOperation, deleteByOperation, readOperation } from "../shared/ask.js";
+import { TOLD, tray } from "../shared/tray.js";
 
 /** @import { ChosenPhoto } from "../operations.d.ts" */
 /** @import { CustomTarget, Response } from "../types.d.ts" */
@@ -14,7 +15,7 @@ import { askOperation, deleteByOperation } from "../shared/ask.js";
 const UNSENT = "imgsearch.choices"; // in the storage of the tab
 const RETRY_MS = 1000;
 export const CHOSEN = "chosen"; // a choice was answered: see `Recorded`
-export const CHOSEN_ELSEWHERE = "chosen-elsewhere"; // in another tab
+export const CHOSEN_ELSEWHERE = "chosen-elsewhere"; // in another tab, or several at once
 
 class Choices extends EventTarget {
   constructor() {
@@ -38,10 +39,29 @@ class Choices extends EventTarget {
     this.send();
   }
 
-  // What is proposed is kept again.
+  // Somebody chooses; Undo takes it back.
+  /** @param {Choosable} photo @param {boolean} isKept */
+  choose(photo, isKept) {
+    const before = this.isKept(photo);
+    this.set(photo.id, isKept);
+    tray.canTakeBack(() => this.set(photo.id, before));
+  }
+
+  // What is proposed is kept again. The line at the lower edge offers to choose the same anew.
   async forget() {
     await this.settled();
+    const before = await readOperation("duplicates/choices");
+    if (!before?.ok) return before;
     const answer = await deleteByOperation("duplicates/choices");
+    if (answer?.ok && answer.content) {
+      const takesBack = async () => {
+        for (const [id, isKept] of Object.entries(before.content)) this.set(id, isKept);
+        await this.settled();
+        this.dispatchEvent(new Event(CHOSEN_ELSEWHERE));
+      };
+      tray.canTakeBack(takesBack);
+      tray.tell(TOLD, { text: `Forgot ${answer.content.toLocaleString("en")} choice${answer.content === 1 ? "" : "s"} among near-duplicates`, takesBack });
+    }
     this.channel?.postMessage("");
     return answer;
   }

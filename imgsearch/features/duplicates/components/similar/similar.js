@@ -215,9 +215,10 @@ class Groups {
 
   /** @param {string} id @param {boolean} isKept */
   choose(id, isKept) {
-    choices.set(id, isKept);
     const shown = this.cards.get(id);
-    if (shown) this.showKept(shown.group);
+    if (!shown) return;
+    choices.choose(shown.card.photo, isKept);
+    this.showKept(shown.group);
   }
 
   /** @param {Group} group */

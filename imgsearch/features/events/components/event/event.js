@@ -2,10 +2,11 @@
 // which event it is; its photos are asked of the library.
 
 import { PhotoGrid } from "../grid/photo_grid.js";
-import { layOutBlocks, layOutDays, squares } from "../grid/layout.js";
+import { layOutBlocks, layOutDays } from "../grid/layout.js";
 import { addressOfEvent } from "../events/addresses.js";
 import { hoursOf, spanOf } from "../events/times.js";
 import { dayHeadings, dayOf } from "../grid/headings.js";
+import { chosenView, tilingOf } from "../grid/view.js";
 import { isPlainClick, leave, normalized, visit } from "../history/history.js";
 import { NO_SERVER, askOperation } from "../shared/ask.js";
 import { countOf, dayName, element, find, icon, printable, setLast, textButton } from "../shared/dom.js";
@@ -20,7 +21,6 @@ import { RouteMap } from "./route_map.js";
 /** @typedef {{ event: EventSummary, version: string, map: string | null }} Data: `map` as RouteMap takes it */
 /** @typedef {Listed & { ids: string[], found: EventPhotos }} List */
 
-const TILE_PX = 176;
 const MOST_TITLE = 200; // characters, as the library takes
 const TOWNS = 6;
 
@@ -30,9 +30,11 @@ const button = (text, act, sign) => textButton(text, act, sign, "button");
 /** @extends {PhotoGrid<BlockSection | DaySection, List>} */
 class OneEvent extends PhotoGrid {
   /** @type {string[] | null} */ ids = null; // of all photos, once they are known
+  /** @type {number[]} */ shapes = []; // of all photos
   /** @type {Day[]} */ days = [];
   told = ""; // the version that is shown; "" before the first run
   isEditing = false;
+  view = chosenView();
 
   /** @param {HTMLElement} box @param {Data} data */
   constructor(box, data) {
@@ -92,8 +94,9 @@ class OneEvent extends PhotoGrid {
   tilesAddress() { return { path: "/events/tiles", parameters: new URLSearchParams({ event: this.event.start }) }; }
 
   /** @param {List} list */
-  adopt({ ids, found: { event, days, stops, towns } }) {
+  adopt({ ids, found: { event, shapes, days, stops, towns } }) {
     this.ids = ids;
+    this.shapes = shapes;
     this.days = days.map((day) => ({ ...dayOf(day), remark: "" }));
     const isMoved = event.start !== this.event.start && this.isShown; // its dates were corrected
     if (isMoved) history.replaceState(history.state, "", addressOfEvent(event.start));
@@ -104,10 +107,10 @@ class OneEvent extends PhotoGrid {
   // The title of an event of one day says which.
   /** @param {number} width */
   arrange(width) {
-    const start = this.headHeight;
-    if (this.days.length > 1) return layOutDays(this.days, [], squares(width), start);
+    const start = this.headHeight, tiling = tilingOf(this.view, width, this.shapes);
+    if (this.days.length > 1) return layOutDays(this.days, [], tiling, start);
     const blocks = this.days.map(({ count, label }) => ({ title: "", label, count }));
-    return layOutBlocks(blocks, squares(width, Math.min(TILE_PX, width / 3), 1), 0, start);
+    return layOutBlocks(blocks, tiling, 0, start);
   }
 
   /** @param {BlockSection | DaySection} section */
