@@ -36,8 +36,9 @@ def command(
       imgsearch search is:screenshot
       imgsearch kinds --show screenshot
 
-    What is left out stays so until you show it again, also on the page. Queries that name the kind
-    or an album have such pictures in any case. docs/kinds.md says how kinds are told.
+    What is left out stays so until you show it again, also on the page. Queries that name the kind,
+    and those for what was put together by hand, have such pictures in any case. docs/kinds.md says
+    how kinds are told.
     """
     both = [each for each in leave_out if each in show]
     if both:

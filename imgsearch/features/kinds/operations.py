@@ -48,8 +48,8 @@ class Kinds:
     def leave_out(self, kinds: LeftOut) -> PictureKinds:
         """Leave pictures of these kinds, and of no others, out of answers, until changed again.
 
-        Without any, answers have all pictures. A query that names a kind, or an album, has them in
-        any case. Raises UsageError for an unknown kind.
+        Without any, answers have all pictures. A query that names a kind, or what was put
+        together by hand, has them in any case. Raises UsageError for an unknown kind.
         """
         unknown = [each for each in kinds if each not in KIND_NAMES]
         if unknown:

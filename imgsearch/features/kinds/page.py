@@ -39,7 +39,7 @@ def _section(status: Status, busy: bool) -> None:
             key=key,
             on_change=partial(_choose, key, name),
         )
-    st.caption("Albums, and queries with is:screenshot or is:document, have them in any case.")
+    st.caption("Queries with is:screenshot or is:document have them in any case.")
 
 
 def _choose(key: str, name: KindName) -> None:
