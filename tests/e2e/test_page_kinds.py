@@ -67,7 +67,7 @@ def test_a_switch_leaves_screenshots_out_and_an_answer_leads_back_to_it(
     search(tab, "screenshots")
     wait_for_count(tab, 2)
     search(tab, "type:png")
-    tab.get_by_role("button", name="Change").click()
+    tab.get_by_role("button", name="Change", exact=True).click()
     tab.get_by_text("Leave 2 screenshots out of answers").click()
     expect(switch).not_to_be_checked()
     settle(tab)

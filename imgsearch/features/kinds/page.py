@@ -43,6 +43,7 @@ def _section(status: Status, busy: bool) -> None:
 
 
 def _choose(key: str, name: KindName) -> None:
-    kinds = session().library.kinds
-    others = [each for each in kinds.all().left_out if each != name]
-    kinds.leave_out([*others, name] if st.session_state[key] else others)
+    here = session()
+    others = [each for each in here.library.kinds.all().left_out if each != name]
+    here.library.kinds.leave_out([*others, name] if st.session_state[key] else others)
+    here.forget_photo_count()  # the next answer is another one at once
