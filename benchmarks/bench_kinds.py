@@ -194,6 +194,13 @@ def _print(library: Library, drawn: Path) -> None:
     kind_of = _kinds(library, drawn)
     counted = {kind: sum(each == kind for each in kind_of.values()) for kind in KINDS}
     click.echo("  ".join(f"{count} {kind}s" for kind, count in counted.items()))
+    either = [int(each) for each in library.find_all("is:screenshot|document").ids]
+    right = sum(kind_of[each] != "photo" for each in either)
+    wanted = counted["screenshot"] + counted["document"]
+    click.echo(
+        f"either         found {len(either):4}  precision {right / max(1, len(either)):.3f}  "
+        f"recall {right / max(1, wanted):.3f}"
+    )
     for kind in judging.KINDS:
         found = [int(each) for each in library.find_all(f"is:{kind}").ids]
         right = sum(kind_of[each] == kind for each in found)

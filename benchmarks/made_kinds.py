@@ -12,11 +12,13 @@ import math
 import random
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 Design = Callable[["_Sheet"], None]
+_Colour: TypeAlias = tuple[int, ...]
 
 _PHONES = ((1080, 2340), (1170, 2532), (1080, 1920), (750, 1334), (1440, 3120), (1284, 2778))
 _DESKTOPS = ((1920, 1080), (1366, 768), (2560, 1440), (1440, 900), (1280, 800))
@@ -65,11 +67,24 @@ class _Sheet:
     def words(self, count: int) -> str:
         return " ".join(self.rng.choice(_WORDS) for _ in range(count))
 
-    def text(self, x: float, y: float, text: str, font: ImageFont.FreeTypeFont, fill=None) -> None:
+    def text(
+        self,
+        x: float,
+        y: float,
+        text: str,
+        font: ImageFont.FreeTypeFont,
+        fill: _Colour | None = None,
+    ) -> None:
         self.draw.text((x, y), text, font=font, fill=fill or self.ink)
 
     def paragraph(
-        self, x: float, y: float, width: float, lines: int, font: ImageFont.FreeTypeFont, fill=None
+        self,
+        x: float,
+        y: float,
+        width: float,
+        lines: int,
+        font: ImageFont.FreeTypeFont,
+        fill: _Colour | None = None,
     ) -> float:
         """Draw lines of words; returns where they end."""
         step = font.size * 1.4

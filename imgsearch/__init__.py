@@ -77,7 +77,11 @@ if TYPE_CHECKING:
         ImportReport as ImportReport,
         SourceError as SourceError,
     )
-    from imgsearch.features.kinds.records import PictureKind as PictureKind
+    from imgsearch.features.kinds.operations import Kinds as Kinds
+    from imgsearch.features.kinds.records import (
+        PictureKind as PictureKind,
+        PictureKinds as PictureKinds,
+    )
     from imgsearch.features.labels.operations import Labels as Labels
     from imgsearch.features.labels.records import Classes as Classes, Label as Label
     from imgsearch.features.meaning.operations import Meaning as Meaning

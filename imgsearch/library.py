@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     from imgsearch.features.duplicates.operations import Duplicates
     from imgsearch.features.events.operations import Events
     from imgsearch.features.imports.operations import Imports
+    from imgsearch.features.kinds.operations import Kinds
     from imgsearch.features.labels.operations import Labels
     from imgsearch.features.labels.records import Classes, Label
     from imgsearch.features.meaning.operations import Meaning
@@ -263,6 +264,7 @@ class Library:
         imports: Imports
         labels: Labels
         meaning: Meaning
+        kinds: Kinds
         narrowing: Narrowing
         people: People
         places: Places

@@ -273,6 +273,7 @@ def main(arguments: Sequence[str]) -> None:
     run("ask", "ask", "When did I see a red square?")
     run("sequence", "search", "a red square ~> a blue square", "--all")
     run("narrow", "narrow", "type:png")
+    run("kinds", "kinds", "--leave-out", "screenshot")
     run("wall", "wall", "type:png")
     script = work / "tmp" / "count.py"
     script.write_text(

@@ -300,6 +300,7 @@ OF_FEATURES = {
     "events_photos": "events",
     "events_summaries": "events",
     "events_title": "events",
+    "kinds": "kinds",
     "map_clusters": "places",
     "meaning": "meaning",
     "narrow": "narrowing",
@@ -310,6 +311,7 @@ OF_FEATURES = {
     "search": "text",
     "sequences": "sequences",
     "timeline_headings": "events",
+    "walls": "wall",
 }
 # An archive refuses these: they need folders of the library's own.
 REFUSED: dict[str, Callable[[Library], object]] = {
@@ -395,6 +397,11 @@ def on_a_wall(library: Library) -> object:
     return shown and (shown.line, shown.pause), wall.photos, library.walls.all()
 
 
+def left_out_kinds(library: Library) -> object:
+    left_out = library.kinds.leave_out(["screenshot"])
+    return left_out, library.kinds.all(), library.kinds.leave_out([])
+
+
 def without_a_map(library: Library) -> object:
     return library.meaning.exists()
 
@@ -412,6 +419,7 @@ MADE: dict[str, Callable[[Library], object]] = {
     "duplicates_choices": chosen_duplicate,
     "meaning": without_a_map,
     "walls": on_a_wall,
+    "kinds": left_out_kinds,
 }
 
 

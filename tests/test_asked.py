@@ -25,7 +25,7 @@ _ABOUT_COMMANDS = "is about the commands, not about a library"
 WITHOUT = {
     **dict.fromkeys(("index", "rebuild", "settle", "copy", "unpack", "pack", "evaluate"), _JOB),
     **dict.fromkeys(("read-text", "faces", "duplicates", "doctor", "album export"), _JOB),
-    **dict.fromkeys(("people", "saved", "label", "teach", "encoders", "wall"), _CHOICE),
+    **dict.fromkeys(("people", "saved", "label", "teach", "encoders", "wall", "kinds"), _CHOICE),
     **dict.fromkeys(("watch", "serve", "ui", "mcp", "browse", "demo"), _PROGRAM),
     **dict.fromkeys(("completion", "help"), _ABOUT_COMMANDS),
     "failures": "follows folders: no operation, since a service changes none",

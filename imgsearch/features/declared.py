@@ -40,13 +40,15 @@ class NamedFilter(NamedTuple):
 
     Its module has three functions. `names(database)` returns all names, and `unknown(name, names)`
     the sentence about a name that is not among them; `condition(name)` returns the SQL condition
-    of a photo (`imgsearch.store.filters.SqlCondition`).
+    of a photo (`imgsearch.store.filters.SqlCondition`). With `is_by_hand`, people have put these
+    photos together one by one, and an answer has all of them: see `Feature.left_out`.
     """
 
     metavar: str
     meaning: str  # completes the sentence "Photos …"
     suggested_as: str  # the word for one name among suggestions: "album"
     module: str
+    is_by_hand: bool = False
 
 
 class ValueFilter(NamedTuple):
@@ -291,7 +293,9 @@ class Feature(NamedTuple):
     that are no queries, by their sign.
     `lacking` are values of the filter `no:`, such as "album", each with the name of a function that
     is called with the `ConditionContext` and returns the condition that a photo has none.
-    `states` are values of the filter `is:`.
+    `states` are values of the filter `is:`. `left_out` names a function that is called with the
+    database and returns those whose pictures answers leave out, unless the query names the state,
+    or what was put together by hand.
     `afterwards` names a function that yields sentences which `imgsearch search` prints for people
     after the first page of an answer, at a terminal: it is called with what asks the library or its
     service (`imgsearch.service.api.Asking`), the query, and the `Answer`.
@@ -333,6 +337,7 @@ class Feature(NamedTuple):
     forms: Mapping[str, LineForm] = {}
     lacking: Mapping[str, str] = {}
     states: Mapping[str, PictureState] = {}
+    left_out: str | None = None
     details: Mapping[str, Detail] = {}
     explained: Mapping[str, Explained] = {}
     rows: str | None = None

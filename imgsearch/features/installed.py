@@ -237,6 +237,11 @@ def states() -> dict[str, PictureState]:
     return _all(_states)
 
 
+def left_out() -> tuple[str, ...]:
+    """Return the names of functions that return states: see `Feature.left_out`."""
+    return _each(lambda feature: feature.left_out)
+
+
 def narrowing() -> dict[str, NarrowingValues]:
     """Return the values of features by which long answers are narrowed, by filter."""
     return _all(_narrowing)

@@ -98,9 +98,9 @@ _COUNTRIES = {
 _STATE_NOUNS = {
     words: state for state, declared in installed.states().items() for words in declared.words
 }
-_AFTER_NOUN = frozenset(
-    {*("of", "from", "with", "about", "showing", "since", "before", "after"), *("von", "vom")}
-    | {*("aus", "mit", "seit", "vor", "nach")}
+_BEFORE_CONTENT = frozenset({"of", "with", "about", "showing", "von", "mit"})
+_BEFORE_ORIGIN = frozenset(
+    {"from", "since", "before", "after", "vom", "aus", "seit", "vor", "nach"}
 )
 
 
@@ -598,7 +598,7 @@ class _Words:
         following = self._lower[end] if end < len(self._lower) else ""
         stands_alone = (
             not following
-            or following in _AFTER_NOUN
+            or following in _BEFORE_CONTENT | _BEFORE_ORIGIN
             or following in PICTURES
             or self._has_date(end, end)
             or (following in ("in", "im") and self._has_date(end + 1, end))
@@ -610,7 +610,9 @@ class _Words:
         filters = (Filter("is", (state,)),)
         if not (stands_alone and is_asked_for and self._names.any_passes(filters)):
             return None
-        return _Match(taken, at, end, filters)
+        # "Screenshots of a chat" says more than "a chat".
+        has_content = following in _BEFORE_CONTENT and not self._has_date(end + 1, end)
+        return _Match(taken, at, end, filters, tuple(range(at, end)) if has_content else ())
 
     def _has_date(self, at: int, taken: int) -> bool:
         """Return whether a date begins at a word."""

@@ -34,7 +34,8 @@ class Selection(Struct, frozen=True):
 
     `named` restricts it to photos with all of these phrases in their names, or with `any_named`,
     any of them. `online` are the ids of the roots that are reachable now. Without `with_hidden`,
-    photos that a person has hidden are left out. A rating is that which a person has given here or,
+    photos that a person has hidden are left out, and so are those in the states `left_out`, which
+    are values of the filter `is:`. A rating is that which a person has given here or,
     with `rated_by_files`, that of the files; the other one counts where there is none.
     """
 
@@ -44,6 +45,7 @@ class Selection(Struct, frozen=True):
     named: tuple[NamedPhrase, ...] = ()
     any_named: bool = False
     with_hidden: bool = True
+    left_out: tuple[str, ...] = ()
     rated_by_files: bool = False
 
 

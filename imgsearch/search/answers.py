@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from imgsearch.errors import QueryError
 from imgsearch.language.grammar import EMPTY_QUERY, MAX_RESULTS, check_k, resolve_query
@@ -99,7 +100,8 @@ def counted_ids(context: SearchContext, query: str | Query | None, k: int) -> Id
     is_stacked = context.stack_raw and not (prepared and prepared.exact.terms)  # else done already
     if prepared is None and not is_stacked and not context.hides_photos:
         return None
-    among = context.selection(())
+    # A view of all photos is no answer, and leaves out hidden ones alone.
+    among = replace(context.selection(()), left_out=())
     ids = context.photos.ids(among) if prepared is None else matching_ids(prepared, k)
     if not is_stacked:
         return ids

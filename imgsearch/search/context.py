@@ -14,7 +14,7 @@ from imgsearch.features import installed
 from imgsearch.language.understanding import understand
 from imgsearch.place_names import place_names
 from imgsearch.records.query import Example, Filter, Query, Selection, Understanding
-from imgsearch.search.named import names_hidden, with_known_names
+from imgsearch.search.named import left_out, names_hidden, with_known_names
 from imgsearch.search.named_queries import with_named_queries
 from imgsearch.search.places import located
 
@@ -121,7 +121,8 @@ class SearchContext(Struct, frozen=True):
     def selection(self, filters: tuple[Filter, ...], among: Ids | None = None) -> Selection:
         """Return the photos that pass these filters, hidden ones only if a filter names these.
 
-        Of photos that are given, hidden ones stay. Raises QueryError for an unknown town or name.
+        Those that answers leave out are left out: see `left_out`. Of photos that are given, all
+        stay. Raises QueryError for an unknown town or name.
         """
         selection = selection_of(
             self.reads,
@@ -131,11 +132,39 @@ class SearchContext(Struct, frozen=True):
             among,
         )
         shows_hidden = among is not None or names_hidden(filters) or not self.hides_photos
-        return replace(selection, with_hidden=shows_hidden, rated_by_files=self.rated_by_files)
+        return replace(
+            selection,
+            with_hidden=shows_hidden,
+            left_out=() if among is not None else left_out(self.reads.definitions, filters),
+            rated_by_files=self.rated_by_files,
+        )
+
+    def left_out(self, query: Query) -> tuple[str, ...]:
+        """Return the states whose pictures the answer to an exact query leaves out.
+
+        That of an example of the library is not among them: who searches by a screenshot looks for
+        screenshots.
+        """
+        states = left_out(self.reads.definitions, query.filters)
+        examples = [
+            term.what.source
+            for term in query.terms
+            if isinstance(term.what, Example) and isinstance(term.what.source, int)
+        ]
+        if not (states and examples):
+            return states
+        return tuple(
+            state
+            for state in states
+            if not self.photos.within(examples, self.selection((Filter("is", (state,)),)))
+        )
 
     def among(self, query: Query) -> Selection | None:
         """Return the photos that pass the query's filters; None where these are all photos."""
-        return self.selection(query.filters) if query.filters or self.hides_photos else None
+        states = self.left_out(query)
+        if not (query.filters or self.hides_photos or states):
+            return None
+        return replace(self.selection(query.filters), left_out=states)
 
     @property
     def hides_photos(self) -> bool:

@@ -160,6 +160,9 @@ def _rank_of(query: PreparedQuery, photo_id: int) -> int | None:
 
 def _why_hidden(query: PreparedQuery, photo_id: int) -> str | None:
     context = query.context
+    for state in context.left_out(query.exact):
+        if context.photos.within([photo_id], context.selection((Filter("is", (state,)),))):
+            return f"It is a {state}, and answers leave these out. is:{state} finds it."
     if not context.hides_photos or names_hidden(query.exact.filters):
         return None
     if context.photos.within([photo_id], context.selection(())):

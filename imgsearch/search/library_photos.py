@@ -189,7 +189,7 @@ class LibraryPhotos:
     def ids(self, among: Selection) -> Ids:
         """Return the ids of a selection, sorted, unique: for views of all photos, not searches."""
         own = (among.filters, among.online, None if among.among is None else id(among.among))
-        marks = (among.with_hidden, among.rated_by_files)
+        marks = (among.with_hidden, among.left_out, among.rated_by_files)
         key = (*own, among.named, among.any_named, *marks)
         known = self._selected.get(key)
         if known is None:
@@ -203,7 +203,8 @@ class LibraryPhotos:
             return self._reads.selections.ids(among)
         join = np.union1d if among.any_named else np.intersect1d
         named: Ids = reduce(join, map(self._ids_named, among.named))
-        if among.among is None and not among.filters and among.with_hidden:
+        is_all = among.among is None and not among.filters and not among.left_out
+        if is_all and among.with_hidden:
             return named
         return np.intersect1d(named, self.ids(replace(among, named=(), any_named=False)))
 

@@ -144,6 +144,9 @@ def _where(
     conditions = [SqlCondition(there)]
     if not selection.with_hidden:
         conditions.append(SqlCondition(f"NOT {_marked('hidden')}"))
+    for state in selection.left_out:
+        is_left_out = _state(context, state)
+        conditions.append(is_left_out._replace(text=f"NOT {is_left_out.text}"))
     if selection.among is not None:
         conditions.append(_is_one_of("photos.id", selection.among.tolist()))
     for condition in selection.filters:

@@ -686,6 +686,7 @@ def test_answers_are_as_the_document_describes_them(served: Served) -> None:
         "/saved/looked": [{"name": "cats"}],
         "/saved/rename": [{"name": "cats", "new_name": "our cats"}],
         "/saved/remove": [{"name": "our cats"}],
+        "/kinds/left-out": [{"kinds": ["screenshot"]}, {"kinds": []}],
         "/walls": [{"line": "type:png"}, {"line": "a cat", "seconds": 30, "pause": "22:00-07:00"}],
         "/walls/remove": [{"number": 1}],
         "/concepts/teach": [

@@ -31,6 +31,7 @@ export interface GetOperations {
   "duplicates/choices": { request: {}; answer: Record<string, boolean> };
   "labels": { request: {}; answer: (SavedLabels)[] };
   "saved": { request: {}; answer: (SavedSearchSummary)[] };
+  "kinds": { request: {}; answer: PictureKinds };
   "walls": { request: {}; answer: (Wall)[] };
 }
 
@@ -98,6 +99,7 @@ export interface PostOperations {
   "around": { request: { photo: number | string; k?: number }; answer: PhotosBeforeAfter };
   "sequences": { request: { line: string; k?: number; weak?: boolean }; answer: SequenceAnswer };
   "ask": { request: { question: string; k?: number }; answer: QuestionAnswer };
+  "kinds/left-out": { request: { kinds: ("document" | "screenshot")[] }; answer: PictureKinds };
   "narrow": { request: { query: string | QueryBody }; answer: NarrowingQuestions };
   "walls": { request: { line: string; seconds?: number; pause?: string | null }; answer: Wall };
   "walls/remove": { request: { number: number }; answer: null };
@@ -326,6 +328,8 @@ export type PhotoSequence = { hits: (Hit)[]; score: number; level: "likely" | "p
 export type QuestionAnswer = { question: string; asked: "ever" | "how long" | "how many photos" | "how many places" | "how often" | "look" | "other" | "when" | "where" | "which dates" | "who"; sentence: string; certainty: "known" | "likely" | "none" | "refused" | "unsure"; query: string; photos: number; occasions: (AnsweredOccasion)[]; hits: (Hit)[]; remarks: (string)[]; remark_commands: (string)[] };
 
 export type AnsweredOccasion = { start: string; end: string; title: string; place: string | null; photos: number; certainty: "known" | "likely" | "none" | "refused" | "unsure" };
+
+export type PictureKinds = { screenshots: number; documents: number; left_out: ("document" | "screenshot")[] };
 
 export type NarrowingQuestions = { photos: number; questions: (NarrowingQuestion)[] };
 

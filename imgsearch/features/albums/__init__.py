@@ -22,6 +22,7 @@ FEATURE = Feature(
             meaning="in this album, made with imgsearch album or on the page",
             suggested_as="album",
             module="imgsearch.features.albums.filters",
+            is_by_hand=True,
         )
     },
     lacking={"album": "imgsearch.features.albums.filters:in_no_album"},

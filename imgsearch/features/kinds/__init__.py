@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
-from imgsearch.features.declared import Detail, Feature, PictureState
+from imgsearch.features.declared import Detail, Feature, ListedCommand, Part, PictureState
 
 FEATURE = Feature(
     name="kinds",
+    parts={"kinds": Part("imgsearch.features.kinds.operations:Kinds")},
+    commands={
+        "kinds": ListedCommand(
+            group="Organise",
+            summary="Count screenshots and documents, or leave them out of answers.",
+            module="imgsearch.features.kinds.kinds_command",
+            before="label",
+        )
+    },
     states={
         "screenshot": PictureState(
             meaning="screenshot (of a phone or a computer)",
@@ -24,6 +33,7 @@ FEATURE = Feature(
             ),
         ),
     },
+    left_out="imgsearch.features.kinds.left_out:left_out",
     details={
         "kind": Detail(
             "imgsearch.features.kinds.records:KindOfPhoto",
@@ -33,5 +43,9 @@ FEATURE = Feature(
     rows="imgsearch.features.kinds.filters:rows_of_photo",
     remarks="imgsearch.features.kinds.remarks:remarks",
     after_indexing="imgsearch.features.kinds.judging:judge_new_photos",
-    exports={"imgsearch.features.kinds.records": ("PictureKind",)},
+    page="imgsearch.features.kinds.page:page",
+    exports={
+        "imgsearch.features.kinds.operations": ("Kinds",),
+        "imgsearch.features.kinds.records": ("PictureKind", "PictureKinds"),
+    },
 )

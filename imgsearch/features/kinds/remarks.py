@@ -1,4 +1,4 @@
-"""The remark that some photos were not judged yet, for queries that ask for a kind."""
+"""The remarks that some photos were not judged yet, and how many an answer leaves out."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from imgsearch.errors import CommandLine, Sentence
 from imgsearch.features.kinds.numbers import version
 from imgsearch.features.kinds.records import KIND_NAMES
 from imgsearch.features.kinds.store import KindStore
+from imgsearch.records.query import Filter
+from imgsearch.text import format_count
 
 if TYPE_CHECKING:
     from imgsearch.records.query import Query
@@ -16,7 +18,13 @@ if TYPE_CHECKING:
 
 
 def remarks(context: SearchContext, query: Query) -> Iterator[str]:
-    """Say that photos were not judged yet where a query asks for a kind."""
+    """Yield a remark about photos that were not judged yet, and one about those left out."""
+    yield from _unjudged(context, query)
+    yield from _left_out(context, query)
+
+
+def _unjudged(context: SearchContext, query: Query) -> Iterator[str]:
+    """Yield a remark if a query asks for a kind, and photos were not judged yet."""
     asked = any(
         each.field == "is" and not {*KIND_NAMES}.isdisjoint(map(str, each.values))
         for condition in query.filters
@@ -32,3 +40,21 @@ def remarks(context: SearchContext, query: Query) -> Iterator[str]:
             "Not all photos were looked at yet for screenshots and documents. To do so: ",
             CommandLine("index"),
         )
+
+
+def _left_out(context: SearchContext, query: Query) -> Iterator[str]:
+    """Yield a remark with the numbers of pictures that pass the filters and are left out."""
+    counts = {
+        state: context.photos.count(
+            context.selection((*query.filters, Filter("is", (state,))))
+        ).photos
+        for state in context.left_out(query)
+    }
+    found = [state for state, count in counts.items() if count]
+    if not found:
+        return
+    numbers = " and ".join(format_count(counts[state], state) for state in found)
+    yield Sentence(
+        f"Without {numbers}, which is:{'|'.join(found)} finds. To change this: ",
+        CommandLine("kinds"),
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from imgsearch.features.kinds.records import PictureKind
+from imgsearch.features.kinds.records import KIND_NAMES, KindName, PictureKind
 from imgsearch.store.database import Database
 
 
@@ -28,10 +28,10 @@ class KindStore:
         )
         return dict(self._database.fetch_all(query))
 
-    def left_out(self) -> tuple[str, ...]:
+    def left_out(self) -> tuple[KindName, ...]:
         """Return the kinds that answers leave out."""
-        rows = self._database.fetch_all("SELECT kind FROM kinds_left_out ORDER BY kind")
-        return tuple(kind for (kind,) in rows)
+        rows = self._database.fetch_all("SELECT kind FROM kinds_left_out")
+        return tuple(each for each in KIND_NAMES if (each,) in rows)
 
     def leave_out(self, kinds: Sequence[str]) -> None:
         """Store the kinds that answers leave out, in place of those before."""

@@ -46,6 +46,15 @@ class DefinitionReads:
         query = "SELECT 1 FROM marks WHERE kind = 'hidden' LIMIT 1"
         return self._recent.get(query, lambda: self._database.fetch_one(query) is not None)
 
+    def left_out(self) -> tuple[str, ...]:
+        """Return the states, values of the filter `is:`, whose pictures answers leave out."""
+
+        def read() -> tuple[str, ...]:
+            named = installed.left_out()
+            return tuple(state for each in named for state in load(each)(self._database))
+
+        return self._recent.get("left out", read)
+
     def favourites(self) -> list[int]:
         """Return the photos that are marked as favourites: ids, sorted."""
         query = "SELECT photo_id FROM marks WHERE kind = 'favourite' ORDER BY photo_id"

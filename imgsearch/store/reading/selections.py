@@ -30,7 +30,7 @@ class SelectionReads:
 
         if selection.among is not None:  # it has no hash, and few ask again
             return read()
-        marks = (selection.with_hidden, selection.rated_by_files)
+        marks = (selection.with_hidden, selection.left_out, selection.rated_by_files)
         return self._recent.get((selection.filters, selection.online, marks), read)
 
     def listing(
