@@ -115,6 +115,12 @@ def test_choices_survive_a_reload_and_a_restart_and_are_those_of_all_tabs(
         }
         tab.get_by_role("button", name="Forget 2 choices").click()
         expect_kept(tab, "large")
+        told = tab.locator(".told")
+        told.get_by_text("Forgot 2 choices among near-duplicates").wait_for()
+        told.get_by_role("button", name="Undo").click()
+        expect_kept(tab, "small")
+        tab.get_by_role("button", name="Forget 2 choices").click()
+        expect_kept(tab, "large")
         tab.reload()
         expect_kept(tab, "large")
 

@@ -117,6 +117,8 @@ def test_photos_of_several_searches_and_views_become_an_album(
     assert names_in_tray(kept) == ["coffee.png", "chelsea.png", "rocket.jpg"]
     page.goto(address)
     shelf = page.get_by_role("navigation", name="Albums")
+    cover = shelf.locator(".cover").first.bounding_box()
+    assert cover is not None and (cover["width"], cover["height"]) == (200, 200)
     shelf.get_by_role("link", name="For the book").click()
     page.wait_for_url("**q=album*")
     page.locator(".tile").nth(2).wait_for()
