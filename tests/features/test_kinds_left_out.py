@@ -86,7 +86,7 @@ def test_an_answer_says_how_many_it_leaves_out(library: Library) -> None:
     (remark,) = library.find("type:png", 9).remarks
     assert remark.startswith("Without 2 screenshots and 1 document, which is:screenshot|document ")
     assert "imgsearch kinds" in remark
-    (remark,) = library.find("name:Screenshot_1", 9).remarks
+    *_, remark = library.find("name:Screenshot_1", 9).remarks
     assert remark.startswith("Without 1 screenshot, which is:screenshot finds.")
     assert library.find("name:a.png", 9).remarks == ()  # it leaves nothing out
 
