@@ -25,8 +25,8 @@ _KINDS = {  # only before a word for photos: a square is a place, too
 _VIDEOS = {"videos": ("type", "video"), "video clips": ("type", "video")}
 _MOST_BESIDE_VIDEOS = 2  # words: "dog videos", but not "a child who watches videos"
 _TAKEN = {"taken", "shot", "made", "captured", "photographed"}
-_BY_MEANS_OF = {"with", "on", "by", "using"}
-_WHOSE = ARTICLES | {"my", "our", "his", "her", "their"}
+_BY_MEANS_OF = words_as("before_camera") | {"on", "using"}
+_WHOSE = words_as("determiner") | ARTICLES
 _DETERMINERS = words_as("article", "quantifier", "before_photos")
 # What a photo may lack, by the words for it after "without".
 _LACKED = {
