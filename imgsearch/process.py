@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 
 if sys.platform == "win32":
     import ctypes
@@ -46,10 +47,24 @@ else:
         resource.setrlimit(kind, (amount, amount))
 
 
+def _peak_since_start_bytes() -> int | None:
+    """Return `VmHWM` of Linux (proc_pid_status(5)); None on other systems.
+
+    `ru_maxrss` would be that of a larger process which has started this one.
+    """
+    with suppress(OSError), Path("/proc/self/status").open("rb") as status:
+        for line in status:
+            if line.startswith(b"VmHWM:"):
+                return int(line.split()[1]) * 1024
+    return None
+
+
 def peak_memory_bytes() -> int:
     """Return the most physical memory that this process has used at once."""
     if sys.platform == "win32":
         peak_bytes = _peak_working_set_bytes()
+    elif (since_start := _peak_since_start_bytes()) is not None:
+        peak_bytes = since_start
     else:
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         peak_bytes = peak if sys.platform == "darwin" else peak * 1024

@@ -425,7 +425,7 @@ def test_a_library_gives_sixteen_threads_the_answers_it_gives_one(
     for number in range(40):
         make_photo(f"photos/{number}.png", (number * 6, 255 - number * 6, number * number % 255))
     held = ParkedEncoder(StandIn())
-    queries = [f"what number {number} looks for, in its own words" for number in range(THREADS)]
+    queries = [f"a sight of number {number} in its own colours" for number in range(THREADS)]
 
     def open_library(cache: str) -> Library:
         """Opens the library with a cache in which no query is known."""

@@ -300,7 +300,7 @@ def test_facts_that_an_older_imgsearch_did_not_read_are_unknown(
     said = "1 of 2 photos were indexed before imgsearch read flash:yes, and are left out"
     with open_library("data") as library:
         merge(library, 1, read_later(1, 0, flash=False), is_old=False)
-        assert library.find("flash:yes").remarks == ()
+        assert library.find("flash:yes").remarks == ("No photo with flash:yes.",)
         merge(library, 2, read_later(1, 1, iso=100), read_later(2, 1), is_old=True)
         assert said in library.find("flash:yes").remarks[0]
         unflashed = [hit.photo.id for hit in library.find("-flash:yes").hits]

@@ -239,8 +239,10 @@ def _with_emptying_part(context: SearchContext, query: Query, answer: Answer) ->
     remarks = [*answer.remarks]
     if len(query.filters) > 1:
         remarks.append(f"{every}{_without_one(context, query)}.")
-    else:
-        remarks.append(f"{every}.{'' if known else _how_without_filters(query)}")
+    elif known:
+        remarks.append(f"{every}.")
+    elif not any(_unread_facts(context, query)):  # else nobody knows that no photo passes it
+        remarks.append(f"{every}.{_how_without_filters(query)}")
     suggestion = answer.suggestion
     if tuple(filters) != query.filters:
         terms = tuple(filter(is_expressible, query.terms))
