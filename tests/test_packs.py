@@ -310,7 +310,7 @@ def test_facts_that_an_older_imgsearch_did_not_read_are_unknown(
         assert library.search("iso:200"), "its facts are newer"
         assert said in library.find("flash:yes").remarks[0], "and still not read for the flash"
         merge(library, 4, read_later(2, 3), is_old=False)
-        assert library.find("flash:yes").remarks == ()
+        assert library.find("flash:yes").remarks == ("No photo with flash:yes.",)
         assert len(library.find("-flash:yes").hits) == 2, "read, and without it"
 
 
