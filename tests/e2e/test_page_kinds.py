@@ -12,7 +12,7 @@ from playwright.sync_api import expect
 
 from imgsearch import Library, Settings
 from tests.browsing import NEEDS_BROWSER, axe_violations, search, serving, settle, wait_for_count
-from tests.factories import run_cli
+from tests.factories import run_cli, wait_until
 
 if TYPE_CHECKING:
     from tests.e2e.conftest import OpenTab
@@ -57,8 +57,8 @@ def test_a_switch_leaves_screenshots_out_and_an_answer_leads_back_to_it(
     expect(switch).not_to_be_checked()
     tab.get_by_text("Leave 2 screenshots out of answers").click()
     expect(switch).to_be_checked()
+    wait_until(lambda: left_out(data) == ("screenshot",))
     settle(tab)
-    assert left_out(data) == ("screenshot",)
     assert axe_violations(tab) == []
     tab.goto(address)
     search(tab, "type:png")
@@ -70,8 +70,7 @@ def test_a_switch_leaves_screenshots_out_and_an_answer_leads_back_to_it(
     tab.get_by_role("button", name="Change", exact=True).click()
     tab.get_by_text("Leave 2 screenshots out of answers").click()
     expect(switch).not_to_be_checked()
-    settle(tab)
-    assert left_out(data) == ()
+    wait_until(lambda: left_out(data) == ())
 
 
 def test_a_choice_of_a_command_is_that_of_the_page(

@@ -62,19 +62,20 @@ def address(place: Path) -> Iterator[str]:
         yield page
 
 
+@pytest.mark.parametrize("width", [1440, 390])
 def test_the_photos_are_shown_before_the_questions_and_do_not_move_for_them(
-    place: Path, open_tab: OpenTab, tmp_path: Path
+    place: Path, open_tab: OpenTab, tmp_path: Path, width: int
 ) -> None:
     held = tmp_path / "counted"
     served = page_server(
         place / "library", program=("-c", HELD_PAGE), environment={"HELD": str(held)}
     )
     with served as (address, _):
-        tab = open_tab(address)
+        tab = open_tab(address, width=width, height=844)
         tab.goto(address)
         search(tab, "type:png")
         first = tab.locator(".tile").first
-        expect(tab.get_by_text("of 60 photos").first).to_be_visible()
+        first.wait_for()
         asked = tab.locator(QUESTIONS)
         expect(asked).to_be_attached()
         settle(tab)

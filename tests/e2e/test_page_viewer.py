@@ -244,7 +244,7 @@ def test_escape_before_the_photo_has_come_keeps_the_selection(page: Page, addres
 def test_the_way_back_leads_to_the_photo_seen_last(
     page: Page, address: str, query: str, way: str
 ) -> None:
-    page.set_viewport_size({"width": 500, "height": 600})  # not all photos are in sight
+    page.set_viewport_size({"width": 660, "height": 500})  # not all photos are in sight
     page.goto(f"{address}/{query}")
     first = page.locator(".tile a[aria-label]").first
     first.click()

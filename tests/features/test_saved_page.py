@@ -58,8 +58,9 @@ def shelf_of(page: AppTest) -> dict[str, Any]:
     return {
         entry["name"]: entry
         for element in page.get("bidi_component")
-        if element.proto.component_name == "imgsearch_modules_shelf"
-        for entry in json.loads(element.proto.json)["entries"]
+        if element.proto.component_name == "imgsearch_modules_answer"
+        for row in json.loads(element.proto.json)["rows"]
+        for entry in row.get("entries", ())
     }
 
 
