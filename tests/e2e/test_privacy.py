@@ -59,7 +59,7 @@ def test_every_step_did_its_work(reports: dict[str, Report]) -> None:
     from imgsearch.features.people import models  # absent in some checkouts
     from imgsearch.features.text import reader as ocr
 
-    assert len(reports) == 63 + ocr.is_installed() + 2 * models.is_installed()
+    assert len(reports) == 65 + ocr.is_installed() + 2 * models.is_installed()
     for step, report in reports.items():
         assert "Traceback" not in report["output"], step
         assert report["returncode"] in (0, 1, -2), (step, report["output"])

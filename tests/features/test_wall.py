@@ -119,6 +119,12 @@ def test_no_copy_of_the_database_gives_a_key_away(
         assert copy.walls.with_key(key) is None
 
 
+@pytest.mark.parametrize("number", [0, 7, 1 << 63, 1 << 64])
+def test_a_number_that_no_wall_has_is_refused(library: Library, number: int) -> None:
+    with pytest.raises(UsageError, match=f"no wall with the number {number}"):
+        library.walls.remove(number)
+
+
 def test_what_no_wall_can_show_is_refused_at_once(library: Library) -> None:
     for line, error in (
         ("  ", UsageError),

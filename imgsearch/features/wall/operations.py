@@ -30,7 +30,8 @@ Dark = Annotated[
     str | None,
     Meta(description="Hours in which it is dark: 22:00-07:00. Default: none."),
 ]
-Number = Annotated[int, Meta(ge=1, le=(1 << 63) - 1, description="The number of a wall.")]
+_MOST_NUMBER = (1 << 63) - 1  # of a row in SQLite
+Number = Annotated[int, Meta(ge=1, le=_MOST_NUMBER, description="The number of a wall.")]
 
 
 class Walls:
@@ -80,7 +81,7 @@ class Walls:
 
         Frames that show it notice within a minute.
         """
-        if not self._store().remove(number):
+        if not (1 <= number <= _MOST_NUMBER and self._store().remove(number)):
             raise UsageError(
                 Sentence(
                     f"There is no wall with the number {number}. To list them: ",
