@@ -348,11 +348,9 @@ def _newest_first(query: Query) -> tuple[Query, UnderstoodPart] | None:
         return None
     rest = (dataclasses.replace(free, what=newest.rest),) if newest.rest else ()
     terms = tuple(each for term in query.terms for each in (rest if term is free else (term,)))
-    ordered = replace(query, terms=terms, sort="date")
-    plain = replace(query, terms=_exact(tuple(filter(is_expressible, query.terms))))
-    others = replace(ordered, terms=tuple(filter(is_expressible, terms)), sort="relevance")
-    part = UnderstoodPart(newest.words, "sort:date", to_text(plain, exact=True), to_text(others))
-    return ordered, part
+    plain = _line_with(query, free, (Term(str(free.what)),), exact=True)
+    part = UnderstoodPart(newest.words, "sort:date", plain, _line_with(query, free, rest))
+    return replace(query, terms=terms, sort="date"), part
 
 
 def _without_names(
