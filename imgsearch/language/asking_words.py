@@ -64,13 +64,13 @@ def without_asking_words(text: str) -> str:
 def says_nothing(text: str, language: str) -> bool:
     """Return whether no photo shows what these words of a language ("de") say: "die Bilder"."""
     words = [word.lower().strip(_PUNCTUATION) for word in text.split()]
-    own = next(each for each in _languages() if each.name == language)
-    return all(_is_among(own.words, word) for word in words)
+    known = _language(language).words
+    return all(_is_among(known, word) for word in words)
 
 
 def words_shown(text: str) -> int:
     """Return the number of words of an English text that a photo may show."""
-    (told,) = (language for language in _languages() if language.name == _ENGLISH)
+    told = _language(_ENGLISH)
     words = (word.lower().strip(_PUNCTUATION) for word in text.split())
     return sum(word not in told.words and word not in _FUNCTION_WORDS for word in words)
 
@@ -92,6 +92,10 @@ def _is_among(known: frozenset[str], word: str) -> bool:
 
 def _is_link(word: str) -> bool:
     return any(word in language.links for language in _languages())
+
+
+def _language(name: str) -> _Language:
+    return next(each for each in _languages() if each.name == name)
 
 
 @cache
