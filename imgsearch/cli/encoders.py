@@ -96,10 +96,10 @@ def _list(library: Library, as_json: bool) -> None:
     if library.exists() or library.settings.encoder != AUTO:  # else the choice has said it
         for problem in plugin_problems():
             info(problem)
-    photos = library.status().photos if library.exists() else 0
     if as_json:
         print_json(_as_json(choices, stored, used.name))
         return
+    photos = library.status().photos if library.exists() else 0
     by_test = groupby(choices, lambda encoder: (encoder.test, encoder.is_published))
     for (test, is_published), encoders in by_test:
         whose = "Published by others" if is_published else "Measured here"

@@ -276,15 +276,14 @@ class _Output(NamedTuple):
     preview: bool
 
 
-_PLAIN = "write plain: before the words"
-
-
 def _show(answer: Answer, output: _Output) -> bool:
     """Print an answer with its remarks; returns whether it has results."""
     if answer.understood:
         parts = [f"{part.words} as {part.filters}" for part in answer.understood]
         words = answer.understood[0].words
-        how, weight = ("put the words in quotes", -1.0) if words[0] == "-" else (_PLAIN, 1.0)
+        how, weight = "write plain: before the words", 1.0
+        if words[0] == "-":
+            how, weight = "put the words in quotes", -1.0
         plain = to_text(Query((Term(words.removeprefix("-"), weight),)), exact=True)
         info(f"Understood {', '.join(parts)}. To undo it, {how}: {plain}")
     for number, clause in enumerate(answer.clauses, 1):
