@@ -1,11 +1,13 @@
 """Compares an int8 image tower, layer by layer, and an index run, stage by stage, with the limit.
 
     python -m benchmarks.bench_layers [--model ARCH/PRETRAINED] [--cache DIR] [--form NAME]
+                                      [--rows N]
     python -m benchmarks.bench_layers --photos FOLDER [--model …] [--cache DIR]
 
-One thread runs the tower on eight rows at a time, as each thread of an indexing run does. The rows
-of the table are the products, by the size of their matrices, and the other layers by their kind;
-each has the share of the rate that large int8 products reach in one thread of the same machine.
+One thread runs the tower on as many photos at once as each thread of an indexing run does, or on
+`--rows`. The rows of the table are the products, by the size of their matrices, and the other
+layers by their kind; each has the share of the rate that large int8 products reach in one thread of
+the same machine.
 
 With photos, they are indexed into a temporary library, and the rows are the stages of that: the
 processor time of a photo, and what the limit of `bench_peers` allows for it, which is decoding by
@@ -35,6 +37,7 @@ from typing import Any
 from unittest import mock
 
 import numpy as np
+from msgspec.structs import replace
 
 from benchmarks import limits
 from imgsearch import Library, Settings
@@ -44,7 +47,6 @@ from imgsearch.encoders.onnx import MANIFEST
 from imgsearch.encoders.openclip.spec import IMAGE, ModelSpec
 from imgsearch.encoders.registry import open_encoder
 
-ROWS = 8  # as ParallelModel gives each of its threads
 RUNS = 30
 
 
@@ -65,7 +67,7 @@ def measure(graph: Path, group: int, form: openvino.Form) -> tuple[float, dict[s
     compiled = openvino.compiled(graph, group, form, options={"PERF_COUNT": True})
     request = compiled.create_infer_request()
     (port,) = compiled.inputs
-    shape = [ROWS, *(dim.get_length() for dim in list(port.partial_shape)[1:])]
+    shape = [form.rows, *(dim.get_length() for dim in list(port.partial_shape)[1:])]
     noise = np.random.default_rng(0).integers(0, 256, shape).astype(np.uint8)
     request.infer({0: noise})
     cpu_s = math.inf
@@ -83,17 +85,17 @@ def measure(graph: Path, group: int, form: openvino.Form) -> tuple[float, dict[s
             totals[node.node_name] = total
     layers: defaultdict[str, Layers] = defaultdict(Layers)
     for node in compiled.get_runtime_model().get_ops():
-        took = best.get(node.friendly_name, 0.0) / ROWS
-        name, gflop = describe(node)
+        took = best.get(node.friendly_name, 0.0) / form.rows
+        name, gflop = describe(node, form.rows)
         if took or gflop:
             alike = layers[name]
             alike.count += 1
             alike.gflop += gflop
             alike.seconds += took
-    return cpu_s / ROWS, dict(layers)
+    return cpu_s / form.rows, dict(layers)
 
 
-def describe(node: Any) -> tuple[str, float]:
+def describe(node: Any, photos: int) -> tuple[str, float]:
     """Describe a layer; for a product with weights, also its Gflop per photo."""
     kind = str(node.get_rt_info()["layerType"].astype(str))
     if not kind.startswith("FullyConnected"):
@@ -101,7 +103,7 @@ def describe(node: Any) -> tuple[str, float]:
     taken, given = node.input(0).get_partial_shape(), node.output(0).get_partial_shape()
     depth, width = taken[len(taken) - 1].get_length(), given[len(given) - 1].get_length()
     rows = math.prod(dim.get_length() for dim in list(given)[:-1])
-    return f"{rows} × {depth} by {depth} × {width}", 2 * rows * depth * width / 1e9 / ROWS
+    return f"{rows} × {depth} by {depth} × {width}", 2 * rows * depth * width / 1e9 / photos
 
 
 def table(cpu_s: float, layers: dict[str, Layers], peak_gflop_s: float) -> str:
@@ -246,6 +248,7 @@ def main() -> None:
     parser.add_argument("--model", default="ViT-B-32-256/random")
     parser.add_argument("--cache", type=Path, default=default_cache_dir())
     parser.add_argument("--form", choices=[form.name for form in openvino.FORMS])
+    parser.add_argument("--rows", type=int, help="photos at once")
     parser.add_argument("--photos", type=Path, help="index the photos of this folder")
     options = parser.parse_args()
     if options.photos:
@@ -259,6 +262,7 @@ def main() -> None:
         (form for form in openvino.FORMS if form.name == options.form),
         openvino.form_for(folder / IMAGE, group),
     )
+    form = replace(form, rows=options.rows or form.rows)
     peak = limits.gemm_peaks(threads=1)["int8"]
     print(f"int8 products of one thread: {peak:.0f} Gflop/s; form: {form.name}")
     print(table(*measure(folder / IMAGE, group, form), peak))

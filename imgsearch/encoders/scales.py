@@ -4,6 +4,10 @@ OpenVINO's products with int8 weights can scale the activations themselves, grou
 processors its products of plain integers are nearly twice as fast. For these, each group of
 activations is divided by its largest value and rounded by operators of the graph, and what a
 product gives is multiplied by that value again. Both round alike.
+
+OpenVINO keeps float32 from its result back to the nearest products, though it may compute in
+bfloat16. A value that goes around a product, as the largest of each group does, would lead it on
+back through the whole graph. So these values pass through a product by one of their own.
 """
 
 from __future__ import annotations
@@ -91,6 +95,8 @@ def _rounded(
     whole = operators.fake_quantize(
         operators.divide(activations, largest), *map(number, (-1, 1, -1, 1)), _LEVELS
     )
+    one = operators.constant(np.ones((1, 1), np.float32))
+    largest = operators.matmul(largest, one, False, False)  # ends what stays in float32
     if parts == 1:
         return [whole], [largest]
     flat = operators.reshape(whole, shape([*dims_before, parts * group]), True)
