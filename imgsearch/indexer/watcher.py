@@ -31,7 +31,6 @@ from imgsearch.records.files import FileStat
 
 if TYPE_CHECKING:
     from watchdog.observers.inotify import InotifyWatchGroup
-    from watchdog.observers.inotify_c import WatchDescriptor
 
 STEP_S = 0.2  # how soon an event or the end is noticed
 CANARY_FOLDER = "watch-canary"
@@ -352,26 +351,6 @@ class LostEventHandler(logging.Handler):
         self._on_lost_events()
 
 
-def _tolerate_two_watches_of_one_path() -> None:
-    """Keep watchdog's reading thread alive, and its stop free of errors; a bug of 7.0 and 7.1.
-
-    A folder that leaves a root keeps its watch, under its old path, until it is deleted. If another
-    folder has that path by then, watchdog removes the path twice, and the KeyError of the second
-    time ends the thread that reads all events.
-    """
-    from watchdog.observers.inotify import InotifyWatchGroup
-
-    remove = getattr(InotifyWatchGroup, "_remove_watch_internally", None)
-    if remove is None:  # another version, which a test holds to the same behaviour
-        return
-
-    def remove_if_known(self: InotifyWatchGroup, wd: WatchDescriptor) -> None:
-        with suppress(KeyError):
-            remove(self, wd)
-
-    InotifyWatchGroup._remove_watch_internally = remove_if_known  # type: ignore[method-assign]
-
-
 def _keep_watches_when_events_are_lost() -> None:
     """Let watchdog only add the watches that are missing after an overflow; a bug of 7.1.
 
@@ -379,18 +358,21 @@ def _keep_watches_when_events_are_lost() -> None:
     than its queue holds, 16,384, these events overflow it again, and so on without an end.
 
     For each folder that is watched already it also makes a warning, even if nobody reads it, and
-    writes the group into it: by default with the paths of all folders.
+    writes the group into it: by default with all its fields.
     """
     from watchdog.observers.inotify import InotifyWatchGroup
 
-    if not hasattr(InotifyWatchGroup, "on_queue_overflow"):
+    fields = InotifyWatchGroup.__dataclass_fields__
+    if not hasattr(InotifyWatchGroup, "on_queue_overflow") or "_nodes_by_wd" not in fields:
         return  # another version, which a test holds to the same behaviour
 
     def add_missing(self: InotifyWatchGroup) -> None:
         with self._lock:
             if not self.is_active:
                 return
-            self._move_event_grouper.discard_pending_events()
+            # A folder may have been deleted and made anew unnoticed: it needs a new watch.
+            self._nodes_by_wd.clear()
+            self._root = None
             with suppress(OSError):  # the root is gone
                 self._add_all_callbacks(self.path)
         # Of folders that had no watch until now, changes were missed.
@@ -405,7 +387,6 @@ def _short_name(group: InotifyWatchGroup) -> str:
 
 
 if _ON_LINUX:
-    _tolerate_two_watches_of_one_path()
     _keep_watches_when_events_are_lost()
 
 
