@@ -106,12 +106,15 @@ class PictureState(NamedTuple):
 
     `condition` names a function that is called with the `ConditionContext` and returns the SQL
     condition of a picture in this state. `words` are nouns that mean it in a query, where the
-    library has such pictures: "screenshots of a chat".
+    library has such pictures: "screenshots of a chat". `unknown` names a function that is called
+    with the context of a search (`SearchContext`) and yields a sentence, with the cure, where
+    pictures were not looked at yet: an empty answer does not say then that there are none.
     """
 
     meaning: str  # completes the list of states in the help
     condition: str
     words: tuple[str, ...] = ()
+    unknown: str | None = None
 
 
 class NamedQuery(NamedTuple):
