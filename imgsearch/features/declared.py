@@ -254,7 +254,7 @@ class FeatureJob(NamedTuple):
 
 
 class WhileWatching(NamedTuple):
-    """What a feature does while `imgsearch watch` runs, as options of its own ask for.
+    """Actions of a feature while `imgsearch watch` runs, with options of its own.
 
     Its module has `HELP`, paragraphs for the help text of the command, and `EVENT`, the name of the
     events that it prints. `options(command)` adds the options to a command of click, without
@@ -284,7 +284,7 @@ class LineForm(NamedTuple):
 
 
 class Feature(NamedTuple):
-    """What a feature brings. Of each field, the keys are the names that users see.
+    """The declaration of a feature. The keys of each field are the names that users see.
 
     The name of a fact has small letters, digits and an underscore: `white_balance`.
     `needs` are the features without which this one is left out. `taken` says, by table, why a
