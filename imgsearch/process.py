@@ -1,4 +1,4 @@
-"""What the operating system limits and counts for a process, on each system by its own calls."""
+"""Limits and counters of a process, by the calls of each operating system."""
 
 from __future__ import annotations
 

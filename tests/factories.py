@@ -341,6 +341,17 @@ def run_cli(
     )
 
 
+def temporary_folder_of_its_own(folder: Path) -> dict[str, str]:
+    """Return the environment of a pytest that a test starts, with its temporary files there.
+
+    pytest takes the rights of others from the folder that all its runs of a user share, also while
+    a test of another process has opened it to another user (test_store.py).
+    """
+    place = folder / "temporary"
+    place.mkdir(exist_ok=True)
+    return {"PYTEST_DEBUG_TEMPROOT": str(place)}
+
+
 def run_pytest(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run tests in another process, as outside CI."""
     kept = {name: value for name, value in os.environ.items() if name != "CI"}

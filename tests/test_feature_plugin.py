@@ -17,7 +17,7 @@ from PIL import Image
 
 from imgsearch.errors import MissingPackage
 from imgsearch.store.database import DATABASE_FILE
-from tests.factories import CHECKOUT, PATIENCE_S
+from tests.factories import CHECKOUT, PATIENCE_S, temporary_folder_of_its_own
 
 GUIDE = (CHECKOUT / "docs" / "plugins.md").read_text()
 WHITE_BALANCE = 0xA403
@@ -188,7 +188,11 @@ def test_the_tests_of_the_guide_pass(installed: Path, tmp_path: Path) -> None:
     (tmp_path / "test_white_balance.py").write_text(files_of_the_guide()["test_white_balance.py"])
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", tmp_path],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(installed), str(CHECKOUT)])},
+        env={
+            **os.environ,
+            **temporary_folder_of_its_own(tmp_path),
+            "PYTHONPATH": os.pathsep.join([str(installed), str(CHECKOUT)]),
+        },
         cwd=tmp_path,
         capture_output=True,
         text=True,

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import get_args
 
+import pytest
+
 from imgsearch.language.function_words import Role, words_as
 from tests.factories import CHECKOUT
 
@@ -30,6 +32,7 @@ def lists_of_words(file: Path) -> Iterator[tuple[int, list[str]]]:
             yield node.lineno, [text for text in texts if isinstance(text, str)]
 
 
+@pytest.mark.features("ask")  # it alone asks for what stands before a subject
 def test_each_role_is_played_and_asked_for() -> None:
     code = "".join(file.read_text() for file in (*modules(), TABLE))
     asked = {

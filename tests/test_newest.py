@@ -8,6 +8,7 @@ import pytest
 
 from imgsearch import Library
 from imgsearch.language.newest import newest_first
+from tests.factories import run_cli
 from tests.travels import AREZZO, write_taken
 
 
@@ -84,3 +85,11 @@ def test_a_stated_order_and_plain_words_count(dated: Library) -> None:
     part = dated.find("newest photos before:2010").understood[0]
     assert (part.words, part.rest) == ("newest", "before:2010")
     assert not dated.find(part.undo).understood
+
+
+@pytest.mark.parametrize("line", ["a flower sort:date", "newest photos of a flower"])
+def test_the_command_prints_the_dates_that_are_the_order(line: str, demo_data: Path) -> None:
+    (flower, *_) = run_cli("search", line, data=demo_data).stdout.splitlines()
+    assert flower.split()[:2] == ["1", "2011-08-15"]
+    (flower, *_) = run_cli("search", "a flower", data=demo_data).stdout.splitlines()
+    assert 0 < float(flower.split()[1]) < 1

@@ -201,7 +201,7 @@ def test_settings() -> None:
         (
             "is:lost",
             3,
-            "Known: animated, blurred, bright, bw, dark, document, favourite, hidden, live",
+            "Known: animated, blurred, bright, bw, dark",
         ),
         ("0:x", 0, "weight of 0 is invalid"),
         ("a -nan:x", 3, "weight of nan is invalid"),

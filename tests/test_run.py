@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import getpass
 import os
+import stat
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests.factories import CHECKOUT, PATIENCE_S
+from tests.factories import CHECKOUT, PATIENCE_S, temporary_folder_of_its_own
 from tests.run import FAILED, NO_TESTS, PASSED
 
 STABLE = "def test_stable(): pass\n"
@@ -31,6 +33,7 @@ def run(checkout: Path, *groups: str, **files: str) -> tuple[int, str, list[str]
     for name, code in files.items():
         (checkout / "tests" / f"test_{name}.py").write_text(code)
     outside = {name: value for name, value in os.environ.items() if "PYTEST" not in name}
+    outside |= temporary_folder_of_its_own(checkout)
     done = subprocess.run(
         [sys.executable, "-m", "tests.run", *groups, f"--checkout={checkout}", "--workers=2"],
         cwd=CHECKOUT, env=outside, capture_output=True, text=True, timeout=PATIENCE_S,
@@ -82,3 +85,17 @@ def test_only_the_files_of_the_groups_are_read(tmp_path: Path) -> None:
     code, output, unstable = run(tmp_path, "library", **files)
     assert (code, unstable) == (PASSED, []), output
     assert "1 passed" in output
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs Unix")
+def test_the_common_temporary_folder_is_left_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    common = tmp_path / f"pytest-of-{getpass.getuser()}"
+    common.mkdir()
+    common.chmod(0o755)  # as a test needs it in which another user reads
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    (tmp_path / "checkout").mkdir()
+    code, output, _ = run(tmp_path / "checkout", stable=STABLE)
+    assert code == PASSED, output
+    assert stat.S_IMODE(common.stat().st_mode) == 0o755

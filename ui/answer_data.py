@@ -70,7 +70,7 @@ class PhotoList(Struct, frozen=True, dict=True):  # for what is computed once
 
 
 class WholeAnswer(Struct, frozen=True, dict=True):  # for what is computed once
-    """All photos that a search finds, with what there is to tell about the search."""
+    """All photos that a search finds, with the remarks about it."""
 
     search_input: SearchInput
     first: Answer  # without photos: the verdict, remarks and the like

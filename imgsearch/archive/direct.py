@@ -42,6 +42,7 @@ from imgsearch.language.grammar import parse
 from imgsearch.paths import absolute
 from imgsearch.records.answer import Answer, Hit
 from imgsearch.records.arrays import Vector
+from imgsearch.records.ids import LARGEST_INTEGER
 from imgsearch.records.names import NAME_FIELDS
 from imgsearch.records.photo import FACTS, Fact, facts_of
 from imgsearch.records.query import (
@@ -62,7 +63,6 @@ if TYPE_CHECKING:
     from imgsearch.progress import OnDownload
 
 _COLUMNS = (*PHOTO_COLUMNS, "date", "date_source", "paths")
-_LARGEST = 2**63 - 1  # of a column of whole numbers
 # Filters on facts that people change in copies, so the columns do not have what they have said.
 _CHANGED_ELSEWHERE = frozenset({"rating", "person"})
 
@@ -250,13 +250,13 @@ def _between(column: str, value: FilterValue, is_whole: bool) -> str:
     if span.low is not None:
         if is_whole:  # Lance compares whole numbers with nothing else
             low = floor(span.low) + 1 if span.low_open else ceil(span.low)
-            ends.append(f"{column} >= {max(-_LARGEST, min(low, _LARGEST))}")
+            ends.append(f"{column} >= {max(-LARGEST_INTEGER, min(low, LARGEST_INTEGER))}")
         else:
             ends.append(f"{column} {'>' if span.low_open else '>='} {float(span.low)!r}")
     if span.high is not None:
         if is_whole:
             high = ceil(span.high) - 1 if span.high_open else floor(span.high)
-            ends.append(f"{column} <= {max(-_LARGEST, min(high, _LARGEST))}")
+            ends.append(f"{column} <= {max(-LARGEST_INTEGER, min(high, LARGEST_INTEGER))}")
         else:
             ends.append(f"{column} {'<' if span.high_open else '<='} {float(span.high)!r}")
     return _all_of(ends) or "true"

@@ -42,7 +42,7 @@ def _run_with_bar(job: Job[_Report], title: str) -> _Report:
     latest: Progress | None = None
 
     class StateColumn(ProgressColumn):
-        """What is done, rate and time left, from our own meter, as on the page."""
+        """The work done, rate and time left, from our own meter, as on the page."""
 
         def render(self, task: Task) -> Text:
             return Text("" if latest is None else _state_text(latest, meter))

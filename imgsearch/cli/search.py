@@ -167,7 +167,8 @@ def command(
     is_look = cursor is None and not (paths or as_json)
     output = _Output(show_all, as_json, paths, signed, nul, data_dir, address, preview)
     if direct and address is not None:
-        if not _show(_directly(query, k, address, data_dir), output):
+        answer = _directly(query, k, address, data_dir)
+        if not _show(answer, output, by_date=query.sort == "date"):
             sys.exit(NO_RESULT)
         return
 
@@ -178,7 +179,11 @@ def command(
         with asked.asking() as ask:
             stored = _stored_in(wanted, data_dir, address)
             page = _find(ask, stored, wanted, k, is_usual_k, cursor, is_look)
-            found = _show(page.answer, output._replace(show_all=with_weak or page.include_weak))
+            found = _show(
+                page.answer,
+                output._replace(show_all=with_weak or page.include_weak),
+                by_date=_is_by_date(wanted, stored, page.answer),
+            )
             # For somebody who reads it: they take longer than a query by filters alone.
             if is_look and sys.stderr.isatty():
                 for sentence in _afterwards(ask, wanted, page.answer):
@@ -192,6 +197,12 @@ def command(
         _, found = look(corrected, page.k, False, None, show_all or page.include_weak)
     if not found:
         sys.exit(NO_RESULT)
+
+
+def _is_by_date(query: Query, stored: Sequence[StoredQuery], answer: Answer) -> bool:
+    """Return whether an answer is sorted by date, as the query, a stored one or its words say."""
+    sorts = {query.sort, *(each.query.sort for each in stored)}
+    return "date" in sorts or any("sort:date" in part.filters for part in answer.understood)
 
 
 def _directly(query: Query, k: int, address: str, data_dir: str | None) -> Answer:
@@ -276,7 +287,7 @@ class _Output(NamedTuple):
     preview: bool
 
 
-def _show(answer: Answer, output: _Output) -> bool:
+def _show(answer: Answer, output: _Output, *, by_date: bool) -> bool:
     """Print an answer with its remarks; returns whether it has results."""
     if answer.understood:
         parts = [f"{part.words} as {part.filters}" for part in answer.understood]
@@ -297,9 +308,9 @@ def _show(answer: Answer, output: _Output) -> bool:
     elif output.paths:
         _print_paths(answer, output)
     elif output.preview:
-        _print_with_pictures(answer, output)
+        _print_with_pictures(answer, output, by_date=by_date)
     else:
-        print_answer(answer)
+        print_answer(answer, by_date=by_date)
     if answer.cursor is not None and not output.as_json and sys.stderr.isatty():
         info(f"For more results, add: --cursor {answer.cursor}")
     if answer.hits:
@@ -348,11 +359,11 @@ def _corrected(query: Query, suggestion: str, stored_examples: tuple[Term, ...])
     return replace(corrected, terms=(*corrected.terms, *stored_examples, *examples))
 
 
-def print_answer(answer: Answer, first_rank: int = 1) -> None:
-    """Print the results and the verdict for people."""
+def print_answer(answer: Answer, first_rank: int = 1, *, by_date: bool = False) -> None:
+    """Print the results and the verdict for people; with dates where these are the order."""
     text = standard_output()
     for rank, hit in enumerate(answer.hits, first_rank):
-        text.print(f"{rank:3}  {line_of_hit(hit, text)}")
+        text.print(f"{rank:3}  {line_of_hit(hit, text, by_date=by_date)}")
     _print_verdict(answer)
 
 
@@ -366,18 +377,18 @@ def _print_paths(answer: Answer, output: _Output) -> None:
         print_paths(map(archive.fleet.openable, paths), output.nul)
 
 
-def _print_with_pictures(answer: Answer, output: _Output) -> None:
+def _print_with_pictures(answer: Answer, output: _Output, *, by_date: bool) -> None:
     """Print results as `print_answer` does, with the picture of each hit below its line."""
     from imgsearch.cli import preview
 
     if not preview.is_terminal_for_pictures():
-        print_answer(answer)
+        print_answer(answer, by_date=by_date)
         info("Pictures are shown in a terminal only.")
         return
     print_picture = preview.picture_printer()
     with open_either(output.data_dir, output.address) as library:
         for rank, hit in enumerate(answer.hits, 1):
-            print_answer(replace(answer, hits=(hit,), verdict=None), rank)
+            print_answer(replace(answer, hits=(hit,), verdict=None), rank, by_date=by_date)
             image = preview.image_of(library, hit, preview.SIDE_PX)
             if image is not None:
                 print_picture(image)
@@ -396,8 +407,11 @@ def _print_verdict(answer: Answer) -> None:
     info(f"{str(verdict).capitalize()}.{how_many}")
 
 
-def line_of_hit(hit: Hit, text: TerminalText) -> str:
-    """Return the line of a hit: score or date, path, and notes about the photo."""
+def line_of_hit(hit: Hit, text: TerminalText, *, by_date: bool = False) -> str:
+    """Return the line of a hit: score or date, path, and notes about the photo.
+
+    A hit without a score has its date, and so has each one `by_date`.
+    """
     marks: list[str] = []
     if hit.level is not None and hit.level != "likely":
         marks.append(text.styled(hit.level, _LEVEL_COLOURS[hit.level]))
@@ -411,7 +425,7 @@ def line_of_hit(hit: Hit, text: TerminalText) -> str:
     if hit.missing:
         marks.append(text.styled("missing", "red"))
     mark = f"  ({', '.join(marks)})" if marks else ""
-    if hit.score is not None:
+    if hit.score is not None and not by_date:
         score_or_date = f"{hit.score:6.3f}"
     else:
         score_or_date = "" if hit.date is None else f"{hit.date:%Y-%m-%d}"

@@ -56,7 +56,7 @@ def ending_soon() -> Iterator[None]:
 
     A separate thread waits for the signal, since the main thread may be blocked inside a model.
     """
-    if threading.current_thread() is not threading.main_thread():  # which alone hears of signals
+    if threading.current_thread() is not threading.main_thread():  # only it receives signals
         yield
         return
     reader, writer = socket.socketpair()  # Windows takes no pipe here

@@ -50,7 +50,7 @@ _VIDEO_TYPES = {
 class OriginalFile(Struct, frozen=True):
     """A file of the library, open for reading: `size_bytes` of it, from `start` on.
 
-    Whoever has it closes `file`. `media_type` follows from what the file was indexed as, and
+    The caller closes `file`. `media_type` follows from what the file was indexed as, and
     `name` is the one to save it under.
     """
 
@@ -196,7 +196,7 @@ def _open_beside(photo: IndexedFile, video: Path) -> BinaryIO | None:
 def _unchanged(
     photo: Photo, files: Iterable[IndexedFile]
 ) -> Iterator[tuple[IndexedFile, BinaryIO]]:
-    """Yield the files that are still the photo. Whoever gets one closes it."""
+    """Yield the files that are still the photo. The caller closes each."""
     for indexed in files:
         file = open_unchanged(photo, indexed)
         if file is not None:

@@ -106,12 +106,15 @@ class PictureState(NamedTuple):
 
     `condition` names a function that is called with the `ConditionContext` and returns the SQL
     condition of a picture in this state. `words` are nouns that mean it in a query, where the
-    library has such pictures: "screenshots of a chat".
+    library has such pictures: "screenshots of a chat". `unknown` names a function that is called
+    with the context of a search (`SearchContext`) and yields a sentence, with the cure, where
+    pictures were not looked at yet: an empty answer does not say then that there are none.
     """
 
     meaning: str  # completes the list of states in the help
     condition: str
     words: tuple[str, ...] = ()
+    unknown: str | None = None
 
 
 class NamedQuery(NamedTuple):
@@ -251,7 +254,7 @@ class FeatureJob(NamedTuple):
 
 
 class WhileWatching(NamedTuple):
-    """What a feature does while `imgsearch watch` runs, as options of its own ask for.
+    """Actions of a feature while `imgsearch watch` runs, with options of its own.
 
     Its module has `HELP`, paragraphs for the help text of the command, and `EVENT`, the name of the
     events that it prints. `options(command)` adds the options to a command of click, without
@@ -281,7 +284,7 @@ class LineForm(NamedTuple):
 
 
 class Feature(NamedTuple):
-    """What a feature brings. Of each field, the keys are the names that users see.
+    """The declaration of a feature. The keys of each field are the names that users see.
 
     The name of a fact has small letters, digits and an underscore: `white_balance`.
     `needs` are the features without which this one is left out. `taken` says, by table, why a

@@ -15,10 +15,11 @@ from typing import Annotated, Any, TypeAlias
 import msgspec
 from msgspec import Meta, Struct
 
+from imgsearch.records.ids import LARGEST_INTEGER, SMALLEST_INTEGER
 from imgsearch.records.photo import DatePrecision
 from imgsearch.text import plain_text
 
-Number: TypeAlias = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]  # as SQLite has them
+Number: TypeAlias = Annotated[int, Meta(ge=SMALLEST_INTEGER, le=LARGEST_INTEGER)]
 Moment: TypeAlias = Annotated[datetime, Meta(tz=True)]
 LocalTime: TypeAlias = Annotated[datetime, Meta(tz=False)]
 ItemName: TypeAlias = tuple[str, str]  # the kind and the key of an item

@@ -43,7 +43,7 @@ class _KnownItem(Struct, frozen=True):
 def prepare(database: Database) -> None:
     """Make a library a replica, from which what people make goes to others; once is enough.
 
-    What there is already goes there, too.
+    Existing items are sent, too.
     """
     if database.fetch_one("SELECT 1 FROM item_state") is not None:
         return

@@ -256,7 +256,7 @@ def _made_at(connection: sqlite3.Connection, person_id: int) -> datetime:
 
 
 class OwnPersonItems:
-    """Which person the user is: one item."""
+    """The person who is the user: one item."""
 
     name = "own person"
     kinds: ClassVar = {"own person": KindOfItem(OwnPersonItem, "me")}

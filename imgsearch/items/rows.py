@@ -1,4 +1,4 @@
-"""What several groups of items ask of the rows of a library."""
+"""Queries of a library's rows that several groups of items share."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ from imgsearch.language.fields import FIELDS, OTHER_NAMES, decimal_text
 from imgsearch.language.negation import names_anything, split_negations
 from imgsearch.language.phrasing import asks_for_any_photo
 from imgsearch.paths import absolute
-from imgsearch.records.ids import as_id
+from imgsearch.records.ids import as_id, is_row_id
 from imgsearch.records.query import (
     IN_BRACKETS,
     MINUS_WEIGHT,
@@ -462,7 +462,7 @@ def _weight(text: str) -> float:
 
 def _photo_id(text: str) -> int:
     is_number = text.isascii() and text.isdigit() and len(text) <= _MAX_ID_DIGITS
-    if not (is_number and 0 < int(text) < 1 << 63):
+    if not (is_number and is_row_id(int(text))):
         raise ValueError(
             Sentence(
                 f"{text!r} is not a photo id. `",

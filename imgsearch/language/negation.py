@@ -11,7 +11,7 @@ from itertools import pairwise
 
 from imgsearch.language.function_words import ARTICLES, words_as
 
-MAX_WORDS = 7  # of a text in which negations are understood
+_MAX_WORDS = 7  # of a text in which negations are understood
 _WITHOUT = words_as("without")
 _OTHER_THAN = (["other", "than"], ["apart", "from"], ["aside", "from"])
 _ANYTHING = words_as("anything")
@@ -36,7 +36,7 @@ _OTHER_NEGATIONS = words_as("other_negation")
 
 
 def split_negations(
-    words: Sequence[str], max_words: int = MAX_WORDS
+    words: Sequence[str], max_words: int = _MAX_WORDS
 ) -> tuple[list[str], list[str]]:
     """Split the words into what to find and what to exclude, a text for each exclusion.
 

@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from imgsearch.place_names import PlaceNames
     from imgsearch.store.reading.names import NameReads
 
-MAX_WORDS = 80  # a longer text is taken as it is
+_MAX_WORDS = 80  # a longer text is taken as it is
 _MAX_NAME_WORDS = 5
 _MIN_NAME_CHARACTERS = 2
 # "2019年度" and "1980年代" are no years. After a date, 的 and の link it to what follows.
@@ -141,9 +141,9 @@ def understand(
     query, excluded = _without_names(read_words, query)
     free = _free_term(query)
     words = [] if free is None else _with_dates_apart(str(free.what)).split()
-    read = read_words(words[:MAX_WORDS])
-    matches = read.matches() if len(words) <= MAX_WORDS else []
-    leftover = _leftover(words, matches) if len(words) <= MAX_WORDS else []
+    read = read_words(words[:_MAX_WORDS])
+    matches = read.matches() if len(words) <= _MAX_WORDS else []
+    leftover = _leftover(words, matches) if len(words) <= _MAX_WORDS else []
     names_something = any(match.filters[0].field in _CALLED_BY_NAME for match in matches)
     if leftover and all(
         _is_in_a_name(names, words[at]) or (names_something and _may_be_date(words[at]))

@@ -24,6 +24,7 @@ from imgsearch.language.grammar import (
     resolve_query,
     to_text,
 )
+from imgsearch.records.ids import is_row_id
 from imgsearch.records.query import (
     DirectionName,
     Example,
@@ -38,7 +39,6 @@ from imgsearch.text import path_text
 
 KeptImages: TypeAlias = Callable[[str], bytes]  # returns the bytes of a kept image, by its id
 
-_MAX_PHOTO_ID = (1 << 63) - 1
 _EXAMPLES = ("photo_id", "image", "path", "kept_image")
 _SORTS: tuple[Sort, ...] = get_args(Sort)
 
@@ -92,7 +92,7 @@ class SourceBody(Body):
         if len(given) != 1:
             raise UsageError(f"An example needs exactly one of: {', '.join(_EXAMPLES)}.")
         if self.photo_id is not None:
-            if not 0 < self.photo_id <= _MAX_PHOTO_ID:
+            if not is_row_id(self.photo_id):
                 raise QueryError(f"{str(self.photo_id)[:30]} is not a photo id.")
             return self.photo_id
         if self.kept_image is not None:

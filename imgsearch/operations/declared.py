@@ -16,6 +16,7 @@ from typing import Annotated, Any, ParamSpec, TypeVar, get_type_hints
 from msgspec import Meta, Struct
 
 from imgsearch.features import installed
+from imgsearch.records.ids import LARGEST_INTEGER
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
@@ -23,7 +24,7 @@ Result = TypeVar("Result")
 MAX_K = 10_000  # photos in one answer
 MAX_SIDE_PX = 4096
 # Ranges that a request is checked against; the method itself accepts more, or says what is wrong.
-PhotoId = Annotated[int, Meta(ge=1, le=(1 << 63) - 1, description="The id of a photo.")]
+PhotoId = Annotated[int, Meta(ge=1, le=LARGEST_INTEGER, description="The id of a photo.")]
 PhotoIds = Annotated[Sequence[int], Meta(max_length=MAX_K, description="The ids of photos.")]
 AskedPhoto = Annotated[
     PhotoId | None, Meta(description="The id of a photo whose place is asked for.")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Self, TypeAlias
 
 from msgspec import Struct
 
+from imgsearch.records.ids import LARGEST_INTEGER, SMALLEST_INTEGER
 from imgsearch.records.status import Failure
 
 if TYPE_CHECKING:
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
 
     from imgsearch.records.arrays import Vectors
     from imgsearch.records.photo import Facts
-
-_INT64_LIMIT = 1 << 63
 
 Picture: TypeAlias = Path | bytes
 """The file of a photo, or the bytes of a small picture of it."""
@@ -43,8 +42,8 @@ class FileStat(Struct, frozen=True):
         return cls(
             path,
             status.st_size,
-            max(-_INT64_LIMIT, min(status.st_mtime_ns, _INT64_LIMIT - 1)),
-            (status.st_ino + _INT64_LIMIT) % (2 * _INT64_LIMIT) - _INT64_LIMIT,
+            max(SMALLEST_INTEGER, min(status.st_mtime_ns, LARGEST_INTEGER)),
+            (status.st_ino - SMALLEST_INTEGER) % (1 << 64) + SMALLEST_INTEGER,
         )
 
     def matches(self, other: FileStat) -> bool:

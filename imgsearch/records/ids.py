@@ -1,4 +1,4 @@
-"""Ids of photos as callers give them."""
+"""Ids of photos as callers give them, and the integers that a database can hold."""
 
 from __future__ import annotations
 
@@ -7,6 +7,14 @@ from operator import index
 from typing import SupportsIndex
 
 from imgsearch.errors import UsageError
+
+# The range of the integers of SQLite, which has no id above it.
+SMALLEST_INTEGER, LARGEST_INTEGER = -(1 << 63), (1 << 63) - 1
+
+
+def is_row_id(number: int) -> bool:
+    """Return whether a row of the database can have this number as its id."""
+    return 0 < number <= LARGEST_INTEGER
 
 
 def as_ids(ids: Iterable[SupportsIndex]) -> list[int]:

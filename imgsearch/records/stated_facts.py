@@ -10,7 +10,7 @@ from imgsearch.records.photo import DatePrecision
 
 
 class StatedFacts(Struct, frozen=True):
-    """What the files of a corrected photo state; None where they state nothing.
+    """Facts that the files of a corrected photo state; None where they state nothing.
 
     A corrected date or place counts in place of them. `date_is_corrected` and `place_is_corrected`
     say which of the two was corrected.

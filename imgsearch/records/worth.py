@@ -54,7 +54,7 @@ class Worth(Struct, frozen=True):
 
 
 class PictureMeasures(Struct, frozen=True, eq=False):
-    """What a library has stored about some pictures, an array (n,) each; NaN where it is unknown.
+    """Stored measurements of some pictures, an array (n,) each; NaN where one is unknown.
 
     `lightness`, `detail` and `sharpness` are those facts. `bits` are the bits for each pixel of a
     JPEG.

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 RANK_OFFSET = 60  # k of the paper
 FUSED_RANKS = 200  # ranks by meaning that count for a photo found by name
-MAX_WORDS = 30  # of a text that is looked up
+_MAX_WORDS = 30  # of a text that is looked up
 _MAX_PHRASE_WORDS = 5
 _MIN_LETTERS = 3
 _MIN_NUMBER_DIGITS = 4
@@ -129,7 +129,7 @@ def _quoted_phrase(names: NameReads, text: str) -> NamedPhrase | None:
 def _phrases_in(names: NameReads, text: str) -> list[NamedPhrase]:
     """Return the phrases of a text that are names."""
     words = words_of(" ".join(without_article(unwrapped(text).split())))
-    if not words or len(words) > MAX_WORDS:
+    if not words or len(words) > _MAX_WORDS:
         return []
     misread = {word: _misread(names, word) for word in words}
     is_in_names = [bool(misread[word]) or names.has_named(word) for word in words]

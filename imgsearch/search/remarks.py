@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -46,15 +46,16 @@ def with_remarks(query: PreparedQuery, answer: Answer) -> Answer:
     This costs nearly nothing if the page has hits and all words are English.
     """
     context, exact = query.context, query.understanding.query
+    unknown = [*_unread_facts(context, exact), *_unknown_states(context, exact)]
     if not answer.hits:
-        answer = _with_emptying_part(context, exact, answer)
+        answer = _with_emptying_part(context, exact, answer, is_known=not unknown)
     remarks = [
         *answer.remarks,
         *_known_examples(context, exact),
         *_empty_dates(query.understanding),
         *_set_aside(query.understanding),
         *_doubt(query, answer),
-        *_unread_facts(context, exact),
+        *unknown,
         *_without_value(context, exact),
         *_negations(exact),
         *_only_exclusions(exact),
@@ -208,17 +209,33 @@ def _embedded_as_corrected(query: PreparedQuery) -> Iterator[str]:
 
 
 def _of_features(context: SearchContext, query: Query) -> Iterator[str]:
-    """Yield the remarks of features; a plug-in that fails gets a sentence in their place."""
+    """Yield the remarks of features."""
     for named in installed.remarks():
-        try:
-            with plugin_errors(named):
-                remarks = tuple(load(named)(context, query))
-        except MissingPackage as error:
-            remarks = (str(error),)
-        yield from remarks
+        yield from _called(named, context, query)
 
 
-def _with_emptying_part(context: SearchContext, query: Query, answer: Answer) -> Answer:
+def _unknown_states(context: SearchContext, query: Query) -> Iterator[str]:
+    """Yield a remark for each filter on a state for which some pictures were not looked at yet."""
+    conditions = (each for grouped in query.filters for each in grouped.alone)
+    values = (str(value) for each in conditions if each.field == "is" for value in each.values)
+    asked = (installed.states().get(value) for value in values)
+    for named in dict.fromkeys(state.unknown for state in asked if state is not None):
+        if named is not None:
+            yield from _called(named, context)
+
+
+def _called(named: str, *arguments: object) -> Iterable[str]:
+    """Return the sentences of a feature; a plug-in that fails gets a sentence in their place."""
+    try:
+        with plugin_errors(named):
+            return tuple(load(named)(*arguments))
+    except MissingPackage as error:
+        return (str(error),)
+
+
+def _with_emptying_part(
+    context: SearchContext, query: Query, answer: Answer, *, is_known: bool
+) -> Answer:
     """Add to an empty answer the part of the query to leave out, if no photo passes its filters.
 
     For a name or a place that no photo has, the remark names an alternative, and the suggestion is
@@ -241,7 +258,7 @@ def _with_emptying_part(context: SearchContext, query: Query, answer: Answer) ->
         remarks.append(f"{every}{_without_one(context, query)}.")
     elif known:
         remarks.append(f"{every}.")
-    elif not any(_unread_facts(context, query)):  # else nobody knows that no photo passes it
+    elif is_known:  # else photos that were not looked at yet may pass it
         remarks.append(f"{every}.{_how_without_filters(query)}")
     suggestion = answer.suggestion
     if tuple(filters) != query.filters:

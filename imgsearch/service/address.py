@@ -46,7 +46,7 @@ class PrivateStream(Struct, frozen=True):
 
 
 class PrivateAddress(Protocol):
-    """How the services of this user are reached, by the folder of each."""
+    """The addresses of this user's services, by the folder of each."""
 
     def file(self, folder: Path) -> Path:
         """Return the file that is there while a service runs, and after one was killed."""

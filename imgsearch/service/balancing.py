@@ -21,7 +21,7 @@ _ENDED = 1 << 40  # more connections than any worker has
 
 
 class ConnectionBalance:
-    """What the workers of a service share: their numbers of connections, and a socket to each.
+    """State shared by the workers of a service: their connection counts, and a socket to each.
 
     Each number is written by one worker only. So there is no lock, which a worker that is killed
     could hold forever. The process that starts the workers keeps the sockets open: a connection
@@ -119,7 +119,7 @@ class _Listening(_Accepting):
 
 
 class _Inbox(_Accepting):
-    """Where other workers pass connections on to this one."""
+    """The socket on which a worker receives connections from others."""
 
     def listen(self, backlog: int = 0, /) -> None:
         """Do nothing: connections come without it."""

@@ -53,7 +53,7 @@ _PRELOADED = [
 
 
 class ServedLibrary(Struct, frozen=True):
-    """What each worker serves: the library of `settings`, or the archive at `archive_address`."""
+    """The library of each worker: that of `settings`, or the archive at `archive_address`."""
 
     workers: int
     settings: Settings

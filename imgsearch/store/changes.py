@@ -27,6 +27,7 @@ from msgspec.structs import replace
 from imgsearch.errors import CommandLine, Sentence, UsageError
 from imgsearch.features import installed
 from imgsearch.records.changes import Change
+from imgsearch.records.ids import is_row_id
 from imgsearch.store import face_decisions, names
 from imgsearch.store.database import Database
 from imgsearch.store.sql import now
@@ -161,7 +162,7 @@ class ChangeStore:
         return None
 
     def _turn(self, change_id: int | None, undone: bool) -> Change | None:
-        if change_id is not None and not 0 < change_id < 1 << 63:
+        if change_id is not None and not is_row_id(change_id):
             return None  # SQLite has no such number
         order = "undone_at DESC, id" if undone else "id DESC"
         query = (

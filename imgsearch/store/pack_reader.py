@@ -22,6 +22,7 @@ from imgsearch.features import installed
 from imgsearch.features.declared import load
 from imgsearch.installation import update_command
 from imgsearch.paths import database_uri
+from imgsearch.records.ids import SMALLEST_INTEGER
 from imgsearch.records.pack import (
     PackedFile,
     PackedPerson,
@@ -40,7 +41,6 @@ _MAX_NOTES_BYTES = 64_000_000  # of what is not of single photos, with all its p
 _THUMBNAILS_BYTES = 8_000_000  # that are read at once
 # Steps of SQLite's machine for opening a pack and reading its schema; an honest one takes 3,000.
 _OPENING_STEPS = 1_000_000
-_LOWEST_ID = -(1 << 63)
 # What reading damaged data may raise; ArithmeticError for dates beyond all calendars.
 _DAMAGE = (sqlite3.Error, OSError, ValueError, TypeError, LookupError, ArithmeticError)
 
@@ -312,7 +312,7 @@ class PackReader:
             "SELECT last_photo_id, photos, sha256 FROM batches WHERE last_photo_id > ? "
             "ORDER BY last_photo_id LIMIT 1"
         )
-        after = _LOWEST_ID
+        after = SMALLEST_INTEGER
         while True:
             with self._reading():
                 row = self._connection.execute(query, (after,)).fetchone()

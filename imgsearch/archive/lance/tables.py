@@ -861,7 +861,7 @@ class Table:
     def forget_versions(self) -> None:
         """Write fragments with deleted rows anew, and delete all earlier versions from the disk.
 
-        Whoever is reading one of them may fail. Raises LibraryLocked if others commit all the time.
+        A reader of one of them may fail. Raises LibraryLocked if others commit all the time.
         """
         with self.changing() as dataset:
             dataset.optimize.compact_files(materialize_deletions_threshold=0.0)

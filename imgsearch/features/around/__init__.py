@@ -1,4 +1,4 @@
-"""What was before and after a photo: the others of its event, with the time between."""
+"""The photos before and after a photo: the others of its event, with the time between."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was just before and after a photo, as a strip below it in the viewer."""
+"""The photos just before and after a photo, as a strip below it in the viewer."""
 
 from __future__ import annotations
 

@@ -90,7 +90,7 @@ class Answered(Struct, frozen=True):
 
 
 class AnswerFacts(Struct, frozen=True):
-    """What an answer is made of: the question, photos, and occasions in order of time.
+    """The parts of an answer: the question, photos, and occasions in order of time.
 
     `undated` photos have no date of their own, so they are of no occasion. `people` returns the
     people on photos, which are read if they are asked for.

@@ -109,7 +109,7 @@ def _facts(
     evidence: Evidence,
     question: Question,
 ) -> AnswerFacts:
-    """Return what the answer is made of."""
+    """Return the parts of the answer."""
     from imgsearch.features.ask.answering import AnswerFacts, PeopleOfPhotos, occasions_of
     from imgsearch.features.ask.people import people_on
 

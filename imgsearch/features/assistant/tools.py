@@ -33,6 +33,7 @@ from imgsearch.operations.records import (
 from imgsearch.operations.requests import Operation, in_request, names_files, request_type
 from imgsearch.records.answer import Answer, Hit
 from imgsearch.records.changes import Change
+from imgsearch.records.ids import LARGEST_INTEGER
 from imgsearch.records.query import Example, Query
 from imgsearch.service.api import Asking
 from imgsearch.service.refusals import converted
@@ -49,7 +50,6 @@ PHOTO_URI = "imgsearch://photo/"
 _LEFT_OUT = "_left_out"  # behind the name of a list: how many rows it lacks
 _NOTHING: tuple[object, ...] = (None, [], (), {})
 _DIGITS = 5  # behind the point
-_LARGEST_ID = (1 << 63) - 1
 
 
 class ToolAnswer(Struct, frozen=True):
@@ -214,7 +214,7 @@ def _with_ids(form: Mapping[str, object]) -> JsonObject:
 def _let_ids_be_texts(schema: object) -> None:
     """Let the ids in a JSON Schema be texts, too: many clients round numbers beyond 53 bits."""
     if isinstance(schema, dict):
-        if schema.get("type") == "integer" and schema.get("maximum") == _LARGEST_ID:
+        if schema.get("type") == "integer" and schema.get("maximum") == LARGEST_INTEGER:
             schema["type"] = ["integer", "string"]
         for each in schema.values():
             _let_ids_be_texts(each)

@@ -18,7 +18,7 @@ class BackupError(ImgsearchError):
 
 
 class Backup(Struct, frozen=True):
-    """What a backup says about itself.
+    """The description of a backup.
 
     `counts` are numbers of items by kind, such as "album" or "mark". `folders` are the photo
     folders that the library had when it was made.
@@ -44,7 +44,7 @@ class KeptItem(Struct, frozen=True):
 
 
 class RestoreReport(Struct, frozen=True):
-    """What restoring a backup has changed, or would change.
+    """The changes of restoring a backup, made or planned.
 
     All are numbers of items by kind. `added` were not in the library. `changed` were older there.
     `kept` are different there, and stay; `differences` has the first of them. `waiting` are about

@@ -25,7 +25,7 @@ _TOLERANCE = 0.02  # of a side, by which a face may reach out of its photo
 
 
 class _Collected(Struct):
-    """What was collected of a source."""
+    """Items collected from a source."""
 
     items: dict[tuple[str, str], UserItem] = {}
     photos: int = 0

@@ -65,7 +65,7 @@ def stars_from(value: object) -> int | None:
 
 
 class ImportReport(Struct, frozen=True):
-    """What an import has changed, or would change.
+    """The changes of an import, made or planned.
 
     `photos` of the other program have something to bring, and `found` of them are in the library.
     `ambiguous` could be several photos of the library, and were left out. `outside` are faces that

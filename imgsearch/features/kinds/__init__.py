@@ -19,6 +19,7 @@ FEATURE = Feature(
         "screenshot": PictureState(
             meaning="screenshot (of a phone or a computer)",
             condition="imgsearch.features.kinds.filters:is_screenshot",
+            unknown="imgsearch.features.kinds.remarks:unjudged",
             words=(
                 *("screenshot", "screenshots", "screen shot", "screen shots"),
                 *("bildschirmfoto", "bildschirmfotos", "bildschirmaufnahmen"),
@@ -27,6 +28,7 @@ FEATURE = Feature(
         "document": PictureState(
             meaning="document (a page, form, letter or receipt, scanned or photographed)",
             condition="imgsearch.features.kinds.filters:is_document",
+            unknown="imgsearch.features.kinds.remarks:unjudged",
             words=(
                 *("document", "documents", "scanned document", "scanned documents"),
                 *("dokument", "dokumente", "eingescannte dokumente", "gescannte dokumente"),

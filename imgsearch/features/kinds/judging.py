@@ -1,4 +1,4 @@
-"""Tells screenshots and documents from photos, by their vectors and what their files say.
+"""Tells screenshots and documents from photos, by their vectors and the facts of their files.
 
 The score of a caption is a number of standard deviations above the mean score that the picture has
 with unrelated captions, so it means the same for each model and picture. A picture with the name of
@@ -67,7 +67,7 @@ _SCREENS = frozenset(
 
 
 class FileFacts(Struct, frozen=True):
-    """What the file of a picture says."""
+    """Facts of the file of a picture by which its kind is judged."""
 
     width_px: int = 0
     height_px: int = 0
@@ -180,7 +180,7 @@ def _kind(row: Sequence[float], facts: FileFacts, by: KindNumbers) -> PictureKin
 
 
 def facts_of(database: Database, photo_ids: Sequence[int]) -> list[FileFacts]:
-    """Return what the files of photos say, in the order of their ids."""
+    """Return the facts of the files of photos, in the order of their ids."""
     among = json.dumps(list(photo_ids))
     rows = database.fetch_all(
         "SELECT id, width_px, height_px, format, camera, duration_s IS NOT NULL FROM photos "

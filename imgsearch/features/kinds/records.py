@@ -11,7 +11,7 @@ KIND_NAMES: tuple[KindName, ...] = ("screenshot", "document")
 
 
 class PictureKind(Struct, frozen=True):
-    """What a picture is that is no photo, with the probability of that."""
+    """The kind of a picture that is no photo, with its probability."""
 
     name: KindName
     probability: float

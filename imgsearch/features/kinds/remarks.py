@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from imgsearch.errors import CommandLine, Sentence
 from imgsearch.features.kinds.numbers import version
-from imgsearch.features.kinds.records import KIND_NAMES
 from imgsearch.features.kinds.store import KindStore
 from imgsearch.records.query import Filter
 from imgsearch.text import format_count
@@ -18,20 +17,12 @@ if TYPE_CHECKING:
 
 
 def remarks(context: SearchContext, query: Query) -> Iterator[str]:
-    """Yield a remark about photos that were not judged yet, and one about those left out."""
-    yield from _unjudged(context, query)
+    """Yield a remark about the pictures that an answer leaves out."""
     yield from _left_out(context, query)
 
 
-def _unjudged(context: SearchContext, query: Query) -> Iterator[str]:
-    """Yield a remark if a query asks for a kind, and photos were not judged yet."""
-    asked = any(
-        each.field == "is" and not {*KIND_NAMES}.isdisjoint(map(str, each.values))
-        for condition in query.filters
-        for each in condition.alone
-    )
-    if not asked:
-        return
+def unjudged(context: SearchContext) -> Iterator[str]:
+    """Yield a sentence if photos were not judged yet."""
     reads = context.reads
     row = reads.encoders.in_use()
     judged = KindStore(reads.database).judged_to(row.key, version())

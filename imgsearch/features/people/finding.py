@@ -367,7 +367,7 @@ def _majority(looks: np.ndarray, persons: np.ndarray, taken: Collection[int]) ->
 
 
 def _join_new(store: Store | PeopleStores, faces: StoredFaces) -> None:
-    """Give each face without a person the one that it is most like, if that is beyond doubt."""
+    """Assign each face without a person to the most similar person, if that is certain."""
     persons = faces.persons.copy()
     refused = faces.refused
     weak = weak_faces(faces)

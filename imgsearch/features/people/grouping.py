@@ -330,7 +330,7 @@ def person_scores(
 def nearest_person(
     vector: Vector, vectors: Vectors, persons: Ids, confirmed: Ids, is_weak: bool
 ) -> int:
-    """Return the person that a face is beyond doubt, 0 for none. Takes 10 ms for 100,000 faces.
+    """Return the person whom a face certainly shows, 0 for none. Takes 10 ms for 100,000 faces.
 
     `persons` are those of the rows of `vectors`, `confirmed` those that the user confirmed, 0 for
     none.

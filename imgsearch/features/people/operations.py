@@ -30,7 +30,7 @@ from imgsearch.features.people.records import (
 from imgsearch.language.grammar import check_k
 from imgsearch.operations.declared import MAX_K, PhotoId, ResultCount, operation
 from imgsearch.records.faces import Face, FaceCounts, Person
-from imgsearch.records.ids import as_id
+from imgsearch.records.ids import LARGEST_INTEGER, as_id
 from imgsearch.text import character_of_no_name, printable
 
 if TYPE_CHECKING:
@@ -40,8 +40,8 @@ if TYPE_CHECKING:
     from imgsearch.store.people import PeopleStore
     from imgsearch.store.people_stores import PeopleStores
 
-PersonId = Annotated[int, Meta(ge=1, le=(1 << 63) - 1, description="The id of a person.")]
-FaceId = Annotated[int, Meta(ge=1, le=(1 << 63) - 1, description="The id of a face.")]
+PersonId = Annotated[int, Meta(ge=1, le=LARGEST_INTEGER, description="The id of a person.")]
+FaceId = Annotated[int, Meta(ge=1, le=LARGEST_INTEGER, description="The id of a face.")]
 Hidden = Annotated[bool, Meta(description="Whether persons of no interest are listed, too.")]
 FaceIds = Annotated[
     tuple[int, ...], Meta(min_length=1, max_length=10_000, description="The ids of faces.")

@@ -147,7 +147,7 @@ def _seconds(time: datetime, in_utc: bool) -> float:
 
 
 class LineStrengths(Struct, frozen=True, eq=False):
-    """What all sequences of a line are made of: candidates, their strengths, and the bounds."""
+    """Shared data of all sequences of a line: candidates, their strengths, and the bounds."""
 
     candidates: Candidates
     strengths: NDArray[np.float64]  # (parts, n)

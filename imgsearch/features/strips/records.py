@@ -35,7 +35,7 @@ class StripPicture(Struct, frozen=True):
 
 
 class StripReport(Struct, frozen=True):
-    """What was written of a strip. `missing` are the paths of photos without any picture."""
+    """Written files of a strip. `missing` are the paths of photos without any picture."""
 
     place: Path
     photos: int

@@ -12,6 +12,7 @@ from imgsearch.features.wall.pauses import read_pause
 from imgsearch.features.wall.records import StoredWall, Wall
 from imgsearch.language.grammar import resolve_query
 from imgsearch.operations.declared import operation
+from imgsearch.records.ids import LARGEST_INTEGER, is_row_id
 from imgsearch.text import is_utf8
 
 if TYPE_CHECKING:
@@ -30,8 +31,7 @@ Dark = Annotated[
     str | None,
     Meta(description="Hours in which it is dark: 22:00-07:00. Default: none."),
 ]
-_MOST_NUMBER = (1 << 63) - 1  # of a row in SQLite
-Number = Annotated[int, Meta(ge=1, le=_MOST_NUMBER, description="The number of a wall.")]
+Number = Annotated[int, Meta(ge=1, le=LARGEST_INTEGER, description="The number of a wall.")]
 
 
 class Walls:
@@ -81,7 +81,7 @@ class Walls:
 
         Frames that show it notice within a minute.
         """
-        if not (1 <= number <= _MOST_NUMBER and self._store().remove(number)):
+        if not (is_row_id(number) and self._store().remove(number)):
             raise UsageError(
                 Sentence(
                     f"There is no wall with the number {number}. To list them: ",
