@@ -276,6 +276,7 @@ def test_a_small_installation_gets_from_the_hub_to_an_answer(
     assert examined.returncode == 6 and "does not find drawings" in examined.stdout, examined
     found = run_python(NO_TORCH, "search", "a dog", "--all", **environment)
     assert found.returncode == 0 and len(found.stdout.splitlines()) >= 6, found.stderr
+    assert "drawings" not in found.stderr, "it is said once, and by doctor"
     asked = len(our_hub.requests)
     again = run_python(NO_TORCH, "index", **environment)
     assert again.returncode == 0 and len(our_hub.requests) == asked, again.stderr

@@ -25,7 +25,7 @@ from imgsearch.encoders.openclip.hub_requests import HubFile
 from imgsearch.errors import CommandLine, Sentence
 from imgsearch.records.status import EncoderInfo
 
-_TRIED = Path("openclip", "tried")  # notes about models that have passed the self-test
+_TRIED = Path("openclip", "tried")  # the results of the self-test, by model
 
 if TYPE_CHECKING:
     from imgsearch.encoders.openclip.encoder import OpenClip
@@ -49,7 +49,10 @@ def _open(
 
 
 def _try_once(encoder: OpenClip, name: str, cache_dir: Path) -> None:
-    """Warn about a trained model that does not find drawings; note one that does, to ask once."""
+    """Try a model that was not tried on this machine; warn where it does not find drawings.
+
+    The result is noted, so each command after a change does not warn again; `doctor` always does.
+    """
     from imgsearch.encoders.self_test import try_out
 
     key = hashlib.sha256(f"{encoder.id} {encoder.runtime.label}".encode()).hexdigest()
@@ -57,14 +60,14 @@ def _try_once(encoder: OpenClip, name: str, cache_dir: Path) -> None:
     if note.exists():
         return
     result = try_out(encoder)
+    with suppress(OSError):  # then it is tried again
+        private_files.replace_file(note, str(result).encode())
     if result.passed:
-        with suppress(OSError):  # then it is tried again
-            private_files.replace_file(note, str(result).encode())
         return
     warnings.warn(
         f"{name} does not find drawings by their descriptions: {result}. Its files may not belong "
-        "together, so do not trust its answers. `imgsearch encoders` lists others; please report "
-        "this.",
+        "together, so do not trust its answers. `imgsearch encoders` lists others, and `imgsearch "
+        "doctor` tries this one again; please report this.",
         RuntimeWarning,
         stacklevel=2,
     )
