@@ -137,6 +137,14 @@ def test_another_view_keeps_the_search(open_tab: OpenTab, address: str, width: i
         tab.wait_for_url(f"**{path}?{WRITTEN}")
         wait_for_line(tab, LINE)
         settle(tab)
+    place_link(tab, "Tools").click()  # without a search field
+    tab.wait_for_url(f"**/tools?{WRITTEN}")
+    tab.locator(".cards a", has_text="Last changes").click()
+    tab.wait_for_url(f"**/changes?{WRITTEN}")
+    tab.get_by_role("heading", name="Last changes", level=1).wait_for()
+    place_link(tab, "Photos").click()
+    wait_for_view(tab, LINE, "/")
+    wait_for_line(tab, LINE)
 
 
 def test_a_view_keeps_the_search_though_the_view_before_is_still_shown(

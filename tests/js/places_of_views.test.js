@@ -75,7 +75,7 @@ test("a photo belongs to the place of the view in which it was opened", () => {
   assert.equal(placeOf({ pathname: "/meaning", search: "?from=people" }, PLACES)?.title, "Map", "the views of places are in theirs");
 });
 
-test("a click leads there at once, and keeps what is searched for where a search narrows both views", () => {
+test("a click leads there at once, and keeps what is searched for", () => {
   history.replaceState(null, "", "/?q=lake&x=1");
   click(places.bar, "Map");
   assert.equal(location.pathname + location.search, "/map?q=lake");
@@ -84,8 +84,11 @@ test("a click leads there at once, and keeps what is searched for where a search
   assert.equal(location.pathname + location.search, "/meaning?q=lake");
   click(places.row, "By meaning");
   assert.equal(location.pathname + location.search, "/meaning", "a click on the view that is shown shows all of it");
+  history.replaceState(null, "", "/map?q=lake");
   click(places.bar, "People");
-  assert.equal(location.pathname + location.search, "/people");
+  assert.equal(location.pathname + location.search, "/people?q=lake", "for the view after it");
+  click(places.bar, "Map");
+  assert.equal(location.pathname + location.search, "/map?q=lake");
 });
 
 test("a click that asks for a new tab is the browser's", () => {

@@ -12,10 +12,14 @@ beforeEach(() => {
   history.replaceState(null, "", "/timeline?q=lake&image=ab&from=2019&at=7");
 });
 
-test("a view keeps what is searched for if a search narrows both views", () => {
+test("another view keeps what is searched for, also one without a box; a photo is about something else", () => {
   assert.equal(addressKeepingSearch("/map"), "/map?q=lake&image=ab", "but nothing else of the address");
-  assert.equal(addressKeepingSearch("/library"), "/library");
+  assert.equal(addressKeepingSearch("/library"), "/library?q=lake&image=ab");
   history.replaceState(null, "", "/library?q=lake");
+  assert.equal(addressKeepingSearch("/map"), "/map?q=lake");
+  assert.equal(addressKeepingSearch("/"), "/");
+  assert.equal(addressKeepingSearch("/unknown"), "/unknown");
+  history.replaceState(null, "", "/?q=lake");
   assert.equal(addressKeepingSearch("/map"), "/map");
   history.replaceState(null, "", "/timeline");
   assert.equal(addressKeepingSearch("/map"), "/map");

@@ -17,11 +17,12 @@ export function searchDoes(given) { effects = given; }
 
 const effectHere = () => effects[location.pathname] ?? "none";
 
-// The address of a view that keeps what is searched for here, if a search narrows both views.
+// The address of a view that keeps what is searched for here. A view without a box does nothing with it, but leads on
+// with it. An opened photo is about something else.
 /** @param {string} path */
 export function addressKeepingSearch(path) {
-  if (effectHere() === "narrows" && effects[path] === "narrows") return withSearch(path);
-  return path;
+  const isKept = [effectHere(), effects[path] ?? "leads"].every((effect) => effect !== "leads");
+  return isKept ? withSearch(path) : path;
 }
 
 // The address of a view with what is searched for here.

@@ -2,6 +2,7 @@
 
 import { isPlainClick, visit } from "../history/history.js";
 import { element, icon } from "../shared/dom.js";
+import { addressKeepingSearch } from "../shared/search_box.js";
 
 /** @import { StreamlitComponent } from "../types.d.ts" */
 /**
@@ -28,7 +29,7 @@ function itemOf(card) {
   if (card.state) text.append(element("span", "state", card.state));
   link.href = card.address;
   link.append(icon(card.icon), text);
-  link.onclick = (event) => { if (isPlainClick(event)) { event.preventDefault(); visit(card.address); } };
+  link.onclick = (event) => { if (isPlainClick(event)) { event.preventDefault(); visit(addressKeepingSearch(card.address)); } };
   item.append(link);
   return item;
 }
