@@ -144,6 +144,11 @@ class Reason(StrEnum):
     CRASHED = "crashed"  # the decoder process crashed
     TIMED_OUT = "timed-out"  # the decoder took too long
 
+    @property
+    def words(self) -> str:
+        """The reason as people read it: "not an image"."""
+        return self.value.replace("-", " ")
+
 
 class PhotoError(ImgsearchError):
     """One photo cannot be read, for `reason`.

@@ -461,6 +461,25 @@ def test_the_state_of_the_library(run_view: Callable[..., AppTest], demo_library
     assert page.dataframe[0].value["file"][0].endswith("broken.jpg")
 
 
+def test_the_page_says_in_words_why_a_file_cannot_be_read(
+    run_view: Callable[..., AppTest], tmp_path: Path
+) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    Image.new("RGB", (64, 64), (200, 0, 0)).save(photos / "red.png")
+    (photos / "text.jpg").write_text("no image")
+    (photos / "empty.jpg").touch()
+    data = tmp_path / "library"
+    with Library.open(Settings.load(data_dir=data, encoder="lite")) as library:
+        library.index([photos]).run()
+    page = run_view("library", data)
+    (shown,) = (each.label for each in page.expander if each.label.startswith("Unreadable"))
+    assert {*shown.removeprefix("Unreadable: ").split(", ")} == {"1 not an image", "1 empty"}
+    (reasons,) = page.button_group
+    reasons.set_value([Reason.NOT_AN_IMAGE]).run()
+    assert list(page.dataframe[0].value["reason"]) == ["not an image"]
+
+
 def test_a_folder_is_indexed_from_the_page(
     run_view: Callable[..., AppTest],
     demo_photos: Path,

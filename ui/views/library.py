@@ -315,21 +315,26 @@ def _failures(status: Status, busy: bool) -> None:
     """Show the files that could not be read, why, what would help, and a button to retry."""
     if not status.failures:
         return
-    reasons = Counter(failure.reason.value for failure in status.failures)
-    summary = ", ".join(f"{count} {reason}" for reason, count in reasons.most_common())
+    reasons = Counter(failure.reason for failure in status.failures)
+    summary = ", ".join(f"{count} {reason.words}" for reason, count in reasons.most_common())
     with st.expander(f"Unreadable: {summary}", icon=":material/broken_image:"):
         for extra in status.wants:
             files = format_count(extra.files, f"{extra.format} file")
             st.info(f"To read {files}: `{extra.cure}`", icon=":material/extension:")
-        chosen = st.pills("Reason", list(reasons), selection_mode="multi")
+        chosen = st.pills(
+            "Reason",
+            list(reasons),
+            format_func=lambda reason: reason.words,
+            selection_mode="multi",
+        )
         rows = [
             {
                 "file": printable(failure.path),
-                "reason": failure.reason.value,
+                "reason": failure.reason.words,
                 "details": printable(failure.message),
             }
             for failure in status.failures
-            if not chosen or failure.reason.value in chosen
+            if not chosen or failure.reason in chosen
         ]
         st.dataframe(rows[:MAX_FAILURES_SHOWN], hide_index=True, width="stretch")
         if len(rows) > MAX_FAILURES_SHOWN:
